@@ -1,0 +1,28 @@
+# make dev | build | test | lint | bench | debug | size
+PYTHON ?= python3
+
+dev:            ## install for development, with every tool
+	$(PYTHON) -m pip install -e '.[test,lint,examples]'
+
+build:          ## compile csrc/ and the binding in place
+	$(PYTHON) setup.py -q build_ext --inplace
+
+test:
+	$(PYTHON) -m pytest
+
+lint:
+	$(PYTHON) -m ruff check .
+	clang-format --dry-run -Werror csrc/*.c csrc/*.h
+
+bench:
+	$(PYTHON) -m pytest bench/
+	$(PYTHON) bench/compare.py
+
+debug:          ## the kernel tests under the address and undefined-behaviour sanitizers
+	FASTNN_DEBUG=1 $(PYTHON) setup.py -q build_ext --force --build-temp build/debug --build-lib build/debug/lib
+	PYTHONPATH=build/debug/lib $(PYTHON) tests/run_debug.py
+
+size:           ## lines per folder
+	@for d in csrc fastnn tests bench docs examples; do printf '%7d %s\n' $$(git ls-files $$d | grep -E '\.(c|h|py|pyx|md)$$' | xargs cat 2>/dev/null | wc -l) $$d; done
+
+.PHONY: dev build test lint bench debug size

@@ -1,0 +1,1 @@
+#define FNN_ELTWISE_KERNELS

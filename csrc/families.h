@@ -1,0 +1,25 @@
+/* families.h - every kernel family, and the one table they fill; included by each isa_<isa>.c, nowhere else.
+ * A family file ends with FNN_<FAMILY>_KERNELS, its entries, each made with FNN_KERNEL(name, work). */
+#include "fnn.h"
+#include "simd.h"
+
+#define FNN_KERNEL(name, work) {#name, FNN(name), FNN(work)},
+
+#include "vecmath.h"
+
+#include "gemm.c"
+#include "conv.c"
+#include "pool.c"
+#include "eltwise.c"
+#include "copy.c"
+#include "reduce.c"
+#include "softmax.c"
+#include "norm.c"
+#include "random.c"
+#include "optim.c"
+#include "feed.c"
+
+static const fnn_kernel FNN(kernels)[] = {
+    FNN_GEMM_KERNELS FNN_CONV_KERNELS FNN_POOL_KERNELS FNN_ELTWISE_KERNELS FNN_COPY_KERNELS FNN_REDUCE_KERNELS
+    FNN_SOFTMAX_KERNELS FNN_NORM_KERNELS FNN_RANDOM_KERNELS FNN_OPTIM_KERNELS FNN_FEED_KERNELS
+    {NULL, NULL, NULL}};

@@ -1,0 +1,1 @@
+#define FNN_GEMM_KERNELS

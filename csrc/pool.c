@@ -1,0 +1,1 @@
+#define FNN_POOL_KERNELS

@@ -1,0 +1,184 @@
+/* simd.h - our vector words, one block per instruction set; every kernel is written with these.
+ *
+ * vf: VF_LANES floats.  vi: as many int32.  vm: a mask, one truth a lane.
+ * vf_load_n / vf_store_n touch only the first n lanes (0 <= n <= VF_LANES); the rest load as 0.
+ * `base` has one lane: plain C, no intrinsics, the first thing to read.
+ */
+#include <assert.h>
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(FNN_AVX512)
+#include <immintrin.h>
+#define VF_LANES 16
+typedef __m512 vf;
+typedef __m512i vi;
+typedef __mmask16 vm;
+static inline vm vm_first(ptrdiff_t n) { return (vm)((1u << n) - 1u); }
+static inline vf vf_zero(void) { return _mm512_setzero_ps(); }
+static inline vf vf_set1(float a) { return _mm512_set1_ps(a); }
+static inline vf vf_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline void vf_store(float *p, vf a) { _mm512_storeu_ps(p, a); }
+static inline vf vf_load_n(const float *p, ptrdiff_t n) { return _mm512_maskz_loadu_ps(vm_first(n), p); }
+static inline void vf_store_n(float *p, vf a, ptrdiff_t n) { _mm512_mask_storeu_ps(p, vm_first(n), a); }
+static inline vf vf_add(vf a, vf b) { return _mm512_add_ps(a, b); }
+static inline vf vf_sub(vf a, vf b) { return _mm512_sub_ps(a, b); }
+static inline vf vf_mul(vf a, vf b) { return _mm512_mul_ps(a, b); }
+static inline vf vf_div(vf a, vf b) { return _mm512_div_ps(a, b); }
+static inline vf vf_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }   /* a * b + c */
+static inline vf vf_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); } /* c - a * b */
+/* If either operand is NaN the result is the second: put the value whose NaN must survive there. */
+static inline vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
+static inline vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+static inline vf vf_sqrt(vf a) { return _mm512_sqrt_ps(a); }
+static inline vf vf_round(vf a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static inline vf vf_floor(vf a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
+static inline vf vf_abs(vf a) { return _mm512_abs_ps(a); }
+static inline vm vf_lt(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+static inline vm vf_le(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LE_OQ); }
+static inline vm vf_eq(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+static inline vf vf_select(vm m, vf yes, vf no) { return _mm512_mask_blend_ps(m, no, yes); }
+static inline vi vf_bits(vf a) { return _mm512_castps_si512(a); }
+static inline vf vi_as_float(vi a) { return _mm512_castsi512_ps(a); }
+static inline vi vf_to_int(vf a) { return _mm512_cvtps_epi32(a); } /* rounds to nearest even */
+static inline vf vi_to_float(vi a) { return _mm512_cvtepi32_ps(a); }
+static inline vi vi_set1(int32_t a) { return _mm512_set1_epi32(a); }
+static inline vi vi_load(const int32_t *p) { return _mm512_loadu_si512((const void *)p); }
+static inline void vi_store(int32_t *p, vi a) { _mm512_storeu_si512((void *)p, a); }
+static inline vi vi_add(vi a, vi b) { return _mm512_add_epi32(a, b); }
+static inline vi vi_sub(vi a, vi b) { return _mm512_sub_epi32(a, b); }
+static inline vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
+static inline vi vi_or(vi a, vi b) { return _mm512_or_si512(a, b); }
+static inline vi vi_xor(vi a, vi b) { return _mm512_xor_si512(a, b); }
+#define vi_shl(a, bits) _mm512_slli_epi32(a, bits)
+#define vi_shr(a, bits) _mm512_srli_epi32(a, bits)   /* fills with zeros */
+#define vi_sar(a, bits) _mm512_srai_epi32(a, bits)   /* fills with the sign */
+
+#elif defined(FNN_AVX2)
+#include <immintrin.h>
+#define VF_LANES 8
+typedef __m256 vf;
+typedef __m256i vi;
+typedef __m256 vm;
+static const int32_t FNN(lane_mask)[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+static inline __m256i FNN(first)(ptrdiff_t n) { return _mm256_loadu_si256((const __m256i *)(FNN(lane_mask) + 8 - n)); }
+static inline vf vf_zero(void) { return _mm256_setzero_ps(); }
+static inline vf vf_set1(float a) { return _mm256_set1_ps(a); }
+static inline vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
+static inline void vf_store(float *p, vf a) { _mm256_storeu_ps(p, a); }
+static inline vf vf_load_n(const float *p, ptrdiff_t n) { return _mm256_maskload_ps(p, FNN(first)(n)); }
+static inline void vf_store_n(float *p, vf a, ptrdiff_t n) { _mm256_maskstore_ps(p, FNN(first)(n), a); }
+static inline vf vf_add(vf a, vf b) { return _mm256_add_ps(a, b); }
+static inline vf vf_sub(vf a, vf b) { return _mm256_sub_ps(a, b); }
+static inline vf vf_mul(vf a, vf b) { return _mm256_mul_ps(a, b); }
+static inline vf vf_div(vf a, vf b) { return _mm256_div_ps(a, b); }
+static inline vf vf_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+static inline vf vf_fnma(vf a, vf b, vf c) { return _mm256_fnmadd_ps(a, b, c); }
+static inline vf vf_min(vf a, vf b) { return _mm256_min_ps(a, b); }
+static inline vf vf_max(vf a, vf b) { return _mm256_max_ps(a, b); }
+static inline vf vf_sqrt(vf a) { return _mm256_sqrt_ps(a); }
+static inline vf vf_round(vf a) { return _mm256_round_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static inline vf vf_floor(vf a) { return _mm256_floor_ps(a); }
+static inline vf vf_abs(vf a) { return _mm256_andnot_ps(_mm256_set1_ps(-0.0f), a); }
+static inline vm vf_lt(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
+static inline vm vf_le(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_LE_OQ); }
+static inline vm vf_eq(vf a, vf b) { return _mm256_cmp_ps(a, b, _CMP_EQ_OQ); }
+static inline vf vf_select(vm m, vf yes, vf no) { return _mm256_blendv_ps(no, yes, m); }
+static inline vi vf_bits(vf a) { return _mm256_castps_si256(a); }
+static inline vf vi_as_float(vi a) { return _mm256_castsi256_ps(a); }
+static inline vi vf_to_int(vf a) { return _mm256_cvtps_epi32(a); }
+static inline vf vi_to_float(vi a) { return _mm256_cvtepi32_ps(a); }
+static inline vi vi_set1(int32_t a) { return _mm256_set1_epi32(a); }
+static inline vi vi_load(const int32_t *p) { return _mm256_loadu_si256((const __m256i *)p); }
+static inline void vi_store(int32_t *p, vi a) { _mm256_storeu_si256((__m256i *)p, a); }
+static inline vi vi_add(vi a, vi b) { return _mm256_add_epi32(a, b); }
+static inline vi vi_sub(vi a, vi b) { return _mm256_sub_epi32(a, b); }
+static inline vi vi_and(vi a, vi b) { return _mm256_and_si256(a, b); }
+static inline vi vi_or(vi a, vi b) { return _mm256_or_si256(a, b); }
+static inline vi vi_xor(vi a, vi b) { return _mm256_xor_si256(a, b); }
+#define vi_shl(a, bits) _mm256_slli_epi32(a, bits)
+#define vi_shr(a, bits) _mm256_srli_epi32(a, bits)
+#define vi_sar(a, bits) _mm256_srai_epi32(a, bits)
+
+#else
+#define VF_LANES 1
+typedef float vf;
+typedef int32_t vi;
+typedef int vm;
+static inline vf vf_zero(void) { return 0.0f; }
+static inline vf vf_set1(float a) { return a; }
+static inline vf vf_load(const float *p) { return *p; }
+static inline void vf_store(float *p, vf a) { *p = a; }
+static inline vf vf_load_n(const float *p, ptrdiff_t n) { return n > 0 ? *p : 0.0f; }
+static inline void vf_store_n(float *p, vf a, ptrdiff_t n)
+{
+    if (n > 0)
+        *p = a;
+}
+static inline vf vf_add(vf a, vf b) { return a + b; }
+static inline vf vf_sub(vf a, vf b) { return a - b; }
+static inline vf vf_mul(vf a, vf b) { return a * b; }
+static inline vf vf_div(vf a, vf b) { return a / b; }
+static inline vf vf_fma(vf a, vf b, vf c) { return a * b + c; }
+static inline vf vf_fnma(vf a, vf b, vf c) { return c - a * b; }
+static inline vf vf_min(vf a, vf b) { return a < b ? a : b; }
+static inline vf vf_max(vf a, vf b) { return a > b ? a : b; }
+static inline vf vf_sqrt(vf a) { return sqrtf(a); }
+static inline vf vf_round(vf a) { return rintf(a); }
+static inline vf vf_floor(vf a) { return floorf(a); }
+static inline vf vf_abs(vf a) { return fabsf(a); }
+static inline vm vf_lt(vf a, vf b) { return a < b; }
+static inline vm vf_le(vf a, vf b) { return a <= b; }
+static inline vm vf_eq(vf a, vf b) { return a == b; }
+static inline vf vf_select(vm m, vf yes, vf no) { return m ? yes : no; }
+static inline vi vf_bits(vf a)
+{
+    vi b;
+    memcpy(&b, &a, sizeof b);
+    return b;
+}
+static inline vf vi_as_float(vi a)
+{
+    vf b;
+    memcpy(&b, &a, sizeof b);
+    return b;
+}
+static inline vi vf_to_int(vf a) { return a >= -2147483648.0f && a < 2147483648.0f ? (vi)rintf(a) : INT32_MIN; }
+static inline vf vi_to_float(vi a) { return (float)a; }
+static inline vi vi_set1(int32_t a) { return a; }
+static inline vi vi_load(const int32_t *p) { return *p; }
+static inline void vi_store(int32_t *p, vi a) { *p = a; }
+static inline vi vi_add(vi a, vi b) { return (vi)((uint32_t)a + (uint32_t)b); }
+static inline vi vi_sub(vi a, vi b) { return (vi)((uint32_t)a - (uint32_t)b); }
+static inline vi vi_and(vi a, vi b) { return a & b; }
+static inline vi vi_or(vi a, vi b) { return a | b; }
+static inline vi vi_xor(vi a, vi b) { return a ^ b; }
+#define vi_shl(a, bits) ((vi)((uint32_t)(a) << (bits)))
+#define vi_shr(a, bits) ((vi)((uint32_t)(a) >> (bits)))
+#define vi_sar(a, bits) ((vi)(a) >> (bits))
+#endif
+
+/* The lanes' sum and maximum, pairwise in a fixed order. */
+static inline float vf_sum(vf a)
+{
+    float lane[VF_LANES];
+    vf_store(lane, a);
+    for (int half = VF_LANES / 2; half > 0; half /= 2)
+        for (int i = 0; i < half; i++)
+            lane[i] += lane[i + half];
+    return lane[0];
+}
+static inline float vf_peak(vf a)
+{
+    float lane[VF_LANES];
+    vf_store(lane, a);
+    for (int i = 1; i < VF_LANES; i++)
+        lane[0] = lane[i] > lane[0] || isnan(lane[i]) ? lane[i] : lane[0]; /* a NaN stays */
+    return lane[0];
+}
+
+static inline ptrdiff_t fnn_min(ptrdiff_t a, ptrdiff_t b) { return a < b ? a : b; }
+static inline ptrdiff_t fnn_max(ptrdiff_t a, ptrdiff_t b) { return a > b ? a : b; }
+static inline ptrdiff_t fnn_ceil_div(ptrdiff_t a, ptrdiff_t b) { return (a + b - 1) / b; }

@@ -1,0 +1,1 @@
+/* vecmath.h - exp, log and their kin on vector words. */

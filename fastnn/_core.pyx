@@ -1,0 +1,266 @@
+# cython: language_level=3, boundscheck=False, wraparound=False
+"""The only binding to csrc/: kernel tables and plans. Imported by fastnn.engine alone."""
+cimport numpy as cnp
+from cpython.pythread cimport (PyThread_acquire_lock, PyThread_allocate_lock, PyThread_free_lock,
+                               PyThread_release_lock, PyThread_type_lock, NOWAIT_LOCK, WAIT_LOCK)
+from libc.stdint cimport uint64_t
+from libc.string cimport memset
+
+cnp.import_array()
+
+
+cdef extern from "fnn.h" nogil:
+    enum:
+        FNN_MAX_BUFS
+        FNN_MAX_SIZES
+        FNN_MAX_ATTRS
+    ctypedef struct fnn_call:
+        void *buf[1]
+        ptrdiff_t size[1]
+        double attr[1]
+        ptrdiff_t bufs, sizes, attrs
+    ctypedef struct fnn_work:
+        ptrdiff_t units, scratch, workspace
+        double flops, bytes
+    ctypedef struct fnn_kernel:
+        const char *name
+        void (*work)(const fnn_call *, fnn_work *) noexcept
+    ctypedef struct fnn_table:
+        const char *isa
+        const fnn_kernel *kernels
+    ctypedef enum fnn_status:
+        FNN_OK
+        FNN_NO_MEMORY
+        FNN_BAD_ARGUMENT
+    ctypedef struct fnn_operand:
+        int slot, access
+        ptrdiff_t offset, bytes
+    ctypedef struct fnn_plan:
+        pass
+    ctypedef struct fnn_instruction_info:
+        uint64_t nanoseconds, runs
+        int threads, barrier
+        fnn_work work
+    const fnn_table *fnn_table_for(const char *isa)
+    const char *fnn_best_isa()
+    fnn_plan *fnn_plan_new(int instructions, int slots)
+    void fnn_plan_free(fnn_plan *plan)
+    fnn_status fnn_plan_set(fnn_plan *plan, int at, const fnn_kernel *kernel, const fnn_call *call,
+                            const fnn_operand *operands)
+    fnn_status fnn_plan_schedule(fnn_plan *plan, int threads)
+    void fnn_plan_bind(fnn_plan *plan, int slot, void *memory)
+    void fnn_plan_run(fnn_plan *plan, int first, int last, ptrdiff_t steps)
+    void fnn_plan_profile(fnn_plan *plan, int on)
+    void fnn_plan_info(const fnn_plan *plan, int at, fnn_instruction_info *info)
+
+
+READ, WRITE = 1, 2
+ISAS = ("avx512", "avx2", "base")
+
+
+def best_isa():
+    """The fastest instruction set that this CPU and operating system can run."""
+    return fnn_best_isa().decode()
+
+
+def available_isas():
+    """The instruction sets that this machine can run, fastest first."""
+    return tuple(isa for isa in ISAS if fnn_table_for(isa.encode()) != NULL)
+
+
+cdef int fill_call(fnn_call *call, object name, Py_ssize_t bufs, object sizes, object attrs) except -1:
+    if bufs > FNN_MAX_BUFS or len(sizes) > FNN_MAX_SIZES or len(attrs) > FNN_MAX_ATTRS:
+        raise ValueError(f"{name}: at most {FNN_MAX_BUFS} buffers, {FNN_MAX_SIZES} sizes and {FNN_MAX_ATTRS} "
+                         f"scalars, received {bufs}, {len(sizes)} and {len(attrs)}")
+    memset(call, 0, sizeof(fnn_call))
+    call.bufs = bufs
+    call.sizes = len(sizes)
+    call.attrs = len(attrs)
+    for i, size in enumerate(sizes):
+        call.size[<int>i] = size
+    for i, attr in enumerate(attrs):
+        call.attr[<int>i] = attr
+    return 0
+
+
+cdef class Kernels:
+    """One instruction set's kernels by name.
+
+    Raises:
+        ValueError: `isa` is unknown or this machine cannot run it.
+    """
+    cdef const fnn_table *table
+    cdef dict at
+    cdef readonly str isa
+
+    def __init__(self, str isa not None):
+        self.table = fnn_table_for(isa.encode())
+        if self.table == NULL:
+            raise ValueError(f"FASTNN_ISA: {isa!r} is not an instruction set that this machine can run; choose "
+                             f"one of {', '.join(available_isas())}, or leave it unset for the best")
+        self.isa = isa
+        self.at = {}
+        i = 0
+        while self.table.kernels[i].name != NULL:
+            self.at[self.table.kernels[i].name.decode()] = i
+            i += 1
+
+    def __contains__(self, name):
+        return name in self.at
+
+    def names(self):
+        return tuple(self.at)
+
+    cdef const fnn_kernel *find(self, name) except NULL:
+        if name not in self.at:
+            raise KeyError(f"no kernel {name!r} in table {self.isa!r}")
+        return &self.table.kernels[<Py_ssize_t>self.at[name]]
+
+    def work(self, str name, sizes, attrs=()):
+        """What a call takes: {"units", "scratch", "workspace", "flops", "bytes"}, the memory in bytes."""
+        cdef fnn_call call
+        cdef fnn_work work
+        cdef const fnn_kernel *kernel = self.find(name)
+        fill_call(&call, name, 0, sizes, attrs)
+        memset(&work, 0, sizeof(work))
+        kernel.work(&call, &work)
+        return {"units": work.units, "scratch": work.scratch, "workspace": work.workspace,
+                "flops": work.flops, "bytes": work.bytes}
+
+
+cdef class Plan:
+    """Instructions over numbered memory slots, run without Python.
+
+    Args:
+        kernels: the `Kernels` to take from.
+        instructions: a sequence of (kernel name, operands, sizes, attrs); an operand is (slot, access, byte
+            offset, bytes) with access READ, WRITE or both.
+        slots: how many slots there are; bind each to an array before running.
+        threads: the most threads that may take part.
+    """
+    cdef fnn_plan *plan
+    cdef PyThread_type_lock lock
+    cdef list owners         # slot -> the array whose memory is bound; keeps it alive
+    cdef list extents        # slot -> bytes that instructions reach
+    cdef readonly Kernels kernels
+    cdef readonly int count, slots
+    cdef readonly list names
+
+    def __cinit__(self, Kernels kernels not None, instructions, int slots, int threads=1):
+        cdef fnn_call call
+        cdef fnn_operand operands[64]
+        cdef fnn_status status
+        cdef int at = 0, b
+        self.lock = PyThread_allocate_lock()
+        self.kernels = kernels
+        self.count = len(instructions)
+        self.slots = slots
+        self.owners = [None] * slots
+        self.extents = [0] * slots
+        self.names = []
+        self.plan = fnn_plan_new(self.count, slots)
+        if self.plan == NULL or self.lock == NULL:
+            raise MemoryError("no memory for a plan")
+        for name, ops, sizes, attrs in instructions:
+            fill_call(&call, name, len(ops), sizes, attrs)
+            b = 0
+            for slot, access, offset, nbytes in ops:
+                if offset < 0 or nbytes < 0:
+                    raise ValueError(f"{name}: operand {b} lies before its memory")
+                operands[b].slot = slot
+                operands[b].access = access
+                operands[b].offset = offset
+                operands[b].bytes = nbytes
+                if nbytes and offset + nbytes > self.extents[slot]:
+                    self.extents[slot] = offset + nbytes
+                b += 1
+            status = fnn_plan_set(self.plan, at, kernels.find(name), &call, operands)
+            if status != FNN_OK:
+                raise ValueError(f"{name}: an operand names a slot outside 0..{slots - 1}")
+            self.names.append(name)
+            at += 1
+        self.schedule(threads)
+
+    def __dealloc__(self):
+        fnn_plan_free(self.plan)
+        if self.lock != NULL:
+            PyThread_free_lock(self.lock)
+
+    def schedule(self, int threads):
+        """Share the work among at most `threads` threads."""
+        self.take()
+        try:
+            if fnn_plan_schedule(self.plan, threads) != FNN_OK:
+                raise MemoryError("no memory to schedule a plan")
+        finally:
+            PyThread_release_lock(self.lock)
+
+    cdef int take(self) except -1:
+        if not PyThread_acquire_lock(self.lock, NOWAIT_LOCK):
+            with nogil:
+                PyThread_acquire_lock(self.lock, WAIT_LOCK)
+        return 0
+
+    cdef int bind_array(self, Py_ssize_t slot, cnp.ndarray array) except -1:
+        if not cnp.PyArray_IS_C_CONTIGUOUS(array) or cnp.PyArray_NBYTES(array) < <Py_ssize_t>self.extents[slot]:
+            raise ValueError(f"slot {slot} needs a C-contiguous array of at least {self.extents[slot]} bytes, "
+                             f"received {cnp.PyArray_NBYTES(array)} bytes")
+        self.owners[slot] = array
+        fnn_plan_bind(self.plan, <int>slot, cnp.PyArray_DATA(array))
+        return 0
+
+    def bind(self, Py_ssize_t slot, cnp.ndarray array not None):
+        """Let `slot` mean this array's memory from now on."""
+        if slot < 0 or slot >= self.slots:
+            raise IndexError(f"slot {slot} of {self.slots}")
+        self.take()
+        try:
+            self.bind_array(slot, array)
+        finally:
+            PyThread_release_lock(self.lock)
+
+    def run(self, Py_ssize_t steps=1, int first=0, int last=-1):
+        """Run instructions [first, last) in order, `steps` times."""
+        if last < 0:
+            last = self.count
+        if first < 0 or last > self.count:
+            raise IndexError(f"instructions {first}..{last} of {self.count}")
+        for slot in range(self.slots):
+            if self.owners[slot] is None and self.extents[slot]:
+                raise RuntimeError(f"slot {slot} is not bound")
+        self.take()
+        with nogil:
+            fnn_plan_run(self.plan, first, last, steps)
+        PyThread_release_lock(self.lock)
+
+    def call(self, arrays):
+        """Bind slots 0, 1, ... to `arrays`, all of them, and run once: the eager path."""
+        cdef Py_ssize_t slot = 0
+        if len(arrays) != self.slots:
+            raise ValueError(f"this plan has {self.slots} slots, received {len(arrays)} arrays")
+        self.take()
+        try:
+            for array in arrays:
+                self.bind_array(slot, <cnp.ndarray?>array)
+                slot += 1
+            with nogil:
+                fnn_plan_run(self.plan, 0, self.count, 1)
+        finally:
+            for slot in range(self.slots):
+                self.owners[slot] = None
+            PyThread_release_lock(self.lock)
+
+    def profile(self, bint on):
+        """Start (clearing the clocks) or stop timing each instruction."""
+        fnn_plan_profile(self.plan, on)
+
+    def info(self):
+        """One dict an instruction: name, ns, runs, threads, barrier, units, flops, bytes."""
+        cdef fnn_instruction_info info
+        rows = []
+        for i in range(self.count):
+            fnn_plan_info(self.plan, i, &info)
+            rows.append({"name": self.names[i], "ns": info.nanoseconds, "runs": info.runs, "threads": info.threads,
+                         "barrier": bool(info.barrier), "units": info.work.units, "flops": info.work.flops,
+                         "bytes": info.work.bytes})
+        return rows

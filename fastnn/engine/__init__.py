@@ -1,0 +1,1 @@
+"""The engine: tensors, op records, tapes, traces, passes and plans. It alone imports the binding."""

@@ -1,0 +1,51 @@
+"""The process's configuration: float type, fuzz factor, image layout, seed, instruction set. The only globals."""
+
+import os
+
+from .. import _core
+
+_values = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
+_kernels = None
+
+
+def floatx():
+    """The default float dtype, "float32" unless `set_floatx` changed it."""
+    return _values["floatx"]
+
+
+def set_floatx(dtype):
+    """Make `dtype` ("float32" or "float64"; "float16" computes through NumPy) the default float dtype."""
+    if dtype not in ("float16", "float32", "float64"):
+        raise ValueError(f"set_floatx: `dtype` must be 'float16', 'float32' or 'float64', received {dtype!r}")
+    _values["floatx"] = dtype
+
+
+def epsilon():
+    """The small number that keeps divisions and logarithms finite, 1e-7 by default."""
+    return _values["epsilon"]
+
+
+def set_epsilon(value):
+    """Set `epsilon()` to the float `value`."""
+    _values["epsilon"] = float(value)
+
+
+def image_data_format():
+    """The default layout of images: "channels_last" (batch, height, width, channels) unless changed."""
+    return _values["image_data_format"]
+
+
+def set_image_data_format(data_format):
+    """Make "channels_last" or "channels_first" the default layout of images."""
+    if data_format not in ("channels_last", "channels_first"):
+        raise ValueError("set_image_data_format: `data_format` must be 'channels_last' or 'channels_first', "
+                         f"received {data_format!r}")
+    _values["image_data_format"] = data_format
+
+
+def kernels():
+    """The kernel table in use: the best this machine has, or the one that FASTNN_ISA names."""
+    global _kernels
+    if _kernels is None:
+        _kernels = _core.Kernels(os.environ.get("FASTNN_ISA") or _core.best_isa())
+    return _kernels

@@ -1,0 +1,120 @@
+"""Gradients: one walk backwards over op records, for tapes and graphs alike."""
+
+import numpy as np
+
+from . import dtypes, nest
+from .op import context, records
+from .tensor import Tensor
+from .variable import Variable, convert
+
+
+def backpropagate(calls, targets, sources, target_gradients=None):
+    """Gradients of sum(targets * target_gradients) for each of `sources`: tensors, or None where there is no path.
+
+    calls: OpCalls in the order they were made. Sources: tensors or Variables.
+    """
+    reached = {id(source) for source in sources}
+    useful = []
+    for call in calls:
+        needs = tuple([id(x) in reached for x in call.inputs])
+        if True in needs:
+            reached.update([id(y) for y in call.outputs])
+            useful.append((call, needs))
+    gradients = {}
+    for i, target in enumerate(targets):
+        seed = None if target_gradients is None else target_gradients[i]
+        if seed is None:
+            seed = Tensor(np.ones(target.shape, dtypes.NUMPY[target.dtype]))
+        _accumulate(gradients, target, convert(seed, dtype=target.dtype))
+    for call, needs in reversed(useful):
+        douts = [gradients.get(id(y)) for y in call.outputs]
+        if all(d is None for d in douts):
+            continue
+        douts = [Tensor(np.zeros(y.shape, dtypes.NUMPY[y.dtype])) if d is None else d
+                 for d, y in zip(douts, call.outputs)]
+        call.needs = needs
+        for x, wanted, dx in zip(call.inputs, needs, call.op.grad(call, *douts)):
+            if wanted and dx is not None:
+                _accumulate(gradients, x, dx)
+    return [gradients.get(id(source)) for source in sources]
+
+
+def _accumulate(gradients, x, dx):
+    if tuple(dx.shape) != tuple(x.shape):
+        raise AssertionError(f"a gradient of shape {dx.shape} for a tensor of shape {x.shape}")
+    before = gradients.get(id(x))
+    gradients[id(x)] = dx if before is None else records["add"](before, dx)
+
+
+class GradientTape:
+    """Records ops on tensors inside its `with` block; `gradient` differentiates them afterwards.
+
+    Args:
+        persistent: allow `gradient` to be called more than once.
+        watch_accessed_variables: accepted as in TensorFlow; every op is recorded either way.
+    """
+
+    def __init__(self, persistent=False, watch_accessed_variables=True):
+        self.persistent = persistent
+        self.calls = []
+        self._used = False
+
+    def __enter__(self):
+        context.tapes = (*context.tapes, self)
+        return self
+
+    def __exit__(self, *exc):
+        context.tapes = tuple(tape for tape in context.tapes if tape is not self)
+
+    def record(self, call):
+        self.calls.append(call)
+
+    def watch(self, tensor):
+        """Accepted as in TensorFlow; a tape differentiates for any tensor it has seen."""
+
+    def reset(self):
+        """Forget what was recorded."""
+        self.calls = []
+
+    def stop_recording(self):
+        """A `with` block whose ops are not recorded."""
+        return _Paused(self)
+
+    def gradient(self, target, sources, output_gradients=None, unconnected_gradients="none"):
+        """d(sum of target)/d(source) for each source, in the structure of `sources` (list, tuple, dict or one).
+
+        Raises:
+            RuntimeError: a second call on a tape that is not persistent.
+        """
+        if self._used and not self.persistent:
+            raise RuntimeError("GradientTape.gradient was called before on this tape; make it with "
+                               "GradientTape(persistent=True) to ask several times")
+        self._used = True
+        calls = list(self.calls)
+        if not self.persistent:
+            self.calls = []
+        targets = [_watched(t) for t in nest.flatten(target)]
+        flat = nest.flatten(sources)
+        seeds = None if output_gradients is None else nest.flatten(output_gradients)
+        with self.stop_recording():
+            results = backpropagate(calls, targets, flat, seeds)
+        if unconnected_gradients == "zero":
+            results = [Tensor(np.zeros(s.shape, dtypes.NUMPY[s.dtype])) if r is None else r
+                       for r, s in zip(results, flat)]
+        return nest.pack(sources, results)
+
+
+def _watched(target):
+    return target.read() if isinstance(target, Variable) else target
+
+
+class _Paused:
+    def __init__(self, tape):
+        self.tape = tape
+
+    def __enter__(self):
+        self.saved = context.tapes
+        context.tapes = tuple(tape for tape in context.tapes if tape is not self.tape)
+
+    def __exit__(self, *exc):
+        context.tapes = self.saved

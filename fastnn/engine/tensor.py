@@ -1,0 +1,172 @@
+"""Tensors: values at hand (`Tensor`), values of a trace (`Traced`), and what both can do."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from . import dtypes
+
+
+class Spec(NamedTuple):
+    """The shape (a tuple of ints) and dtype (a name) of a tensor."""
+
+    shape: tuple
+    dtype: str
+
+
+class TraceError(TypeError):
+    """Python code asked for the value of a tensor that is only being traced."""
+
+
+class Arithmetic:
+    """The operators of tensors, variables and symbolic tensors; `ops` installs them."""
+
+    __slots__ = ()
+    __array_priority__ = 100
+    __array_ufunc__ = None  # ndarray + tensor is the tensor's business
+
+    def __len__(self):
+        if not self.shape:
+            raise TypeError("len() of a tensor without axes")
+        return self.shape[0]
+
+    @property
+    def ndim(self):
+        return len(self.shape)
+
+
+def install_operators(methods):
+    """Give every tensor the operators in `methods`: {"__add__": function, ...}; called once, by ops."""
+    for name, function in methods.items():
+        setattr(Arithmetic, name, function)
+
+
+class Tensor(Arithmetic):
+    """An array that will not change. `shape`: tuple of ints; `dtype`: its name; `numpy()`: a NumPy array."""
+
+    __slots__ = ("array", "__weakref__")
+
+    def __init__(self, array):
+        self.array = array
+
+    @property
+    def shape(self):
+        return self.array.shape
+
+    @property
+    def dtype(self):
+        return dtypes.NAME[self.array.dtype]
+
+    @property
+    def size(self):
+        return self.array.size
+
+    def numpy(self):
+        """The values, as a read-only NumPy array."""
+        view = self.array.view()
+        view.flags.writeable = False
+        return view
+
+    def __array__(self, dtype=None, copy=None):
+        if dtype is not None and self.array.dtype != dtype:
+            return self.array.astype(dtype)
+        return self.array.copy() if copy else self.numpy()
+
+    def item(self):
+        return self.array.item()
+
+    def tolist(self):
+        return self.array.tolist()
+
+    def __bool__(self):
+        return bool(self.array)
+
+    def __int__(self):
+        return int(self.array)
+
+    def __float__(self):
+        return float(self.array)
+
+    def __index__(self):
+        return self.array.__index__()
+
+    def __iter__(self):
+        if not self.shape:
+            raise TypeError("iteration over a tensor without axes")
+        return (self[i] for i in range(self.shape[0]))
+
+    def __format__(self, spec):
+        return format(self.array.item() if self.array.ndim == 0 else self.array, spec)
+
+    def __repr__(self):
+        return f"Tensor(shape={self.shape}, dtype={self.dtype}, {np.array2string(self.array, separator=', ')})"
+
+    def __reduce__(self):
+        return Tensor, (np.asarray(self.array),)
+
+    def __deepcopy__(self, memo):
+        return Tensor(self.array.copy())
+
+    __hash__ = object.__hash__
+
+
+class Traced(Tensor):
+    """A value inside a trace: shape and dtype are known, the elements are not.
+
+    node: the `OpCall` that makes it, or None for an input, a constant or a variable's old value.
+    value: a constant's array, else None.
+    """
+
+    __slots__ = ("_shape", "_dtype", "graph", "node", "value")
+
+    def __init__(self, shape, dtype, graph, node=None, value=None):
+        self._shape = shape
+        self._dtype = dtype
+        self.graph = graph
+        self.node = node
+        self.value = value
+
+    @property
+    def shape(self):
+        return self._shape
+
+    @property
+    def dtype(self):
+        return self._dtype
+
+    @property
+    def size(self):
+        return int(np.prod(self._shape))
+
+    @property
+    def array(self):
+        raise TraceError(
+            f"the value of a tensor of shape {self.shape}, dtype {self.dtype}, is not known while a function is "
+            "being traced. Use ops.cond, ops.where or ops.while_loop in place of Python's `if` and `while`, or run "
+            "without tracing: compile(..., run_eagerly=True)")
+
+    def numpy(self):
+        return self.array
+
+    def __repr__(self):
+        return f"Traced(shape={self.shape}, dtype={self.dtype})"
+
+    def __format__(self, spec):
+        return repr(self)
+
+    def __reduce__(self):
+        return self.array
+
+    def __deepcopy__(self, memo):
+        return self
+
+    __hash__ = object.__hash__
+
+
+def check_array(array, what="array"):
+    """`array` itself if fastnn computes with its dtype, else a ValueError that names `what`."""
+    if array.dtype not in dtypes.NAME:
+        kind = {"O": "Python objects", "U": "strings", "S": "byte strings"}.get(array.dtype.kind, str(array.dtype))
+        raise ValueError(f"{what} holds {kind}, received dtype {array.dtype}, shape {array.shape}; convert it first, "
+                         "for instance with np.asarray(x, dtype='float32'), and give rows of equal length")
+    return array

@@ -1,0 +1,1 @@
+"""The public functions on tensors: Keras's `ops`. One file a family, each op whole in one place."""

@@ -1,0 +1,54 @@
+"""Builds csrc/ and the binding: one set of kernel sources, compiled once for each instruction set."""
+import os
+import platform
+import sys
+
+import numpy
+from Cython.Build import cythonize
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+DEBUG = os.environ.get("FASTNN_DEBUG") == "1"  # asserts and sanitizers; see `make debug`
+X86 = platform.machine() in ("x86_64", "AMD64")
+ISA_FLAGS = {"base": []}
+if X86:
+    ISA_FLAGS["avx2"] = ["-mavx2", "-mfma"]
+    ISA_FLAGS["avx512"] = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"]
+
+# -ffp-contract=off: a multiply and an add are fused only where a kernel says so, so that every build rounds alike.
+C_FLAGS = ["-std=c11", "-fopenmp", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wshadow", "-ffp-contract=off",
+           "-fno-math-errno", "-fno-trapping-math"]
+if DEBUG:
+    C_FLAGS += ["-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-UNDEBUG"]
+    LINK_FLAGS = ["-fopenmp", "-fsanitize=address,undefined"]
+else:
+    C_FLAGS += ["-O3", "-g0", "-DNDEBUG"]
+    LINK_FLAGS = ["-fopenmp", "-s"]
+
+
+class BuildKernels(build_ext):
+    """Compiles csrc/isa_<isa>.c with that instruction set's flags, then links them into the extension."""
+
+    def build_extension(self, ext):
+        objects = []
+        headers = [os.path.join("csrc", name) for name in sorted(os.listdir("csrc"))]
+        newest = max(os.path.getmtime(path) for path in headers)
+        jobs = [(f"csrc/isa_{isa}.c", flags) for isa, flags in ISA_FLAGS.items()]
+        jobs += [("csrc/dispatch.c", []), ("csrc/runtime.c", [])]
+        for source, flags in jobs:
+            made = os.path.join(self.build_temp, source[:-2] + ".o")
+            if self.force or not os.path.exists(made) or os.path.getmtime(made) < newest:
+                self.compiler.compile([source], output_dir=self.build_temp, include_dirs=["csrc"],
+                                      extra_postargs=C_FLAGS + flags)
+            objects.append(made)
+        ext.extra_objects = objects
+        super().build_extension(ext)
+
+
+core = Extension("fastnn._core", ["fastnn/_core.pyx"], include_dirs=["csrc", numpy.get_include()],
+                 define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+                 depends=[os.path.join("csrc", name) for name in os.listdir("csrc")],
+                 extra_compile_args=["-O1" if DEBUG else "-O2", "-fvisibility=hidden"], extra_link_args=LINK_FLAGS)
+
+if "--help" not in sys.argv:
+    setup(ext_modules=cythonize([core], quiet=True), cmdclass={"build_ext": BuildKernels})

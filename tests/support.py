@@ -1,0 +1,92 @@
+"""What the tests share: kernels by table, guarded memory, checks of op records against their float64 references."""
+
+import contextlib
+
+import numpy as np
+
+from fastnn import _core
+from fastnn.engine import eager, settings
+from fastnn.engine.op import OpCall
+from fastnn.engine.tape import backpropagate
+from fastnn.engine.tensor import Tensor
+
+ISAS = _core.available_isas()
+EPS32 = float(np.finfo(np.float32).eps)
+_GUARD = 64
+
+
+@contextlib.contextmanager
+def on_isa(isa):
+    """Run eager ops, and compile plans, with one table."""
+    saved = settings._kernels
+    settings._kernels = _core.Kernels(isa)
+    eager._cache.clear()
+    try:
+        yield
+    finally:
+        settings._kernels = saved
+        eager._cache.clear()
+
+
+def run_kernel(isa, name, reads, writes, sizes, attrs=(), threads=1):
+    """Call one kernel on arrays; outputs are filled in place, workspace is added, writes past an end are found."""
+    kernels = _core.Kernels(isa)
+    guarded = []
+    for array in writes:
+        memory = np.full(array.nbytes + 2 * _GUARD, 0xA5, np.uint8)
+        inner = memory[_GUARD : _GUARD + array.nbytes]
+        inner[:] = array.reshape(-1).view(np.uint8) if array.size else inner
+        guarded.append((memory, inner))
+    work = kernels.work(name, sizes, attrs)
+    arrays = [np.ascontiguousarray(a) for a in reads] + [inner for _, inner in guarded]
+    if work["workspace"]:
+        arrays.append(np.full(work["workspace"], 0xFF, np.uint8))
+    operands = [(i, _core.READ if i < len(reads) else _core.READ | _core.WRITE, 0, a.nbytes)
+                for i, a in enumerate(arrays)]
+    plan = _core.Plan(kernels, [(name, operands, sizes, attrs)], len(arrays), threads)
+    for i, array in enumerate(arrays):
+        plan.bind(i, array)
+    plan.run()
+    for array, (memory, inner) in zip(writes, guarded):
+        assert (memory[:_GUARD] == 0xA5).all() and (memory[_GUARD + array.nbytes :] == 0xA5).all(), \
+            f"{name} wrote outside its output"
+        if array.size:
+            array.reshape(-1).view(np.uint8)[:] = inner
+
+
+def apply_record(op, arrays, **attrs):
+    """The record's outputs, as a list of arrays, the way an eager call computes them."""
+    return [t.array for t in eager.run_now(op, tuple(Tensor(np.asarray(a)) for a in arrays), attrs)]
+
+
+def check_kernel(op, arrays, *, isa, rtol=0.0, atol=0.0, **attrs):
+    """The float32 kernel of `op` against its own reference in float64. Fails where no kernel fits."""
+    with on_isa(isa):
+        got = apply_record(op, arrays, **attrs)
+        assert all(entry.plan is not None for entry in eager._cache.values()), f"{op.name}: no kernel took this"
+    wide = [a.astype(np.float64) if a.dtype == np.float32 else a for a in arrays]
+    want = op.reference(*wide, **attrs)
+    for g, w in zip(got, want if isinstance(want, tuple) else (want,)):
+        np.testing.assert_allclose(g, np.asarray(w), rtol=rtol, atol=atol)
+
+
+def check_gradient(op, arrays, *, wrt=None, rng, h=1e-5, rtol=1e-6, atol=1e-8, **attrs):
+    """<dy, J v> by central differences equals <J^T dy, v>, in float64, along one random direction an input."""
+    wide = [np.asarray(a, np.float64) if np.asarray(a).dtype.kind == "f" else np.asarray(a) for a in arrays]
+    wrt = range(len(wide)) if wrt is None else wrt
+    inputs = tuple(Tensor(a) for a in wide)
+    outputs = eager.run_now(op, inputs, attrs)
+    call = OpCall(op, inputs, outputs, attrs)
+    douts = [rng.standard_normal(y.shape) for y in outputs]
+    got = backpropagate([call], list(outputs), [inputs[i] for i in wrt], [Tensor(d) for d in douts])
+
+    def value(index, moved):
+        results = apply_record(op, [moved if i == index else a for i, a in enumerate(wide)], **attrs)
+        return sum(np.vdot(d, r) for d, r in zip(douts, results))
+
+    for i, gradient in zip(wrt, got):
+        assert gradient is not None, f"{op.name}: no gradient for input {i}"
+        assert gradient.shape == wide[i].shape
+        v = rng.standard_normal(wide[i].shape)
+        numeric = (value(i, wide[i] + h * v) - value(i, wide[i] - h * v)) / (2 * h)
+        np.testing.assert_allclose(np.vdot(gradient.array, v), numeric, rtol=rtol, atol=atol)
