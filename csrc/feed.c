@@ -48,9 +48,24 @@ static void FNN(feed_next)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, voi
         ++*(int64_t *)call->buf[0];
 }
 
+/* copy_bytes: y = x.  bufs: x, y (bytes).  sizes: bytes.  units: blocks of 64 KiB. */
+enum { COPY_BLOCK = 65536 };
+static void FNN(copy_bytes_work)(const fnn_call *call, fnn_work *work)
+{
+    work->units = fnn_ceil_div(call->size[0], COPY_BLOCK);
+    work->bytes = 2.0 * (double)call->size[0];
+}
+static void FNN(copy_bytes)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
+{
+    (void)scratch;
+    const ptrdiff_t first = lo * COPY_BLOCK, last = fnn_min(hi * COPY_BLOCK, call->size[0]);
+    if (first < last)
+        memcpy((char *)call->buf[1] + first, (const char *)call->buf[0] + first, (size_t)(last - first));
+}
+
 #define FNN_FEED_KERNELS                                                                                       \
     FNN_KERNEL(feed_rows_f32_f32, feed_work) FNN_KERNEL(feed_rows_f32_f64, feed_work)                           \
     FNN_KERNEL(feed_rows_f32_u8, feed_work) FNN_KERNEL(feed_rows_f32_i32, feed_work)                            \
     FNN_KERNEL(feed_rows_f32_i64, feed_work) FNN_KERNEL(feed_rows_i32_u8, feed_work)                            \
     FNN_KERNEL(feed_rows_i32_i32, feed_work) FNN_KERNEL(feed_rows_i32_i64, feed_work)                           \
-    FNN_KERNEL(feed_rows_u8_u8, feed_work) FNN_KERNEL(feed_next, feed_next_work)
+    FNN_KERNEL(feed_rows_u8_u8, feed_work) FNN_KERNEL(feed_next, feed_next_work) FNN_KERNEL(copy_bytes, copy_bytes_work)

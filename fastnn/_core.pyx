@@ -143,6 +143,7 @@ cdef class Plan:
     cdef list owners         # slot -> the array whose memory is bound; keeps it alive
     cdef list extents        # slot -> bytes that instructions reach
     cdef readonly Kernels kernels
+    cdef int missing         # slots that instructions reach and that are not bound
     cdef readonly int count, slots
     cdef readonly list names
 
@@ -179,6 +180,7 @@ cdef class Plan:
                 raise ValueError(f"{name}: an operand names a slot outside 0..{slots - 1}")
             self.names.append(name)
             at += 1
+        self.missing = sum(1 for extent in self.extents if extent)
         self.schedule(threads)
 
     def __dealloc__(self):
@@ -205,6 +207,8 @@ cdef class Plan:
         if not cnp.PyArray_IS_C_CONTIGUOUS(array) or cnp.PyArray_NBYTES(array) < <Py_ssize_t>self.extents[slot]:
             raise ValueError(f"slot {slot} needs a C-contiguous array of at least {self.extents[slot]} bytes, "
                              f"received {cnp.PyArray_NBYTES(array)} bytes")
+        if self.owners[slot] is None and self.extents[slot]:
+            self.missing -= 1
         self.owners[slot] = array
         fnn_plan_bind(self.plan, <int>slot, cnp.PyArray_DATA(array))
         return 0
@@ -225,28 +229,37 @@ cdef class Plan:
             last = self.count
         if first < 0 or last > self.count:
             raise IndexError(f"instructions {first}..{last} of {self.count}")
-        for slot in range(self.slots):
-            if self.owners[slot] is None and self.extents[slot]:
-                raise RuntimeError(f"slot {slot} is not bound")
         self.take()
-        with nogil:
-            fnn_plan_run(self.plan, first, last, steps)
-        PyThread_release_lock(self.lock)
+        try:
+            self.check_bound()
+            with nogil:
+                fnn_plan_run(self.plan, first, last, steps)
+        finally:
+            PyThread_release_lock(self.lock)
 
-    def call(self, arrays):
-        """Bind slots 0, 1, ... to `arrays`, all of them, and run once: the eager path."""
-        cdef Py_ssize_t slot = 0
-        if len(arrays) != self.slots:
-            raise ValueError(f"this plan has {self.slots} slots, received {len(arrays)} arrays")
+    cdef int check_bound(self) except -1:
+        if self.missing:
+            slots = [slot for slot in range(self.slots) if self.owners[slot] is None and self.extents[slot]]
+            raise RuntimeError(f"slots {slots} are not bound")
+        return 0
+
+    def run_with(self, Py_ssize_t first_slot, arrays):
+        """Bind consecutive slots from `first_slot` to `arrays`, run everything once, and let those arrays go."""
+        cdef Py_ssize_t slot = first_slot, last = first_slot + len(arrays)
+        if first_slot < 0 or last > self.slots:
+            raise IndexError(f"slots {first_slot}..{last} of {self.slots}")
         self.take()
         try:
             for array in arrays:
                 self.bind_array(slot, <cnp.ndarray?>array)
                 slot += 1
+            self.check_bound()
             with nogil:
                 fnn_plan_run(self.plan, 0, self.count, 1)
         finally:
-            for slot in range(self.slots):
+            for slot in range(first_slot, last):
+                if self.owners[slot] is not None and self.extents[slot]:
+                    self.missing += 1
                 self.owners[slot] = None
             PyThread_release_lock(self.lock)
 

@@ -60,5 +60,5 @@ def run_now(op, inputs, attrs):
     arrays += outputs
     for nbytes in entry.workspaces:
         arrays.append(np.empty(nbytes, np.uint8))
-    entry.plan.call(arrays)
+    entry.plan.run_with(0, arrays)
     return tuple([Tensor(array) for array in outputs])

@@ -1,0 +1,28 @@
+"""Graph passes: each a function Body -> Body, small, named, tested alone, and switchable for debugging."""
+
+from .body import Body
+from .chains import fuse_chains
+from .epilogues import fuse_epilogues
+from .simplify import fold_constants, remove_dead_code, share_common, simplify_algebra
+
+PASSES = {
+    "remove_dead_code": remove_dead_code,
+    "fold_constants": fold_constants,
+    "simplify_algebra": simplify_algebra,
+    "share_common": share_common,
+    "fuse_epilogues": fuse_epilogues,
+    "fuse_chains": fuse_chains,
+}
+
+switched_off = set()  # names of passes to leave out, for debugging
+
+
+def optimise(body):
+    """`body` after every pass that is not switched off, in order."""
+    for name, one in PASSES.items():
+        if name not in switched_off:
+            body = one(body)
+    return remove_dead_code(body)
+
+
+__all__ = ["PASSES", "Body", "optimise", "switched_off"]

@@ -1,0 +1,102 @@
+"""Passes that make a graph smaller without new ops."""
+
+import numpy as np
+
+from ..eager import run_now
+from ..tensor import Tensor, Traced
+from .body import with_inputs
+
+_LARGEST_FOLDED = 1 << 16  # elements; larger constants are cheaper to make again than to keep
+
+
+def remove_dead_code(body):
+    """Drop calls whose results nobody reads."""
+    needed = body.wanted()
+    kept = []
+    for node in reversed(body.nodes):
+        if any(id(value) in needed for value in node.outputs):
+            kept.append(node)
+            needed.update(id(value) for value in node.inputs)
+    return body.rebuilt(kept[::-1], {})
+
+
+def fold_constants(body):
+    """Run calls on constants now."""
+    replaced, kept = {}, []
+    for node in body.nodes:
+        inputs = [replaced.get(id(value), value) for value in node.inputs]
+        small = all(value.size <= _LARGEST_FOLDED for value in node.outputs)
+        if small and inputs and all(value.value is not None for value in inputs):
+            results = run_now(node.op, tuple(Tensor(value.value) for value in inputs), node.attrs)
+            for value, result in zip(node.outputs, results):
+                array = np.ascontiguousarray(result.array).reshape(value.shape)
+                replaced[id(value)] = Traced(value.shape, value.dtype, value.graph, value=array)
+        else:
+            kept.append(node)
+    return body.rebuilt(kept, replaced)
+
+
+def share_common(body):
+    """Compute equal calls once."""
+    replaced, kept, seen = {}, [], {}
+    for node in body.nodes:
+        inputs = [replaced.get(id(value), value) for value in node.inputs]
+        key = (node.op.name, tuple(map(id, inputs)), tuple(node.attrs.items()))
+        twin = seen.get(key)
+        if twin is None:
+            seen[key] = node
+            kept.append(node)
+        else:
+            for value, same in zip(node.outputs, twin.outputs):
+                replaced[id(value)] = same
+    return body.rebuilt(kept, replaced)
+
+
+def _constant_is(value, number):
+    return value.value is not None and value.value.size == 1 and value.value.item() == number
+
+
+def _same_as_input(node, inputs):
+    """The input that the call only passes on, or None."""
+    name, x, y = node.op.name, inputs[0], node.output
+    if name in ("reshape", "cast", "broadcast_to") and x.shape == y.shape and x.dtype == y.dtype:
+        return x
+    if name == "transpose" and tuple(node.attrs["axes"]) == tuple(range(len(x.shape))):
+        return x
+    if len(inputs) == 2 and x.dtype == y.dtype == inputs[1].dtype:
+        left, right = inputs
+        if name in ("multiply", "divide") and _constant_is(right, 1) and left.shape == y.shape:
+            return left
+        if name == "multiply" and _constant_is(left, 1) and right.shape == y.shape:
+            return right
+        if name in ("add", "subtract") and _constant_is(right, 0) and left.shape == y.shape:
+            return left
+        if name == "add" and _constant_is(left, 0) and right.shape == y.shape:
+            return right
+    return None
+
+
+def simplify_algebra(body):
+    """Remove calls that change nothing, and steps that undo or repeat each other (reshapes, transposes)."""
+    replaced, kept = {}, []
+    for node in body.nodes:
+        inputs = [replaced.get(id(value), value) for value in node.inputs]
+        same = _same_as_input(node, inputs) if inputs else None
+        if same is not None and len(node.outputs) == 1:
+            replaced[id(node.output)] = same
+            continue
+        if any(new is not old for new, old in zip(inputs, node.inputs)):
+            node = with_inputs(node, inputs)
+        before = inputs[0].node if inputs else None
+        if before is not None and before.op is node.op and node.op.name == "reshape":
+            node = with_inputs(node, before.inputs)
+            if node.inputs[0].shape == node.output.shape:
+                replaced[id(node.output)] = node.inputs[0]
+                continue
+        elif before is not None and before.op is node.op and node.op.name == "transpose":
+            through = tuple(before.attrs["axes"][axis] for axis in node.attrs["axes"])
+            if through == tuple(range(len(through))):
+                replaced[id(node.output)] = before.inputs[0]
+                continue
+        kept.append(node)
+    return body.rebuilt(kept, replaced)
