@@ -6,6 +6,7 @@
 #define FNN_KERNEL(name, work) {#name, FNN(name), FNN(work)},
 
 #include "vecmath.h"
+#include "tile.h"
 
 #include "gemm.c"
 #include "conv.c"
