@@ -14,6 +14,12 @@ def _matmul(a, b):
     return matmul(a, b)
 
 
+def _get_item(self, key):
+    from .indexing import get_item  # which needs the operators of this file
+
+    return get_item(self, key)
+
+
 def _forward(function):
     return lambda self, other: function(self, other)
 
@@ -52,5 +58,5 @@ install_operators({f"__{name}__": _forward(function) for name, function in _BINA
                   | {f"__r{name}__": _reflected(function) for name, function in _BINARY.items()}
                   | {f"__{name}__": _compared(function) for name, function in _COMPARED.items()}
                   | {"__neg__": lambda self: pointwise.negative(self), "__pos__": lambda self: self,
-                     "__abs__": lambda self: pointwise.absolute(self),
+                     "__getitem__": _get_item, "__abs__": lambda self: pointwise.absolute(self),
                      "__invert__": lambda self: pointwise.bitwise_not(self)})

@@ -605,7 +605,9 @@ def where(condition, x1=None, x2=None):
         ValueError: only one of x1 and x2 is given.
     """
     if x1 is None and x2 is None:
-        return records["nonzero"](convert(condition))
+        from .indexing import nonzero  # which needs this file
+
+        return nonzero(condition)
     if x1 is None or x2 is None:
         raise ValueError("where: give both `x1` and `x2`, or neither")
     return where_op(*truths(condition), *operands(x1, x2))
