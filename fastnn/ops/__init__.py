@@ -55,6 +55,7 @@ from .creation import (  # noqa: F401
     zeros,
     zeros_like,
 )
+from .convolution import conv, conv_transpose, depthwise_conv, separable_conv  # noqa: F401
 from .elementary import (  # noqa: F401
     angle,
     arccos,
@@ -188,6 +189,7 @@ from .pointwise import (  # noqa: F401
     true_divide,
     where,
 )
+from .pooling import average_pool, max_pool  # noqa: F401
 from .reduction import (  # noqa: F401
     all,
     any,
