@@ -226,3 +226,6 @@ from .shape import (  # noqa: F401
     transpose,
 )
 from .softmax import log_softmax, logsumexp, softmax, sparsemax  # noqa: F401
+from .sorting import (  # noqa: F401
+    argsort, bincount, digitize, in_top_k, searchsorted, sort, top_k, unique,
+)
