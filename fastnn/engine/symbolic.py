@@ -4,6 +4,7 @@ This is what a Functional model is made of, summarised and saved from. It knows 
 """
 
 import functools
+import re
 
 from . import dtypes, nest
 from .graph import Graph
@@ -130,6 +131,11 @@ def unique_name(stem):
     count = _names.get(stem, -1) + 1
     _names[stem] = count
     return stem if count == 0 else f"{stem}_{count}"
+
+
+def snake_case(class_name):
+    """The stem of an unnamed object's name: "MaxPooling2D" becomes "max_pooling2d"."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=.)(?=[A-Z][a-z])", "_", re.sub(r"\W", "", class_name)).lower()
 
 
 def reset_names():

@@ -1,0 +1,33 @@
+"""The `get` functions of regularizers, constraints, activations and their like: a name or config to an object."""
+
+import difflib
+import inspect
+
+from .serialization import deserialize_keras_object
+
+
+def look_up(what, identifier, objects):
+    """The object that `identifier` names: itself if callable, made from its name or configuration otherwise.
+
+    Args:
+        what: "regularizer", "constraint", ...: for the error.
+        identifier: an object, a class, a function, a name among `objects` or registered, a configuration.
+        objects: {name: class or function}.
+
+    Raises:
+        ValueError: an unknown name, with the nearest known one; or no callable at all.
+    """
+    found = identifier
+    if isinstance(identifier, dict):
+        found = deserialize_keras_object(identifier, module_objects=objects)
+    elif isinstance(identifier, str):
+        found = objects.get(identifier)
+        if found is None:
+            found = deserialize_keras_object(identifier)  # registered under this name, or the string itself
+    if callable(found):
+        return found() if inspect.isclass(found) else found
+    hint = ""
+    if isinstance(identifier, str):
+        near = difflib.get_close_matches(identifier, objects, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else f"; known names: {', '.join(sorted(objects))}"
+    raise ValueError(f"no {what} can be made of {identifier!r} (of type {type(identifier).__name__}){hint}")
