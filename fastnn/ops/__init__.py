@@ -28,6 +28,7 @@ from .activation import (  # noqa: F401
     tanh_shrink,
     threshold,
 )
+from .convolution import conv, conv_transpose, depthwise_conv, separable_conv  # noqa: F401
 from .creation import (  # noqa: F401
     arange,
     array,
@@ -55,7 +56,7 @@ from .creation import (  # noqa: F401
     zeros,
     zeros_like,
 )
-from .convolution import conv, conv_transpose, depthwise_conv, separable_conv  # noqa: F401
+from .crossentropy import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy  # noqa: F401
 from .elementary import (  # noqa: F401
     angle,
     arccos,
@@ -135,6 +136,13 @@ from .joining import (  # noqa: F401
     unstack,
     vsplit,
     vstack,
+)
+from .normalization import (  # noqa: F401
+    batch_normalization,
+    layer_normalization,
+    moments,
+    normalize,
+    rms_normalization,
 )
 from .pointwise import (  # noqa: F401
     abs,
