@@ -7,7 +7,7 @@ import numpy as np
 from fastnn import _core
 from fastnn.engine import eager, settings
 from fastnn.engine.op import OpCall
-from fastnn.engine.tape import backpropagate
+from fastnn.engine.tape import GradientTape, backpropagate
 from fastnn.engine.tensor import Tensor
 
 ISAS = _core.available_isas()
@@ -90,3 +90,22 @@ def check_gradient(op, arrays, *, wrt=None, rng, h=1e-5, rtol=1e-6, atol=1e-8, *
         v = rng.standard_normal(wide[i].shape)
         numeric = (value(i, wide[i] + h * v) - value(i, wide[i] - h * v)) / (2 * h)
         np.testing.assert_allclose(np.vdot(gradient.array, v), numeric, rtol=rtol, atol=atol)
+
+
+def check_function(f, arrays, *, rng, h=1e-5, rtol=1e-6, atol=1e-8):
+    """The tape's gradient of f(*tensors) -> tensor, in float64, as `check_gradient` does for a record.
+
+    For records whose further outputs or inputs follow from the first ones, and for gradients of gradients.
+    """
+    tensors = [Tensor(np.asarray(a, np.float64)) for a in arrays]
+    with GradientTape() as tape:
+        y = f(*tensors)
+    dy = rng.standard_normal(y.shape)
+    gradients = tape.gradient(y, tensors, Tensor(dy))
+    for i, gradient in enumerate(gradients):
+        assert gradient is not None, f"no gradient for input {i}"
+        v = rng.standard_normal(tensors[i].shape)
+        ahead, behind = [
+            f(*[Tensor(t.array + s * h * v) if j == i else t for j, t in enumerate(tensors)]).array for s in (1, -1)]
+        np.testing.assert_allclose(np.vdot(gradient.array, v), np.vdot(dy, ahead - behind) / (2 * h), rtol=rtol,
+                                   atol=atol, err_msg=f"input {i}")
