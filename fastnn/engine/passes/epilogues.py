@@ -1,11 +1,62 @@
 """Bias and activation move into the product or convolution that feeds them."""
 
 from ..op import records
-from .body import new_call
+from .body import Body, new_call
 
-# An activation may join where its gradient needs only its output, or where nothing else reads its input.
 _FUSED = {"matmul": "dense", "conv": "conv_bias_act"}
 
 
 def fuse_epilogues(body):
-    return body
+    """matmul or conv, then add of a vector, then an activation: one call each, where nobody else reads between."""
+    users, wanted = body.users(), body.wanted()
+    gone, made = set(), {}
+
+    def only_user(value):
+        found = users.get(id(value), [])
+        return found[0] if len(found) == 1 and id(value) not in wanted else None
+
+    for node in body.nodes:
+        if node.op.name not in _FUSED or not _plain(node):
+            continue
+        last, inputs, attrs = node, list(node.inputs), {"activation": None}
+        add = only_user(node.output)
+        if add is not None and add.op.name == "add" and add.output.shape == node.output.shape:
+            bias = add.inputs[1] if add.inputs[0] is node.output else add.inputs[0]
+            if bias.shape and bias.shape[-1] == bias.size == node.output.shape[-1]:
+                inputs.append(bias)
+                last = add
+        act = only_user(last.output)
+        if act is not None and act.inputs[0] is last.output:
+            described = records[_FUSED[node.op.name]].epilogue(act)
+            if described is not None:
+                attrs = described
+                last = act
+        if last is node:
+            continue
+        extra = {} if node.op.name == "matmul" else node.attrs
+        first = []
+        if len(inputs) == 3 and len(inputs[2].shape) != 1:
+            reshape = new_call(records["reshape"], [inputs[2]], {"newshape": (inputs[2].size,)})
+            inputs[2] = reshape.output
+            first.append(reshape)
+        call = new_call(records[_FUSED[node.op.name]], inputs, {**extra, **attrs}, last.outputs)
+        made[id(last)] = [*first, call]
+        step = node
+        while step is not last:
+            gone.add(id(step))
+            step = only_user(step.output)
+    nodes = []
+    for node in body.nodes:
+        if id(node) in made:
+            nodes += made[id(node)]
+        elif id(node) not in gone:
+            nodes.append(node)
+    return Body(nodes, body.inputs, body.outputs, body.updates, body.reads)
+
+
+def _plain(node):
+    """A product without transposes of rows with one matrix, or any convolution."""
+    if node.op.name == "conv":
+        return True
+    return (not node.attrs.get("transpose_a") and not node.attrs.get("transpose_b") and len(node.inputs[1].shape) == 2
+            and len(node.inputs[0].shape) >= 2)
