@@ -19,8 +19,9 @@ bench:
 	$(PYTHON) bench/compare.py
 
 debug:          ## the kernel tests under the address and undefined-behaviour sanitizers
-	FASTNN_DEBUG=1 $(PYTHON) setup.py -q build_ext --force --build-temp build/debug --build-lib build/debug/lib
-	PYTHONPATH=build/debug/lib $(PYTHON) tests/run_debug.py
+	FASTNN_DEBUG=1 $(PYTHON) setup.py -q build --build-base build/debug --build-lib build/debug/lib
+	cd build/debug && PYTHONPATH=lib LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
+		UBSAN_OPTIONS=halt_on_error=1 $(PYTHON) -P -m pytest ../../tests/csrc
 
 size:           ## lines per folder
 	@for d in csrc fastnn tests bench docs examples; do printf '%7d %s\n' $$(git ls-files $$d | grep -E '\.(c|h|py|pyx|md)$$' | xargs cat 2>/dev/null | wc -l) $$d; done
