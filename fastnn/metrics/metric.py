@@ -1,0 +1,93 @@
+"""The base of metrics: numbers gathered over batches, in variables that compiled plans update in place."""
+
+import numpy as np
+
+from ..engine import dtypes
+from ..engine.naming import auto_name
+from ..engine.op import suspended
+from ..engine.variable import Variable
+
+
+class Metric:
+    """Base of metrics. A subclass makes its state in `__init__` with `add_variable` and defines `update_state` and
+    `result`; `update_state` must work on traced tensors, as it becomes part of the compiled step.
+
+    Args:
+        dtype: of the state and results (a name or a policy); `floatx` by default.
+        name: what logs call it; the class's name in snake case by default.
+    Source: Keras 3 `metrics.Metric`.
+    """
+
+    def __new__(cls, *args, **kwargs):
+        metric = super().__new__(cls)
+        metric._variables = []  # here, so that a forgotten super().__init__() gives an error that says so
+        metric._metrics = []
+        return metric
+
+    def __init__(self, dtype=None, name=None):
+        self.name = name or auto_name(type(self).__name__)
+        self._dtype = dtypes.standardize(getattr(dtype, "compute_dtype", dtype))
+
+    @property
+    def dtype(self):
+        return self._dtype
+
+    @property
+    def variables(self):
+        """The state: this metric's own variables in the order they were made, then those of metrics inside it."""
+        return [*self._variables, *(v for metric in self._metrics for v in metric.variables)]
+
+    def __setattr__(self, name, value):
+        if isinstance(value, Metric) and name != "_metrics" and not any(value is m for m in self._metrics):
+            self._metrics.append(value)
+        elif isinstance(value, Variable) and not any(value is v for v in self._variables):
+            self._variables.append(value)
+        object.__setattr__(self, name, value)
+
+    def add_variable(self, shape, initializer=None, dtype=None, aggregation="sum", name=None):
+        """A new variable of the state, set by `initializer` (zeros by default) and never trained."""
+        if not hasattr(self, "_dtype"):
+            raise RuntimeError(f"{type(self).__name__}: call super().__init__() in __init__() before add_variable()")
+        shape = tuple(shape)
+        dtype = dtypes.standardize(dtype)
+        if initializer in (None, "zeros"):
+            initializer = np.zeros(shape, dtypes.NUMPY[dtype])
+        elif isinstance(initializer, (str, dict)):
+            from .. import initializers
+
+            initializer = initializers.get(initializer)
+        with suspended():  # a metric may meet its first batch, and so its shapes, inside a trace
+            variable = Variable(initializer, shape=shape, dtype=dtype, trainable=False, aggregation=aggregation,
+                                synchronization="on_read", name=name)
+        variable.path = f"{self.name.replace('/', '>')}/{variable.name}"
+        self._variables.append(variable)
+        return variable
+
+    def add_weight(self, shape=(), initializer=None, dtype=None, name=None):
+        return self.add_variable(shape=shape, initializer=initializer, dtype=dtype, name=name)
+
+    def reset_state(self):
+        """Set the state to zero."""
+        for variable in self.variables:
+            variable.assign(np.zeros(variable.shape, dtypes.NUMPY[variable.dtype]))
+
+    def update_state(self, *args, **kwargs):
+        raise NotImplementedError(f"{type(self).__name__}: a Metric defines update_state()")
+
+    def result(self):
+        raise NotImplementedError(f"{type(self).__name__}: a Metric defines result()")
+
+    def __call__(self, *args, **kwargs):
+        """Update the state, then the result so far."""
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def get_config(self):
+        return {"name": self.name, "dtype": self.dtype}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+    def __repr__(self):
+        return f"<{type(self).__name__} name={self.name}>"

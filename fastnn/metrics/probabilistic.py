@@ -1,0 +1,64 @@
+"""Means of the probabilistic and margin losses. Source: Keras 3 `metrics`."""
+
+from ..losses import categorical, margin, probabilistic
+from .reduction import NamedMetric
+
+
+class KLDivergence(NamedMetric):
+    """The mean of `losses.kl_divergence`."""
+
+    def __init__(self, name="kl_divergence", dtype=None):
+        super().__init__(probabilistic.kl_divergence, name, dtype)
+
+
+class Poisson(NamedMetric):
+    """The mean of `losses.poisson`."""
+
+    def __init__(self, name="poisson", dtype=None):
+        super().__init__(probabilistic.poisson, name, dtype)
+
+
+class BinaryCrossentropy(NamedMetric):
+    """The mean of `losses.binary_crossentropy`."""
+
+    def __init__(self, name="binary_crossentropy", dtype=None, from_logits=False, label_smoothing=0):
+        super().__init__(probabilistic.binary_crossentropy, name, dtype, from_logits=from_logits,
+                         label_smoothing=label_smoothing)
+
+
+class CategoricalCrossentropy(NamedMetric):
+    """The mean of `losses.categorical_crossentropy`."""
+
+    def __init__(self, name="categorical_crossentropy", dtype=None, from_logits=False, label_smoothing=0, axis=-1):
+        super().__init__(categorical.categorical_crossentropy, name, dtype, from_logits=from_logits,
+                         label_smoothing=label_smoothing, axis=axis)
+
+
+class SparseCategoricalCrossentropy(NamedMetric):
+    """The mean of `losses.sparse_categorical_crossentropy`."""
+
+    def __init__(self, name="sparse_categorical_crossentropy", dtype=None, from_logits=False, ignore_class=None,
+                 axis=-1):
+        super().__init__(categorical.sparse_categorical_crossentropy, name, dtype, from_logits=from_logits,
+                         ignore_class=ignore_class, axis=axis)
+
+
+class Hinge(NamedMetric):
+    """The mean of `losses.hinge`."""
+
+    def __init__(self, name="hinge", dtype=None):
+        super().__init__(margin.hinge, name, dtype)
+
+
+class SquaredHinge(NamedMetric):
+    """The mean of `losses.squared_hinge`."""
+
+    def __init__(self, name="squared_hinge", dtype=None):
+        super().__init__(margin.squared_hinge, name, dtype)
+
+
+class CategoricalHinge(NamedMetric):
+    """The mean of `losses.categorical_hinge`."""
+
+    def __init__(self, name="categorical_hinge", dtype=None):
+        super().__init__(margin.categorical_hinge, name, dtype)
