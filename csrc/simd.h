@@ -55,6 +55,27 @@ static inline vi vi_xor(vi a, vi b) { return _mm512_xor_si512(a, b); }
 #define vi_shl(a, bits) _mm512_slli_epi32(a, bits)
 #define vi_shr(a, bits) _mm512_srli_epi32(a, bits)   /* fills with zeros */
 #define vi_sar(a, bits) _mm512_srai_epi32(a, bits)   /* fills with the sign */
+/* Rows become columns: lane j of r[i] and lane i of r[j] change places. */
+static inline void vf_transpose(vf r[VF_LANES])
+{
+    vf t[VF_LANES];
+#pragma GCC unroll 4
+    for (int i = 0; i < 16; i += 4) { /* 4 x 4 blocks inside each 128-bit quarter */
+        const vf ab = _mm512_unpacklo_ps(r[i], r[i + 1]), AB = _mm512_unpackhi_ps(r[i], r[i + 1]);
+        const vf cd = _mm512_unpacklo_ps(r[i + 2], r[i + 3]), CD = _mm512_unpackhi_ps(r[i + 2], r[i + 3]);
+        t[i] = _mm512_shuffle_ps(ab, cd, 0x44), t[i + 1] = _mm512_shuffle_ps(ab, cd, 0xee);
+        t[i + 2] = _mm512_shuffle_ps(AB, CD, 0x44), t[i + 3] = _mm512_shuffle_ps(AB, CD, 0xee);
+    }
+    /* then the quarters: quarter c of t[4 q + i] holds column 4 c + i of rows 4 q to 4 q + 3 */
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        const vf even01 = _mm512_shuffle_f32x4(t[i], t[4 + i], 0x88), odd01 = _mm512_shuffle_f32x4(t[i], t[4 + i], 0xdd);
+        const vf even23 = _mm512_shuffle_f32x4(t[8 + i], t[12 + i], 0x88);
+        const vf odd23 = _mm512_shuffle_f32x4(t[8 + i], t[12 + i], 0xdd);
+        r[i] = _mm512_shuffle_f32x4(even01, even23, 0x88), r[8 + i] = _mm512_shuffle_f32x4(even01, even23, 0xdd);
+        r[4 + i] = _mm512_shuffle_f32x4(odd01, odd23, 0x88), r[12 + i] = _mm512_shuffle_f32x4(odd01, odd23, 0xdd);
+    }
+}
 
 #elif defined(FNN_AVX2)
 #include <immintrin.h>
@@ -101,6 +122,22 @@ static inline vi vi_xor(vi a, vi b) { return _mm256_xor_si256(a, b); }
 #define vi_shl(a, bits) _mm256_slli_epi32(a, bits)
 #define vi_shr(a, bits) _mm256_srli_epi32(a, bits)
 #define vi_sar(a, bits) _mm256_srai_epi32(a, bits)
+static inline void vf_transpose(vf r[VF_LANES])
+{
+    vf t[VF_LANES];
+#pragma GCC unroll 2
+    for (int i = 0; i < 8; i += 4) {
+        const vf ab = _mm256_unpacklo_ps(r[i], r[i + 1]), AB = _mm256_unpackhi_ps(r[i], r[i + 1]);
+        const vf cd = _mm256_unpacklo_ps(r[i + 2], r[i + 3]), CD = _mm256_unpackhi_ps(r[i + 2], r[i + 3]);
+        t[i] = _mm256_shuffle_ps(ab, cd, 0x44), t[i + 1] = _mm256_shuffle_ps(ab, cd, 0xee);
+        t[i + 2] = _mm256_shuffle_ps(AB, CD, 0x44), t[i + 3] = _mm256_shuffle_ps(AB, CD, 0xee);
+    }
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++) {
+        r[i] = _mm256_permute2f128_ps(t[i], t[4 + i], 0x20);
+        r[4 + i] = _mm256_permute2f128_ps(t[i], t[4 + i], 0x31);
+    }
+}
 
 #else
 #define VF_LANES 1
@@ -158,6 +195,7 @@ static inline vi vi_xor(vi a, vi b) { return a ^ b; }
 #define vi_shl(a, bits) ((vi)((uint32_t)(a) << (bits)))
 #define vi_shr(a, bits) ((vi)((uint32_t)(a) >> (bits)))
 #define vi_sar(a, bits) ((vi)(a) >> (bits))
+static inline void vf_transpose(vf r[VF_LANES]) { (void)r; }
 #endif
 
 /* The lanes' sum and maximum, pairwise in a fixed order. */

@@ -1,0 +1,315 @@
+"""Matrix products: the records `matmul` and `dense` (product, bias and activation in one), and Keras's functions."""
+
+import math
+
+import numpy as np
+
+from ..engine import dtypes
+from ..engine.op import define_op, records
+from ..engine.symbolic import public
+from ..engine.tensor import Spec
+from ..engine.variable import convert
+from .pointwise import multiply_op, one_dtype, operands, sum_to
+from .shape import reshaped
+
+# ---- matmul ----
+
+
+def _rows_cols(shape, transposed):
+    return (shape[-1], shape[-2]) if transposed else (shape[-2], shape[-1])
+
+
+def _turned(x, transposed):
+    return np.swapaxes(x, -1, -2) if transposed else x
+
+
+def _matmul_shape(a, b, *, transpose_a=False, transpose_b=False):
+    dtype = one_dtype("matmul", (a, b))
+    first, second = tuple(a.shape), tuple(b.shape)
+    if len(first) < 2 or len(second) < 2:
+        raise ValueError(f"matmul: both operands need two axes or more, received shapes {first} and {second}")
+    (m, k), (k2, n) = _rows_cols(first, transpose_a), _rows_cols(second, transpose_b)
+    if k != k2:
+        raise ValueError(f"matmul: the shapes {first} and {second} do not fit together: {k} columns on the left, {k2} "
+                         "rows on the right. Transpose or reshape one of them, or swap the two")
+    try:
+        batch = np.broadcast_shapes(first[:-2], second[:-2])
+    except ValueError:
+        raise ValueError(f"matmul: the leading axes of shapes {first} and {second} do not broadcast: counted from "
+                         "the last, extents must be equal or 1") from None
+    return Spec((*batch, m, n), dtype)
+
+
+def _matmul_reference(a, b, *, transpose_a=False, transpose_b=False):
+    with np.errstate(all="ignore"):  # an infinity or a NaN is an answer here, not an accident
+        return np.matmul(_turned(a, transpose_a), _turned(b, transpose_b))
+
+
+def _is_one_matrix(shape):
+    return math.prod(shape[:-2]) == 1
+
+
+def _matmul_grad(call, dy):
+    a, b = call.inputs
+    ta, tb = call.attrs.get("transpose_a", False), call.attrs.get("transpose_b", False)
+    da = db = None
+    if call.needs is None or call.needs[0]:
+        da = matmul_op(b, dy, transpose_a=tb, transpose_b=True) if ta else \
+            matmul_op(dy, b, transpose_a=False, transpose_b=not tb)
+        da = sum_to(da, a.shape)
+    if call.needs is None or call.needs[1]:
+        if not ta and len(a.shape) > 2 and _is_one_matrix(b.shape):  # one product over all rows, not a sum of products
+            rows = math.prod(a.shape[:-1])
+            a, dy = reshaped(a, (rows, a.shape[-1])), reshaped(dy, (rows, dy.shape[-1]))
+        db = matmul_op(dy, a, transpose_a=True, transpose_b=ta) if tb else \
+            matmul_op(a, dy, transpose_a=not ta, transpose_b=False)
+        db = reshaped(db, tuple(b.shape)) if db.size == b.size else sum_to(db, b.shape)
+    return [da, db]
+
+
+def _batch_axes(a_shape, b_shape):
+    """(extent, step in a, step in b) of each leading axis, in elements, outermost first; neighbours joined."""
+    batch = np.broadcast_shapes(a_shape[:-2], b_shape[:-2])
+
+    def steps(shape):
+        step, made = math.prod(shape[-2:]), []
+        for n in reversed((*(1,) * (len(batch) + 2 - len(shape)), *shape[:-2])):
+            made.append(step if n != 1 else 0)
+            step *= n
+        return made[::-1]
+
+    joined = []
+    for n, sa, sb in zip(batch, steps(a_shape), steps(b_shape)):
+        if n == 1:
+            continue
+        if joined and joined[-1][1] == n * sa and joined[-1][2] == n * sb:
+            joined[-1] = (joined[-1][0] * n, sa, sb)
+        else:
+            joined.append((n, sa, sb))
+    return joined
+
+
+_MOST_BATCH_AXES = 8  # of FNN_MAX_SIZES
+
+
+def _emit_product(call, ta, tb, bias, activation, alpha):
+    """Emits op(a) op(b) [+ bias, activation]; False where no kernel fits."""
+    a, b = call.inputs[:2]
+    if any(x.dtype != "float32" for x in call.inputs):
+        return False
+    (m, k), (_, n) = _rows_cols(a.shape, ta), _rows_cols(b.shape, tb)
+    axes = _batch_axes(a.shape, b.shape)
+    if not ta and len(axes) == 1 and axes[0][2] == 0:  # the same b for all: more rows of one product
+        m, axes = m * axes[0][0], []
+    if len(axes) > _MOST_BATCH_AXES:
+        return False
+    name = f"gemm_{'t' if ta else 'n'}{'t' if tb else 'n'}_f32"
+    if not call.has(name):
+        return False
+    call.emit(name, reads=call.inputs, writes=call.outputs, attrs=[alpha],
+              sizes=[m, n, k, int(bias), activation, *(number for axis in axes for number in axis)])
+    return True
+
+
+def _matmul_kernel(call):
+    return _emit_product(call, call.attrs.get("transpose_a", False), call.attrs.get("transpose_b", False), False, 0, 0.0)
+
+
+# op(a) op(b); a (..., m, k), or (..., k, m) with transpose_a; b (..., k, n), or (..., n, k) with transpose_b. Leading
+# axes broadcast as numpy.matmul's do.
+matmul_op = define_op("matmul", shape=_matmul_shape, reference=_matmul_reference, grad=_matmul_grad,
+                      kernel=_matmul_kernel)
+
+# ---- dense ----
+
+# name -> (its number in csrc/tile.h, the attributes of its record for `alpha`). Their gradients need only the output,
+# so that the product before the activation is never stored.
+_ACTIVATIONS = {
+    None: (0, None),
+    "relu": (1, lambda alpha: {}),
+    "leaky_relu": (2, lambda alpha: {"negative_slope": alpha}),
+    "sigmoid": (3, lambda alpha: {}),
+    "tanh": (4, lambda alpha: {}),
+    "elu": (5, lambda alpha: {"alpha": alpha, "scale": 1.0}),
+}
+DENSE_ACTIVATIONS = tuple(_ACTIVATIONS)
+
+
+def _dense_shape(x, w, *bias, activation=None, alpha=0.0):
+    if activation not in _ACTIVATIONS:
+        raise ValueError(f"dense: `activation` must be one of {', '.join(map(repr, _ACTIVATIONS))}, received "
+                         f"{activation!r}; apply any other to the result")
+    dtype = one_dtype("dense", (x, w, *bias))
+    if len(w.shape) != 2 or not x.shape or x.shape[-1] != w.shape[0]:
+        raise ValueError(f"dense: an input of shape {tuple(x.shape)} needs weights of shape ({(*x.shape, '?')[-2]}, "
+                         f"units), received {tuple(w.shape)}")
+    if bias and tuple(bias[0].shape) != (w.shape[1],):
+        raise ValueError(f"dense: `bias` must have shape ({w.shape[1]},), received {tuple(bias[0].shape)}")
+    return Spec((*x.shape[:-1], w.shape[1]), dtype)
+
+
+def _dense_reference(x, w, *bias, activation=None, alpha=0.0):
+    y = _matmul_reference(x, w)
+    if bias:
+        y = y + bias[0]
+    return y if activation is None else records[activation].reference(y, **_ACTIVATIONS[activation][1](alpha))
+
+
+def _dense_grad(call, dy):
+    x, w = call.inputs[:2]
+    activation = call.attrs.get("activation")
+    if activation is not None:
+        attributes = _ACTIVATIONS[activation][1](call.attrs.get("alpha", 0.0))
+        dy = records[f"{activation}_grad"](call.output, dy, **attributes)
+    rows = math.prod(x.shape[:-1])
+    x_rows, dy_rows = reshaped(x, (rows, x.shape[-1])), reshaped(dy, (rows, dy.shape[-1]))
+    needs = call.needs or (True,) * len(call.inputs)
+    gradients = [
+        reshaped(matmul_op(dy_rows, w, transpose_a=False, transpose_b=True), tuple(x.shape)) if needs[0] else None,
+        matmul_op(x_rows, dy_rows, transpose_a=True, transpose_b=False) if needs[1] else None]
+    if len(needs) > 2:
+        gradients.append(records["sum"](dy_rows, axis=(0,), keepdims=False) if needs[2] else None)
+    return gradients
+
+
+def _dense_kernel(call):
+    x = call.inputs[0]
+    if len(x.shape) < 2:
+        return False
+    activation = _ACTIVATIONS[call.attrs.get("activation")][0]
+    return _emit_product(call, False, False, len(call.inputs) > 2, activation, call.attrs.get("alpha", 0.0))
+
+
+# activation(x @ w + bias); x (..., k), w (k, n), bias (n,) or none. `alpha`: leaky_relu's slope, elu's alpha.
+dense_op = define_op("dense", shape=_dense_shape, reference=_dense_reference, grad=_dense_grad, kernel=_dense_kernel)
+
+# ---- the public functions ----
+
+
+def _pair(x1, x2):
+    """Both as tensors of one dtype; two int8 tensors become int32, whose sums they would overflow."""
+    a, b = operands(x1, x2)
+    if a.dtype == "int8":
+        a, b = convert(a, dtype="int32"), convert(b, dtype="int32")
+    return a, b
+
+
+@public
+def matmul(x1, x2):
+    """The matrix product of the last two axes; leading axes broadcast.
+
+    A vector on the left is one row, on the right one column, and that axis is missing from the result.
+    """
+    a, b = _pair(x1, x2)
+    if not a.shape or not b.shape:
+        raise ValueError(f"matmul: both operands need an axis or more, received shapes {tuple(a.shape)} and "
+                         f"{tuple(b.shape)}; multiply by a scalar with `*`")
+    row, column = len(a.shape) == 1, len(b.shape) == 1
+    if row:
+        a = reshaped(a, (1, *a.shape))
+    if column:
+        b = reshaped(b, (*b.shape, 1))
+    y = matmul_op(a, b, transpose_a=False, transpose_b=False)
+    if row or column:
+        shape = (*y.shape[:-2], *(() if row else y.shape[-2:-1]), *(() if column else y.shape[-1:]))
+        y = reshaped(y, shape)
+    return y
+
+
+def _as_matrix(x, batch, rows, cols):
+    """x as (*batch, rows, cols), each of the last two one axis, and whether it came out (*batch, cols, rows).
+
+    batch, rows, cols: the axes of x, in the order wanted.
+    """
+    from .shape import transposed
+
+    natural = tuple(range(len(x.shape)))
+    turned = (*batch, *rows, *cols) != natural and (*batch, *cols, *rows) == natural
+    if not turned:
+        x = transposed(x, (*batch, *rows, *cols))
+    kept = len(batch)
+    split = kept + (len(cols) if turned else len(rows))
+    return reshaped(x, (*x.shape[:kept], math.prod(x.shape[kept:split]), math.prod(x.shape[split:]))), turned
+
+
+def _contract(a, b, batch, contracted):
+    """sum over contracted axes of a * b, with the batch axes side by side: (*batch, *free of a, *free of b).
+
+    batch, contracted: pairs (axis of a, axis of b).
+    """
+    free_a = [i for i in range(len(a.shape)) if i not in {p[0] for p in (*batch, *contracted)}]
+    free_b = [i for i in range(len(b.shape)) if i not in {p[1] for p in (*batch, *contracted)}]
+    shape = (*(a.shape[i] for i, _ in batch), *(a.shape[i] for i in free_a), *(b.shape[i] for i in free_b))
+    if len(contracted) > 1:  # any order will do: keep the operand that is larger as it lies
+        contracted = sorted(contracted, key=lambda pair: pair[0 if a.size >= b.size else 1])
+    left, ta = _as_matrix(a, [i for i, _ in batch], free_a, [i for i, _ in contracted])
+    right, tb = _as_matrix(b, [i for _, i in batch], [i for _, i in contracted], free_b)
+    return reshaped(matmul_op(left, right, transpose_a=ta, transpose_b=tb), shape)
+
+
+@public
+def tensordot(x1, x2, axes=2):
+    """The sum of products over `axes`: a number, of the last axes of `x1` and the first of `x2`, or two lists of axes.
+
+    The result has the other axes of `x1`, then those of `x2`.
+    """
+    a, b = _pair(x1, x2)
+    if isinstance(axes, int):
+        if not 0 <= axes <= min(len(a.shape), len(b.shape)):
+            raise ValueError(f"tensordot: `axes` must lie in 0..{min(len(a.shape), len(b.shape))} for tensors of shapes "
+                             f"{tuple(a.shape)} and {tuple(b.shape)}, received {axes}")
+        first, second = list(range(len(a.shape) - axes, len(a.shape))), list(range(axes))
+    else:
+        first, second = [[n] if isinstance(n, int) else list(n) for n in axes]
+        for x, wanted in ((a, first), (b, second)):
+            if any(not -len(x.shape) <= i < len(x.shape) for i in wanted):
+                raise ValueError(f"tensordot: `axes` {axes} names an axis that a tensor of shape {tuple(x.shape)} "
+                                 "does not have")
+        first, second = [i % len(a.shape) for i in first], [i % len(b.shape) for i in second]
+    if [a.shape[i] for i in first] != [b.shape[i] for i in second]:
+        raise ValueError(f"tensordot: the summed axes must be equally long, received {first} of shape {tuple(a.shape)} "
+                         f"and {second} of shape {tuple(b.shape)}")
+    return _contract(a, b, [], list(zip(first, second)))
+
+
+@public
+def dot(x1, x2):
+    """The sum of products over the last axis of `x1` and the second to last (a vector: the only) axis of `x2`.
+
+    A scalar operand multiplies the other.
+    """
+    a, b = operands(x1, x2)
+    if not a.shape or not b.shape:
+        return multiply_op(a, b)
+    return tensordot(a, b, axes=((-1,), (-1 if len(b.shape) == 1 else -2,)))
+
+
+@public
+def inner(x1, x2):
+    """The sum of products over the last axes; a scalar operand multiplies the other."""
+    a, b = operands(x1, x2)
+    if not a.shape or not b.shape:
+        return multiply_op(a, b)
+    return tensordot(a, b, axes=((-1,), (-1,)))
+
+
+@public
+def outer(x1, x2):
+    """out[i, j] = x1[i] * x2[j], over all elements of both."""
+    a, b = operands(x1, x2)
+    return multiply_op(reshaped(a, (a.size, 1)), reshaped(b, (1, b.size)))
+
+
+@public
+def vdot(x1, x2):
+    """The sum of products of all elements, the first operand's conjugated where complex."""
+    a, b = operands(x1, x2)
+    if a.size != b.size:
+        raise ValueError(f"vdot: both operands must have as many elements, received shapes {tuple(a.shape)} and "
+                         f"{tuple(b.shape)}")
+    if a.dtype in ("complex64", "complex128"):
+        a = records["conjugate"](a)
+    return matmul(reshaped(a, (a.size,)), reshaped(b, (b.size,)))
+
+
+__all__ = ["DENSE_ACTIVATIONS", "dense_op", "dot", "dtypes", "inner", "matmul", "matmul_op", "outer", "tensordot", "vdot"]
