@@ -1,0 +1,117 @@
+"""Many callbacks called as one."""
+
+from ..engine import nest
+from .callback import Callback
+from .history import History
+from .progbar_logger import ProgbarLogger
+
+
+def plain_logs(logs):
+    """`logs` with Python floats for scalars, nested dicts taken in, keys in alphabetical order (as Keras logs)."""
+    if not logs:
+        return {}
+    plain = {}
+    for key in sorted(logs):
+        value = logs[key]
+        if isinstance(value, dict):
+            plain.update(plain_logs(value))
+            continue
+        try:
+            plain[key] = float(value)
+        except (TypeError, ValueError):
+            plain[key] = value
+    return plain
+
+
+class CallbackList(Callback):
+    """Calls every callback's hook in order, adding `History` and `ProgbarLogger` where asked and missing.
+
+    Args:
+        callbacks: a Callback, or a (nested) list of them, or None.
+        add_history, add_progbar: add the standard ones.
+        model: given to each callback.
+        params: given to each callback's `set_params` (verbose, epochs, steps).
+    Raises:
+        TypeError: something that is no callback.
+    """
+
+    def __init__(self, callbacks=None, add_history=False, add_progbar=False, model=None, **params):
+        super().__init__()
+        self.callbacks = [] if callbacks is None else nest.flatten(callbacks)
+        for callback in self.callbacks:
+            if not hasattr(callback, "on_epoch_end"):
+                hint = "; make an instance, with parentheses" if isinstance(callback, type) else ""
+                raise TypeError(f"`callbacks` must hold Callback instances, received {callback!r}{hint}")
+            if isinstance(callback, type):
+                raise TypeError(f"`callbacks` must hold instances, received the class {callback.__name__}; "
+                                f"write {callback.__name__}(...)")
+        self._history = next((c for c in self.callbacks if isinstance(c, History)), None)
+        if add_history and self._history is None:
+            self._history = History()
+            self.callbacks.append(self._history)
+        if add_progbar and not any(isinstance(c, ProgbarLogger) for c in self.callbacks):
+            self.callbacks.append(ProgbarLogger())
+        self.set_model(model)
+        self.set_params(params)
+
+    def append(self, callback):
+        """Add one more."""
+        self.callbacks.append(callback)
+
+    def set_params(self, params):
+        self.params = params
+        if params:
+            for callback in self.callbacks:
+                callback.set_params(params)
+
+    def set_model(self, model):
+        if model is None:
+            return
+        super().set_model(model)
+        if self._history is not None:
+            model.history = self._history
+        for callback in self.callbacks:
+            callback.set_model(model)
+
+    def wants_batches(self, stage):
+        return any(_wants(callback, stage) for callback in self.callbacks)
+
+    def on_chunk_end(self, stage, batch, logs):
+        """After a chunk of steps whose last was `batch`: tells those that look only from time to time."""
+        hook = f"on_{stage}_batch_end"
+        logs = plain_logs(logs)
+        for callback in self.callbacks:
+            if getattr(callback, "per_chunk", False):
+                getattr(callback, hook)(batch, logs)
+
+    def listens_to_chunks(self, stage):
+        """Whether a callback needs the logs after a chunk of steps."""
+        return any(getattr(callback, "per_chunk", False) and callback.listens(stage) for callback in self.callbacks)
+
+
+def _wants(callback, stage):
+    asked = getattr(callback, "wants_batches", None)
+    return asked(stage) if asked is not None else True  # a duck-typed callback sees every batch
+
+
+def _relay(name, counted):
+    if counted:
+        def hook(self, index, logs=None):
+            logs = plain_logs(logs) if "predict" not in name else logs
+            for callback in self.callbacks:
+                getattr(callback, name)(index, logs)
+    else:
+        def hook(self, logs=None):
+            logs = plain_logs(logs)
+            for callback in self.callbacks:
+                getattr(callback, name)(logs)
+    hook.__name__ = name
+    hook.__doc__ = f"Calls each callback's `{name}`."
+    return hook
+
+
+for _when in ("begin", "end"):
+    for _stage in ("epoch", "batch", "train_batch", "test_batch", "predict_batch"):
+        setattr(CallbackList, f"on_{_stage}_{_when}", _relay(f"on_{_stage}_{_when}", True))
+    for _stage in ("train", "test", "predict"):
+        setattr(CallbackList, f"on_{_stage}_{_when}", _relay(f"on_{_stage}_{_when}", False))

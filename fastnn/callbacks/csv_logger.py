@@ -1,0 +1,59 @@
+"""Epoch logs as a CSV file."""
+
+import csv
+import os
+
+import numpy as np
+
+from .callback import Callback
+
+
+class CSVLogger(Callback):
+    """Writes a row of logs after each epoch.
+
+    Args:
+        filename: the file; separator: between values.
+        append: add to a file that exists instead of replacing it.
+    Source: Keras 3 `callbacks.CSVLogger`.
+    """
+
+    def __init__(self, filename, separator=",", append=False):
+        super().__init__()
+        self.filename = os.fspath(filename)
+        self.sep = separator
+        self.append = append
+        self.csv_file = None
+        self.writer = None
+        self.keys = None
+
+    def on_train_begin(self, logs=None):
+        self._close()
+        self._header = not (self.append and os.path.exists(self.filename) and os.path.getsize(self.filename))
+        self.csv_file = open(self.filename, "a" if self.append else "w", newline="")
+        self.writer = self.keys = None
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = logs or {}
+        if self.writer is None:
+            self.keys = sorted(logs)
+            if self.keys and not any(key.startswith("val_") for key in self.keys):
+                self.keys += [f"val_{key}" for key in self.keys]  # validation may come in a later epoch
+            self.writer = csv.DictWriter(self.csv_file, ["epoch", *self.keys], delimiter=self.sep)
+            if self._header:
+                self.writer.writeheader()
+        self.writer.writerow({"epoch": epoch, **{key: _cell(logs.get(key, "NA")) for key in self.keys}})
+        self.csv_file.flush()
+
+    def on_train_end(self, logs=None):
+        self._close()
+
+    def _close(self):
+        if self.csv_file is not None:
+            self.csv_file.close()
+            self.csv_file = None
+
+
+def _cell(value):
+    if isinstance(value, str) or np.ndim(value) == 0:
+        return value
+    return f'"[{", ".join(map(str, np.ravel(value)))}]"'

@@ -1,0 +1,77 @@
+"""A model's training, evaluation and prediction steps, traced once for each signature and kept."""
+
+from collections import OrderedDict
+
+from ..data import arrays, fill, form_of, leaves_of
+from ..engine import nest, settings
+from ..engine.step import Step
+from .eager_step import EagerStep
+
+MOST_KEPT = 32  # signatures a model keeps; the least recently used goes first
+
+
+class Program:
+    """One step of a model on batches of one signature.
+
+    step: runs it (Step or EagerStep). seconds: what a step takes, measured as it runs, None before.
+    keeps_logs: whether the step returns the logs; where not, they are read from the metrics.
+    """
+
+    __slots__ = ("step", "seconds", "keeps_logs")
+
+    def __init__(self, step, keeps_logs=True):
+        self.step = step
+        self.seconds = None
+        self.keeps_logs = keeps_logs
+
+
+class Programs:
+    """{signature: Program}, the latest used last."""
+
+    def __init__(self):
+        self._kept = OrderedDict()
+
+    def __len__(self):
+        return len(self._kept)
+
+    def get(self, key):
+        program = self._kept.get(key)
+        if program is not None:
+            self._kept.move_to_end(key)
+        return program
+
+    def keep(self, key, program):
+        self._kept[key] = program
+        if len(self._kept) > MOST_KEPT:
+            self._kept.popitem(last=False)
+        return program
+
+    def clear(self):
+        self._kept.clear()
+
+
+def signature_of(kind, data, specs):
+    """The key of a program: what it does, and the form, shapes and dtypes of its batch."""
+    return kind, form_of(data), tuple(specs)
+
+
+def batch_specs(model, data, rows=None):
+    """[(shape, dtype)] of a batch (x, y, sample_weight) as a plan takes it; `rows` replaces the number of rows."""
+    x, y, weights = data
+    floats = settings.floatx()
+    dtypes = [given or arrays.plan_dtype(leaf.dtype, floats)
+              for leaf, given in zip(leaves_of(x), model.input_dtypes_for(x))]
+    dtypes += [arrays.plan_dtype(leaf.dtype, floats, labels=True) for leaf in leaves_of(y)]
+    dtypes += [floats for _ in leaves_of(weights)]
+    shapes = [leaf.shape if rows is None else (rows, *leaf.shape[1:]) for leaf in leaves_of(data)]
+    return list(zip(shapes, dtypes))
+
+
+def make_step(model, body, data, specs):
+    """A step that calls body((x, y, sample_weight)) with tensors in the form of `data`."""
+    template = nest.map_leaves(lambda leaf: None if leaf is None else True, data)  # holds none of the user's arrays
+
+    def function(*tensors):
+        return body(fill(template, tensors))
+
+    return (EagerStep if model.run_eagerly else Step)(function, specs)

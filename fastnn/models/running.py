@@ -1,0 +1,172 @@
+"""Going through data: many steps in C between two looks from Python."""
+
+import time
+
+from ..data import leaves_of
+
+CHUNK_SECONDS = 0.05  # how long C may run before Python shows progress and sees Ctrl-C
+_GROWTH = 8  # a chunk is at most so many times the one before it
+
+
+class ArrayRun:
+    """A model's steps over an ArraySource. `steps`: of one pass; `program`: the one last run."""
+
+    def __init__(self, model, source, kind):
+        self.source = source
+        self.steps = source.batches
+        self.full = source.rows // source.batch
+        self._programs = {}
+        if self.full:
+            self._programs["full"] = model.program_for(kind, source.data, source.batch)
+        if source.tail:
+            self._programs["tail"] = model.program_for(kind, source.data, source.tail)
+        self.program = next(iter(self._programs.values()))
+        self.position = self.steps  # nothing is left of a pass that has not begun
+        self._tail_fed = False
+
+    def begin(self):
+        """Start a pass, unless one is under way (`steps_per_epoch` may end an epoch in its middle)."""
+        if self.position < self.steps:
+            return
+        self.position = 0
+        self._order = self.source.order()
+        if self.full:
+            self._programs["full"].step.feed(self.source.leaves, self._order[: self.full * self.source.batch])
+        self._tail_fed = False
+
+    def restart(self):
+        """Begin anew at the next `begin`."""
+        self.position = self.steps
+
+    @property
+    def left(self):
+        return self.steps - self.position
+
+    def ready(self):
+        return self.left > 0
+
+    def chunk(self):
+        """How many steps take about CHUNK_SECONDS."""
+        seconds = self.program.seconds
+        return 1 if not seconds else max(1, int(CHUNK_SECONDS / seconds))
+
+    def run(self, count):
+        """Run at most `count` steps; how many were run."""
+        start = time.perf_counter()
+        if self.position < self.full:
+            count = min(count, self.full - self.position)
+            self.program = self._programs["full"]
+            self.program.step.run(self.position, count)
+        else:
+            count = 1
+            self.program = self._programs["tail"]
+            if not self._tail_fed:
+                self.program.step.feed(self.source.leaves, self._order[self.full * self.source.batch :])
+                self._tail_fed = True
+            self.program.step.run(0, 1)
+        self.position += count
+        seconds = (time.perf_counter() - start) / count
+        before = self.program.seconds
+        # The first steps are slow (cold caches, sleeping threads): the estimate may fall fast, and rises slowly.
+        self.program.seconds = seconds if before is None else max(min(seconds, 2 * before), before / _GROWTH)
+        return count
+
+    def results(self):
+        """What the last step returned."""
+        return self.program.step.results()
+
+    def end(self):
+        """A pass is over."""
+
+
+class BatchRun:
+    """A model's steps over a BatchSource, one batch at a time."""
+
+    def __init__(self, model, source, kind):
+        self.model, self.source, self.kind = model, source, kind
+        self.steps = source.batches
+        self._iterator = None
+        self._next = None
+        self.program = None
+
+    def first(self):
+        """The first batch, kept for the first step: what shapes are read from."""
+        self.begin()
+        if self._next is None:
+            raise ValueError("`x` yielded no batch; a generator that was used before is empty now")
+        return self._next
+
+    def begin(self):
+        if self._iterator is None:
+            self._iterator = iter(self.source)
+            self._next = next(self._iterator, None)
+
+    def restart(self):
+        if not self.source.once:
+            self._iterator = None
+
+    @property
+    def left(self):
+        return None
+
+    def ready(self):
+        return self._next is not None
+
+    def chunk(self):
+        return 1
+
+    def run(self, count):
+        if self._next is None:
+            return 0
+        data = self._next
+        self.program = self.model.program_for(self.kind, data)
+        self._results = self.program.step(*leaves_of(data))
+        self._next = next(self._iterator, None)
+        return 1
+
+    def results(self):
+        return self._results
+
+    def end(self):
+        if self._next is None and not self.source.once:
+            self._iterator = None  # begin anew with the next pass
+        self.source.end_pass()
+
+
+def run_pass(model, stage, run, callbacks, limit, collect=None):
+    """Run up to `limit` steps (None: all there are), calling the callbacks' hooks; the number of steps run.
+
+    stage: "train", "test" or "predict". collect(run, steps): told after each chunk, for predictions; every step then
+    counts as a chunk.
+    """
+    begin_hook = getattr(callbacks, f"on_{stage}_batch_begin")
+    end_hook = getattr(callbacks, f"on_{stage}_batch_end")
+    singles = callbacks.wants_batches(stage)
+    flag = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_predicting"}[stage]
+    every = max(1, int(model.steps_per_execution)) if singles else None
+    done = 0
+    shown = time.perf_counter()
+    run.begin()
+    while (limit is None or done < limit) and run.ready():
+        size = every or (1 if collect else run.chunk())
+        if limit is not None:
+            size = min(size, limit - done)
+        if singles:
+            begin_hook(done)
+        steps = 0
+        while steps < size and run.ready():
+            steps += run.run(size - steps)
+            if collect is not None:
+                collect(run, done + steps)
+        done += steps
+        if singles:
+            logs = {"outputs": run.results()} if stage == "predict" else model.running_logs(run)
+            end_hook(done - 1, logs)
+        elif callbacks.listens_to_chunks(stage):
+            now = time.perf_counter()
+            if now - shown >= CHUNK_SECONDS or stage == "predict" or run.left is not None:
+                shown = now
+                callbacks.on_chunk_end(stage, done - 1, {} if stage == "predict" else model.running_logs(run))
+        if getattr(model, flag, False):
+            break
+    return done

@@ -1,0 +1,41 @@
+"""Label encoding and scaling of arrays."""
+
+import numpy as np
+
+
+def to_categorical(x, num_classes=None):
+    """One-hot rows of integer labels.
+
+    Args:
+        x: labels 0..num_classes-1, any shape; a last axis of length 1 is dropped.
+        num_classes: the width; max(x) + 1 by default.
+    Returns:
+        A float64 array of shape (*x.shape, num_classes), as in Keras 3.
+    Raises:
+        ValueError: a label below 0 or not below `num_classes`.
+    >>> to_categorical([0, 2])
+    array([[1., 0., 0.],
+           [0., 0., 1.]])
+    """
+    labels = np.asarray(x).astype("int64")
+    shape = labels.shape[:-1] if labels.ndim > 1 and labels.shape[-1] == 1 else labels.shape
+    flat = labels.reshape(-1)
+    if num_classes is None:
+        num_classes = int(flat.max()) + 1 if flat.size else 0
+    if flat.size and (flat.min() < 0 or flat.max() >= num_classes):
+        raise ValueError(f"to_categorical: labels must lie in 0..{num_classes - 1}, received {flat.min()}..{flat.max()}")
+    encoded = np.zeros((flat.size, num_classes))
+    encoded[np.arange(flat.size), flat] = 1
+    return encoded.reshape(*shape, num_classes)
+
+
+def normalize(x, axis=-1, order=2):
+    """`x` divided by its norm of the given `order` along `axis`; zeros stay zeros.
+
+    >>> normalize([[3.0, 4.0]])
+    array([[0.6, 0.8]])
+    """
+    x = np.asarray(x)
+    norm = np.atleast_1d(np.linalg.norm(x, order, axis))
+    norm[norm == 0] = 1
+    return x / np.expand_dims(norm, axis)
