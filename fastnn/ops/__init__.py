@@ -144,6 +144,7 @@ from .normalization import (  # noqa: F401
     normalize,
     rms_normalization,
 )
+from .matmul import dot, inner, matmul, outer, tensordot, vdot  # noqa: F401
 from .pointwise import (  # noqa: F401
     abs,
     absolute,

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from ..engine import dtypes
 from ..engine.op import define_op, records
 from ..engine.symbolic import public
 from ..engine.tensor import Spec
@@ -174,7 +173,7 @@ def _dense_grad(call, dy):
 
 def _dense_kernel(call):
     x = call.inputs[0]
-    if len(x.shape) < 2:
+    if len(x.shape) < 2 or call.attrs.get("activation") not in (None, "relu", "leaky_relu"):
         return False
     activation = _ACTIVATIONS[call.attrs.get("activation")][0]
     return _emit_product(call, False, False, len(call.inputs) > 2, activation, call.attrs.get("alpha", 0.0))
@@ -310,6 +309,3 @@ def vdot(x1, x2):
     if a.dtype in ("complex64", "complex128"):
         a = records["conjugate"](a)
     return matmul(reshaped(a, (a.size,)), reshaped(b, (b.size,)))
-
-
-__all__ = ["DENSE_ACTIVATIONS", "dense_op", "dot", "dtypes", "inner", "matmul", "matmul_op", "outer", "tensordot", "vdot"]

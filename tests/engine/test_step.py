@@ -102,7 +102,7 @@ def training_step(rng, batch=64):
             error = ops.matmul(ops.relu(ops.matmul(x, w1)), w2) - y
             loss = ops.mean(error * error)
         for w, g in zip((w1, w2), tape.gradient(loss, [w1, w2]), strict=True):
-            w.assign_sub(0.5 * g)
+            w.assign_sub(0.05 * g)
         return loss
 
     data = rng.standard_normal((512, 300)).astype("float32"), rng.standard_normal((512, 10)).astype("float32")

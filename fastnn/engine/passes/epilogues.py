@@ -6,6 +6,15 @@ from .body import Body, new_call
 _FUSED = {"matmul": "dense", "conv": "conv_bias_act"}
 
 
+def _epilogue(call):
+    """The fused record's attributes for an activation that the kernels' epilogues know, else None."""
+    if call.op.name == "relu":
+        return {"activation": "relu"}
+    if call.op.name == "leaky_relu":
+        return {"activation": "leaky_relu", "alpha": call.attrs["negative_slope"]}
+    return None
+
+
 def fuse_epilogues(body):
     """matmul or conv, then add of a vector, then an activation: one call each, where nobody else reads between."""
     users, wanted = body.users(), body.wanted()
@@ -16,7 +25,7 @@ def fuse_epilogues(body):
         return found[0] if len(found) == 1 and id(value) not in wanted else None
 
     for node in body.nodes:
-        if node.op.name not in _FUSED or not _plain(node):
+        if _FUSED.get(node.op.name) not in records or not _plain(node):
             continue
         last, inputs, attrs = node, list(node.inputs), {"activation": None}
         add = only_user(node.output)
@@ -27,7 +36,7 @@ def fuse_epilogues(body):
                 last = add
         act = only_user(last.output)
         if act is not None and act.inputs[0] is last.output:
-            described = records[_FUSED[node.op.name]].epilogue(act)
+            described = _epilogue(act)
             if described is not None:
                 attrs = described
                 last = act
