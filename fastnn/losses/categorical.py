@@ -9,7 +9,8 @@ import warnings
 from .. import ops
 from ..engine import settings
 from ..engine.variable import convert
-from .function_loss import NamedLoss, integer_targets, value_masks
+from ..layers.masks import set_mask
+from .function_loss import NamedLoss, integer_targets
 
 
 def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, axis=-1):
@@ -80,7 +81,9 @@ def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, ignore_cl
     y_true = ops.where(valid, y_true, 0)
     y_pred = ops.where(ops.expand_dims(valid, axis), y_pred, 0.0)
     values = ops.sparse_categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
-    return ops.where(valid, values, 0.0)
+    values = ops.where(valid, values, 0.0)
+    set_mask(values, valid)
+    return values
 
 
 def class_numbers(name, y_true, y_pred, axis=-1):
@@ -103,15 +106,7 @@ def _without_axis(shape, axis):
     return tuple(shape[:axis]) + tuple(shape[axis + 1 :])
 
 
-def _not_ignored(values, y_true, y_pred, ignore_class=None, axis=-1, **_):
-    if ignore_class is None:
-        return None
-    y_true, _ = class_numbers("sparse_categorical_crossentropy", y_true, y_pred, axis)
-    return ops.not_equal(y_true, ignore_class)
-
-
 integer_targets.add(sparse_categorical_crossentropy)
-value_masks[sparse_categorical_crossentropy] = _not_ignored
 
 
 def categorical_generalized_cross_entropy(y_true, y_pred, q):

@@ -4,11 +4,12 @@ import inspect
 
 from ..engine import nest
 from ..engine.variable import convert
-from .loss import Loss, squeeze_or_expand_to_same_rank
+from ..saving.serialization import deserialize_keras_object, serialize_keras_object
+from .loss import Loss, map_tensors, squeeze_or_expand_to_same_rank
 
-# What the base class needs to know of some loss functions; filled where those are defined.
-integer_targets = set()  # functions whose targets are class numbers: integers are passed on as integers
-value_masks = {}  # function -> function(values, y_true, y_pred, **arguments): the mask of its values, or None
+# Loss functions whose targets are class numbers; filled where those are defined. Their integers are passed on as
+# they are: made floats, they would be made integers again one op later.
+integer_targets = set()
 
 
 class LossFunctionWrapper(Loss):
@@ -33,7 +34,7 @@ class LossFunctionWrapper(Loss):
             y = convert(y)
             return convert(y, dtype=self.dtype) if y.dtype.startswith("float") else y
 
-        return nest.map_leaves(keep_integers, y_true)
+        return map_tensors(keep_integers, y_true)
 
     def call(self, y_true, y_pred):
         if isinstance(y_pred, (list, tuple, dict)) or isinstance(y_true, (list, tuple, dict)):
@@ -44,22 +45,14 @@ class LossFunctionWrapper(Loss):
             y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
         return self.fn(y_true, y_pred, **self._fn_kwargs)
 
-    def values_mask(self, values, y_true, y_pred):
-        mask = value_masks.get(self.fn)
-        return None if mask is None else mask(values, y_true, y_pred, **self._fn_kwargs)
-
     def get_config(self):
-        from ..saving.serialization import serialize_keras_object
-
         return {**super().get_config(), "fn": serialize_keras_object(self.fn),
                 **serialize_keras_object(self._fn_kwargs)}
 
     @classmethod
     def from_config(cls, config):
         if "fn" in config:
-            from ..saving.serialization import deserialize_keras_object
-
-            config = deserialize_keras_object(config)
+                config = deserialize_keras_object(config)
         return cls(**config)
 
     def __repr__(self):

@@ -5,11 +5,13 @@ sums those.
 """
 
 import math
+import numbers
 
 from .. import ops
 from ..engine import dtypes, nest
-from ..engine.naming import auto_name
+from ..engine.symbolic import snake_case, unique_name
 from ..engine.variable import convert
+from ..layers.masks import get_mask
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 
@@ -28,7 +30,7 @@ class Loss:
     """
 
     def __init__(self, name=None, reduction="sum_over_batch_size", dtype=None):
-        self.name = name or auto_name(type(self).__name__)
+        self.name = name or unique_name(snake_case(type(self).__name__))
         self.reduction = standardize_reduction(reduction)
         self._dtype = dtypes.standardize(getattr(dtype, "compute_dtype", dtype))
 
@@ -42,11 +44,11 @@ class Loss:
         y_true, y_pred: a tensor, or a structure of them that `call` understands.
         sample_weight: broadcasts against what `call` returns; one axis less or more of size 1 is put right.
         """
-        y_pred_mask = mask_of(y_pred)
-        y_pred = nest.map_leaves(lambda y: convert(y, dtype=self.dtype), y_pred)
+        y_pred_mask = get_mask(y_pred)
+        y_pred = map_tensors(lambda y: convert(y, dtype=self.dtype), y_pred)
         y_true = self.convert_targets(y_true)
         values = self.call(y_true, y_pred)
-        mask = both_masks(y_pred_mask, self.values_mask(values, y_true, y_pred))
+        mask = both_masks(y_pred_mask, get_mask(values))
         return reduce_weighted_values(values, sample_weight=sample_weight, mask=mask, reduction=self.reduction,
                                       dtype=self.dtype)
 
@@ -55,11 +57,7 @@ class Loss:
 
     def convert_targets(self, y_true):
         """The targets as tensors of this loss's dtype; overridden where integers must stay integers."""
-        return nest.map_leaves(lambda y: convert(y, dtype=self.dtype), y_true)
-
-    def values_mask(self, values, y_true, y_pred):
-        """Which values count at all: a bool tensor of their shape, or None for all."""
-        return None
+        return map_tensors(lambda y: convert(y, dtype=self.dtype), y_true)
 
     def get_config(self):
         return {"name": self.name, "reduction": self.reduction}
@@ -76,9 +74,13 @@ def standardize_reduction(reduction):
     return reduction
 
 
-def mask_of(x):
-    """The mask that a masking layer left on a tensor, or None."""
-    return getattr(x, "_keras_mask", None)
+def map_tensors(function, structure):
+    """`function` of each tensor (or array) in a structure; lists of nothing but numbers are arrays themselves."""
+    if isinstance(structure, dict):
+        return {key: map_tensors(function, value) for key, value in structure.items()}
+    if isinstance(structure, (list, tuple)) and not all(isinstance(x, numbers.Number) for x in nest.flatten(structure)):
+        return type(structure)(map_tensors(function, part) for part in structure)
+    return function(structure)
 
 
 def both_masks(a, b):

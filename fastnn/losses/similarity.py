@@ -4,7 +4,8 @@ import numpy as np
 
 from .. import ops
 from ..engine.variable import convert
-from .function_loss import NamedLoss, integer_targets, value_masks
+from ..layers.masks import set_mask
+from .function_loss import NamedLoss, integer_targets
 
 _NONE = float("-inf")
 
@@ -35,15 +36,12 @@ def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal
     pushed = ops.maximum(1.0 + margin - distance, 0.0) * (1.0 - margin - distance) * gamma
     pull = ops.logsumexp(ops.where(same, pulled, _NONE), axis=1)
     push = ops.logsumexp(ops.where(other, pushed, _NONE), axis=1)
-    return ops.softplus(pull + push)
-
-
-def _has_partner(values, y_true, y_pred, **_):
-    return ops.greater(values, 0.0)
+    values = ops.softplus(pull + push)
+    set_mask(values, ops.greater(values, 0.0))
+    return values
 
 
 integer_targets.add(circle)
-value_masks[circle] = _has_partner
 
 
 class Circle(NamedLoss):

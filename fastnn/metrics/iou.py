@@ -43,15 +43,12 @@ class _ConfusionMatrix(Metric):
             raise ValueError(f"{type(self).__name__}: there are {y_true.shape[0]} labels for {y_pred.shape[0]} "
                              "predictions; check sparse_y_true, sparse_y_pred and axis")
         n = self.num_classes
-        counts = self._in_range(y_true)
-        counts = ops.logical_and(counts, self._in_range(y_pred))
+        counts = ops.logical_and(self._in_range(y_true), self._in_range(y_pred))
         if self.ignore_class is not None:
             counts = ops.logical_and(counts, ops.not_equal(y_true, self.ignore_class))
-        weight = self._weights(sample_weight, y_true.shape)
-        weight = ops.where(counts, weight, convert(0, dtype=self.dtype))
-        cell = ops.where(counts, y_true * n + y_pred, 0)  # the matrix as one row
-        added = ops.segment_sum(weight, cell, num_segments=n * n)
-        self.total_cm.assign_add(ops.reshape(ops.cast(added, self.dtype), (n, n)))
+        cell = ops.where(counts, y_true * n + y_pred, -1)  # in the matrix as one row; -1 is in none
+        added = ops.bincount(cell, weights=self._weights(sample_weight, y_true.shape), minlength=n * n)
+        self.total_cm.assign_add(ops.reshape(added, (n, n)))
 
     def _in_range(self, classes):
         return ops.logical_and(ops.greater_equal(classes, 0), ops.less(classes, self.num_classes))

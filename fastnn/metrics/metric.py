@@ -3,8 +3,8 @@
 import numpy as np
 
 from ..engine import dtypes
-from ..engine.naming import auto_name
 from ..engine.op import suspended
+from ..engine.symbolic import snake_case, unique_name
 from ..engine.variable import Variable
 
 
@@ -25,7 +25,7 @@ class Metric:
         return metric
 
     def __init__(self, dtype=None, name=None):
-        self.name = name or auto_name(type(self).__name__)
+        self.name = name or unique_name(snake_case(type(self).__name__))
         self._dtype = dtypes.standardize(getattr(dtype, "compute_dtype", dtype))
 
     @property

@@ -4,13 +4,13 @@ import inspect
 
 from .. import ops
 from ..engine.variable import convert
-from ..losses.function_loss import value_masks
+from ..layers.masks import get_mask
 from ..losses.loss import (
     apply_mask,
     check_broadcast,
-    mask_of,
     squeeze_or_expand_to_same_rank,
 )
+from ..saving.serialization import deserialize_keras_object, serialize_keras_object
 from .metric import Metric
 
 
@@ -19,9 +19,11 @@ def samplewise(values, sample_weight, reduce, dtype):
 
     sample_weight: None, or shape (samples,) up to the values' shape.
     """
+    mask = get_mask(values)
     values = convert(values, dtype=dtype)
     if sample_weight is not None:
-        values, sample_weight = squeeze_or_expand_to_same_rank(values, convert(sample_weight, dtype=dtype))
+        sample_weight = apply_mask(convert(sample_weight, dtype=dtype), mask, dtype=dtype, reduction="sum")
+        values, sample_weight = squeeze_or_expand_to_same_rank(values, sample_weight)
         weight_rank = len(sample_weight.shape)
         if len(values.shape) > weight_rank:
             values = reduce(values, axis=tuple(range(weight_rank, len(values.shape))))
@@ -91,24 +93,17 @@ class MeanMetricWrapper(Mean):
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         values = self._fn(y_true, y_pred, **self._fn_kwargs)
-        sample_weight = apply_mask(sample_weight, mask_of(y_pred), dtype=self.dtype, reduction="sum")
-        if sample_weight is not None and self._fn in value_masks:
-            mask = value_masks[self._fn](values, y_true, y_pred, **self._fn_kwargs)
-            sample_weight = apply_mask(sample_weight, mask, dtype=self.dtype, reduction="sum")
+        sample_weight = apply_mask(sample_weight, get_mask(y_pred), dtype=self.dtype, reduction="sum")
         super().update_state(values, sample_weight)
 
     def get_config(self):
-        from ..saving.serialization import serialize_keras_object
-
         return {**super().get_config(), "fn": serialize_keras_object(self._fn),
                 **serialize_keras_object(self._fn_kwargs)}
 
     @classmethod
     def from_config(cls, config):
         if "fn" in config:
-            from ..saving.serialization import deserialize_keras_object
-
-            config = deserialize_keras_object(config)
+                config = deserialize_keras_object(config)
         return cls(**config)
 
 
