@@ -6,12 +6,11 @@ import weakref
 import numpy as np
 
 from .. import constraints, dtype_policies, initializers, ops, regularizers
-from ..engine import dtypes, nest
+from ..engine import dtypes, masks, nest
 from ..engine.op import context
 from ..engine.symbolic import KerasTensor, Operation, _Leaf, infer, snake_case, unique_name
 from ..engine.tensor import Spec, Tensor, Traced, check_array
 from ..engine.variable import Variable, convert
-from . import masks
 from .building import Building, building
 from .call_state import state
 from .call_signature import CallSignature, shapes_for

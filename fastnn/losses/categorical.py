@@ -8,8 +8,8 @@ import warnings
 
 from .. import ops
 from ..engine import settings
+from ..engine.masks import set_mask
 from ..engine.variable import convert
-from ..layers.masks import set_mask
 from .function_loss import NamedLoss, integer_targets
 
 

@@ -9,9 +9,9 @@ import numbers
 
 from .. import ops
 from ..engine import dtypes, nest
+from ..engine.masks import get_mask
 from ..engine.symbolic import snake_case, unique_name
 from ..engine.variable import convert
-from ..layers.masks import get_mask
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from .. import ops
+from ..engine.masks import set_mask
 from ..engine.variable import convert
-from ..layers.masks import set_mask
 from .function_loss import NamedLoss, integer_targets
 
 _NONE = float("-inf")

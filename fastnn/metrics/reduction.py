@@ -3,8 +3,8 @@
 import inspect
 
 from .. import ops
+from ..engine.masks import get_mask
 from ..engine.variable import convert
-from ..layers.masks import get_mask
 from ..losses.loss import (
     apply_mask,
     check_broadcast,

@@ -6,7 +6,7 @@ import pytest
 from fastnn import losses, ops
 from fastnn.engine.tape import GradientTape
 from fastnn.engine.tensor import Tensor
-from fastnn.layers.masks import set_mask
+from fastnn.engine.masks import set_mask
 
 EPS32 = float(np.finfo(np.float32).eps)
 
