@@ -28,6 +28,17 @@ from .activation import (  # noqa: F401
     tanh_shrink,
     threshold,
 )
+from .control import (  # noqa: F401
+    associative_scan,
+    cond,
+    custom_gradient,
+    fori_loop,
+    map,
+    scan,
+    switch,
+    vectorized_map,
+    while_loop,
+)
 from .convolution import conv, conv_transpose, depthwise_conv, separable_conv  # noqa: F401
 from .creation import (  # noqa: F401
     arange,
@@ -137,6 +148,7 @@ from .joining import (  # noqa: F401
     vsplit,
     vstack,
 )
+from .matmul import dot, inner, matmul, outer, tensordot, vdot  # noqa: F401
 from .normalization import (  # noqa: F401
     batch_normalization,
     layer_normalization,
@@ -144,7 +156,6 @@ from .normalization import (  # noqa: F401
     normalize,
     rms_normalization,
 )
-from .matmul import dot, inner, matmul, outer, tensordot, vdot  # noqa: F401
 from .pointwise import (  # noqa: F401
     abs,
     absolute,
@@ -236,5 +247,12 @@ from .shape import (  # noqa: F401
 )
 from .softmax import log_softmax, logsumexp, softmax, sparsemax  # noqa: F401
 from .sorting import (  # noqa: F401
-    argsort, bincount, digitize, in_top_k, searchsorted, sort, top_k, unique,
+    argsort,
+    bincount,
+    digitize,
+    in_top_k,
+    searchsorted,
+    sort,
+    top_k,
+    unique,
 )
