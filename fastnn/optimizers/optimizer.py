@@ -1,0 +1,419 @@
+"""The base of all optimisers: state, learning rate, clipping, decay, averages; subclasses write the update."""
+
+import re
+import warnings
+
+import numpy as np
+
+from .. import initializers, ops
+from ..engine.symbolic import snake_case, unique_name
+from ..engine.tensor import Tensor
+from ..engine.variable import Variable, convert
+from ..ops.control import cond
+from ..ops.optimizer_updates import count_up
+from ..saving.serialization import deserialize_keras_object, serialize_keras_object
+from .clipping import clip_by_global_norm, clip_by_norm
+from .schedules import LearningRateSchedule
+
+
+class Optimizer:
+    """Updates variables by their gradients.
+
+    A subclass writes `build(variables)` (calling this one's, then `add_optimizer_variables`) and
+    `update_step(gradient, variable, learning_rate)`, with `assign` for every change, so that it can be compiled.
+
+    Args:
+        learning_rate: a float, a LearningRateSchedule, or a function without arguments that gives a rate.
+        weight_decay: each step first takes this share, times the learning rate, off the variables; None: none.
+        clipnorm: cut each gradient to this norm. clipvalue: cut its elements to +-this. global_clipnorm: cut all
+            gradients to this common norm. At most one of the three.
+        use_ema: keep a moving average of the variables, with momentum `ema_momentum`; every
+            `ema_overwrite_frequency` steps (None: only by `finalize_variable_values`) it replaces them.
+        loss_scale_factor: the loss was multiplied by this, so gradients are divided by it.
+        gradient_accumulation_steps: update only at every so many steps, with the mean of their gradients.
+        name: optional.
+    Raises:
+        ValueError: an argument out of range; several ways of clipping; an unknown argument.
+    Source: Keras 3 `optimizers.Optimizer`.
+    """
+
+    def __init__(self, learning_rate, weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None,
+                 use_ema=False, ema_momentum=0.99, ema_overwrite_frequency=None, loss_scale_factor=None,
+                 gradient_accumulation_steps=None, name=None, **kwargs):
+        who = type(self).__name__
+        if kwargs.pop("decay", None) is not None:
+            warnings.warn(f"{who}: the argument `decay` has no effect; use a learning rate schedule", stacklevel=3)
+        if kwargs:
+            raise ValueError(f"{who}: unknown argument(s) {', '.join(sorted(kwargs))}")
+        if sum(c is not None for c in (clipnorm, clipvalue, global_clipnorm)) > 1:
+            raise ValueError(f"{who}: at most one of `clipnorm`, `clipvalue` and `global_clipnorm` may be given, received "
+                             f"{clipnorm}, {clipvalue} and {global_clipnorm}")
+        if gradient_accumulation_steps is not None and gradient_accumulation_steps < 2:
+            raise ValueError(f"{who}: `gradient_accumulation_steps` must be an integer of at least 2 or None, received "
+                             f"{gradient_accumulation_steps}")
+        if use_ema and not 0 <= ema_momentum <= 1:
+            raise ValueError(f"{who}: `ema_momentum` must lie in [0, 1], received {ema_momentum}")
+        if use_ema and ema_overwrite_frequency is not None and (
+                not isinstance(ema_overwrite_frequency, int) or ema_overwrite_frequency < 1):
+            raise ValueError(f"{who}: `ema_overwrite_frequency` must be a positive integer or None, received "
+                             f"{ema_overwrite_frequency}")
+        self.name = name or unique_name(snake_case(who))
+        self.weight_decay = weight_decay
+        self.clipnorm = clipnorm
+        self.clipvalue = clipvalue
+        self.global_clipnorm = global_clipnorm
+        self.use_ema = use_ema
+        self.ema_momentum = ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self.built = False
+        self._variables = []
+        self._trainable_variables = []
+        self._places = {}  # id(variable) -> its place among the trainable variables
+        self._undecayed, self._undecayed_names = set(), None
+        self._iterations = self._new_variable("iteration", 0, (), "int32")
+        if callable(learning_rate):
+            self._learning_rate = learning_rate
+        else:
+            self._learning_rate = self._new_variable("learning_rate", _rate(who, learning_rate), (), None)
+
+    # ---- state ----
+
+    def _new_variable(self, name, initial, shape, dtype):
+        variable = Variable(initial, shape=shape, dtype=dtype, trainable=False, name=name)
+        variable.path = f"{self.name}/{name}"
+        self._variables.append(variable)
+        return variable
+
+    def add_variable(self, shape, initializer="zeros", dtype=None, aggregation="none", layout=None, name=None):
+        """A new variable of this optimizer's state, saved with it."""
+        return self._new_variable(name or "variable", initializers.get(initializer), tuple(shape), dtype)
+
+    def add_variable_from_reference(self, reference_variable, name=None, initializer="zeros"):
+        """A new state variable of the shape and dtype of another, named after it."""
+        path = getattr(reference_variable, "path", reference_variable.name).replace("/", "_")
+        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype,
+                                 name=f"{path}_{name or 'var'}")
+
+    def add_optimizer_variables(self, trainable_variables, name, initializer="zeros"):
+        """A list of state variables, one for each trainable one; for a list of names, a list of lists."""
+        names = [name] if isinstance(name, str) else list(name)
+        kinds = list(initializer) if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
+        if len(kinds) != len(names):
+            raise ValueError(f"add_optimizer_variables: as many initializers as names are needed, received {initializer} "
+                             f"for {name}")
+        made = [[] for _ in names]
+        for variable in trainable_variables:  # a variable's slots lie together, as in Keras's files
+            for slots, label, kind in zip(made, names, kinds):
+                slots.append(None if variable.overwrite_with_gradient else
+                             self.add_variable_from_reference(variable, label, kind))
+        return made[0] if isinstance(name, str) else made
+
+    def build(self, variables):
+        """Make the state for these variables; the first `apply` does it otherwise."""
+        variables = list(variables)
+        if self.use_ema:
+            self._averages = self.add_optimizer_variables(variables, "average")
+        if self.gradient_accumulation_steps:
+            self._accumulated = [self.add_variable_from_reference(v, "gradient_accumulator") for v in variables]
+        self._places = {id(v): i for i, v in enumerate(variables)}
+        self._trainable_variables = variables
+        self.built = True
+
+    @property
+    def variables(self):
+        """All state, in the order it is saved in: iteration, learning rate, then what `build` made."""
+        return list(self._variables)
+
+    @property
+    def iterations(self):
+        """How many updates were made: a variable, or a tensor where gradients are accumulated."""
+        if self.gradient_accumulation_steps:
+            return ops.floor_divide(self._iterations, self.gradient_accumulation_steps)
+        return self._iterations
+
+    def _get_variable_index(self, variable):
+        return self._places[id(variable)]
+
+    def set_weights(self, weights):
+        """Set all `variables` from a list of arrays."""
+        if not self.built:
+            raise ValueError(f"{self.name}: set_weights needs a built optimizer; call build(trainable_variables) first")
+        for variable, weight in zip(self._variables, weights):
+            variable.assign(weight)
+
+    def save_own_variables(self, store):
+        """Write the state into a mapping: "0", "1", ... -> array."""
+        for i, variable in enumerate(self._variables):
+            store[str(i)] = variable.numpy()
+
+    def load_own_variables(self, store):
+        """Read the state from such a mapping; with a warning, not at all where the numbers of variables differ."""
+        if len(store.keys()) != len(self._variables):
+            cure = "" if self.built else "; it is not built yet, so it has no slots"
+            warnings.warn(f"the saved state of optimizer {self.name!r} is skipped: it has {len(store.keys())} variables, "
+                          f"the optimizer has {len(self._variables)}{cure}", stacklevel=2)
+            return
+        for i, variable in enumerate(self._variables):
+            variable.assign(np.asarray(store[str(i)]))
+
+    # ---- the learning rate ----
+
+    @property
+    def learning_rate(self):
+        """The current rate: the variable, or what the schedule (or function) gives now."""
+        if isinstance(self._learning_rate, Variable):
+            return self._learning_rate
+        if isinstance(self._learning_rate, LearningRateSchedule):
+            return self._learning_rate(self._iterations)
+        return self._learning_rate()
+
+    @learning_rate.setter
+    def learning_rate(self, learning_rate):
+        before = self._learning_rate
+        if callable(learning_rate):
+            self._learning_rate = learning_rate
+            if isinstance(before, Variable):
+                self._variables = [v for v in self._variables if v is not before]
+        elif isinstance(before, Variable):
+            before.assign(learning_rate)
+        else:
+            raise TypeError(f"{self.name}: the learning rate is a schedule or a function, so no number can be assigned; "
+                            "make the optimizer with a float, or assign another schedule")
+
+    # ---- applying gradients ----
+
+    def assign(self, variable, value):
+        """variable = value"""
+        variable.assign(value)
+
+    def assign_add(self, variable, value):
+        """variable += value"""
+        variable.assign_add(value)
+
+    def assign_sub(self, variable, value):
+        """variable -= value"""
+        variable.assign_sub(value)
+
+    def update_step(self, gradient, variable, learning_rate):
+        raise NotImplementedError(f"{type(self).__name__} must implement update_step(self, gradient, variable, "
+                                  "learning_rate)")
+
+    def apply_gradients(self, grads_and_vars):
+        """`apply` for (gradient, variable) pairs; returns the iteration count."""
+        grads, variables = zip(*grads_and_vars)
+        self.apply(grads, variables)
+        return self._iterations
+
+    def apply(self, grads, trainable_variables=None):
+        """Update the variables by their gradients; those whose gradient is None are left, with a warning.
+
+        Args:
+            grads: gradients, one for each variable.
+            trainable_variables: the variables; by default those the optimizer was built with.
+        Raises:
+            ValueError: no gradient at all; a variable the optimizer was not built for; not as many gradients.
+        """
+        grads = list(grads)
+        if not grads:
+            return
+        variables = self._variables_for(grads, trainable_variables)
+        grads, variables = self._with_gradient(grads, variables)
+        grads, variables = self._overwrite(grads, variables)
+        if grads:
+            if self.loss_scale_factor is not None:
+                grads = [g / self.loss_scale_factor for g in grads]
+            self._apply(grads, variables)
+            for variable in variables:
+                if variable.constraint is not None:
+                    variable.assign(variable.constraint(variable.read()))
+        self._iterations.assign(count_up(self._iterations.read()))
+
+    def _variables_for(self, grads, variables):
+        if variables is None:
+            if not self.built:
+                raise ValueError(f"{self.name}: apply without variables needs a built optimizer; call "
+                                 "build(trainable_variables) first")
+            variables = self._trainable_variables
+        variables = list(variables)
+        if not self.built:
+            self.build(variables)
+        unknown = [v.path for v in variables if id(v) not in self._places]
+        if unknown:
+            raise ValueError(f"{self.name}: the variables {', '.join(unknown)} are not among those the optimizer was "
+                             "built for; make a new optimizer, or compile the model again, after changing what is "
+                             "trainable")
+        if len(grads) != len(variables):
+            raise ValueError(f"{self.name}: received {len(grads)} gradients for {len(variables)} variables")
+        return variables
+
+    def _with_gradient(self, grads, variables):
+        kept = [(g, v) for g, v in zip(grads, variables) if g is not None]
+        if not kept:
+            raise ValueError(f"{self.name}: there is no gradient for any variable; the loss does not depend on them")
+        if len(kept) < len(variables):
+            without = [v.path for g, v in zip(grads, variables) if g is None]
+            warnings.warn(f"no gradient reaches the variables {', '.join(without)}: the loss does not depend on them",
+                          stacklevel=4)
+        return [g for g, _ in kept], [v for _, v in kept]
+
+    def _overwrite(self, grads, variables):
+        """Variables marked `overwrite_with_gradient` (scales of quantised layers) take their gradient as value."""
+        rest = []
+        for gradient, variable in zip(grads, variables):
+            if not variable.overwrite_with_gradient:
+                rest.append((gradient, variable))
+            elif self.gradient_accumulation_steps:
+                largest = self._accumulated[self._get_variable_index(variable)]
+                now = ops.maximum(gradient, largest)
+                due = self._update_is_due()
+                variable.assign(ops.where(due, now, variable.read()))
+                largest.assign(ops.where(due, ops.zeros_like(now), now))
+            else:
+                variable.assign(gradient)
+        return [g for g, _ in rest], [v for _, v in rest]
+
+    def _update_is_due(self):
+        return ops.equal(ops.mod(count_up(self._iterations.read()), self.gradient_accumulation_steps), 0)
+
+    def _apply(self, grads, variables):
+        if not self.gradient_accumulation_steps:
+            self._clip_and_update(grads, variables)
+        else:
+            sums = [self._accumulated[self._get_variable_index(v)] for v in variables]
+            totals = [g + s.read() for g, s in zip(grads, sums)]
+
+            def update():
+                self._clip_and_update([t / self.gradient_accumulation_steps for t in totals], variables)
+                for s in self._accumulated:
+                    s.assign(ops.zeros_like(s))
+
+            def collect():
+                for s, total in zip(sums, totals):
+                    s.assign(total)
+
+            cond(self._update_is_due(), update, collect)
+        if self.use_ema:
+            self._update_averages()
+            if self.ema_overwrite_frequency:
+                due = ops.equal(ops.mod(ops.add(self.iterations, 1), self.ema_overwrite_frequency), 0)
+                cond(due, lambda: self.finalize_variable_values(self._trainable_variables), lambda: None)
+
+    def _clip_and_update(self, grads, variables):
+        grads = self._clip_gradients(grads)
+        self._apply_weight_decay(variables)
+        self._update_all(grads, variables, self.learning_rate)
+
+    def _update_all(self, grads, variables, learning_rate):
+        for gradient, variable in zip(grads, variables):
+            self.update_step(gradient, variable, learning_rate)
+
+    def _clip_gradients(self, grads):
+        if self.clipnorm and self.clipnorm > 0:
+            return [clip_by_norm(g, self.clipnorm) for g in grads]
+        if self.global_clipnorm and self.global_clipnorm > 0:
+            return clip_by_global_norm(grads, self.global_clipnorm)
+        if self.clipvalue and self.clipvalue > 0:
+            return [ops.clip(g, -self.clipvalue, self.clipvalue) for g in grads]
+        return grads
+
+    # ---- weight decay ----
+
+    def exclude_from_weight_decay(self, var_list=None, var_names=None):
+        """Spare these variables, and those in whose name one of the patterns `var_names` is found."""
+        if self.built:
+            raise ValueError(f"{self.name}: exclude_from_weight_decay must be called before the optimizer is built")
+        self._undecayed = {id(v) for v in var_list or ()}
+        self._undecayed_names = re.compile("|".join(sorted(set(var_names)))) if var_names else None
+
+    def _use_weight_decay(self, variable):
+        if id(variable) in self._undecayed:
+            return False
+        return self._undecayed_names is None or self._undecayed_names.search(variable.name) is None
+
+    def _apply_weight_decay(self, variables):
+        if self.weight_decay is None:
+            return
+        for variable in variables:
+            if self._use_weight_decay(variable):
+                rate = convert(self.learning_rate, dtype=variable.dtype)
+                variable.assign(variable - variable * self.weight_decay * rate)
+
+    # ---- moving averages ----
+
+    def _update_averages(self):
+        for variable, average in zip(self._trainable_variables, self._averages):
+            if average is not None:
+                started = convert(ops.not_equal(self.iterations, 0), dtype=variable.dtype)
+                momentum = started * self.ema_momentum  # the first step copies the variable
+                average.assign(momentum * average + (1.0 - momentum) * variable)
+
+    def finalize_variable_values(self, var_list):
+        """Replace the variables by their moving averages, where there are any; training calls it at its end."""
+        if not self.use_ema:
+            return
+        if len(var_list) != len(self._averages):
+            raise ValueError(f"{self.name}: there are averages of {len(self._averages)} variables, received "
+                             f"{len(var_list)}")
+        for variable, average in zip(var_list, self._averages):
+            if average is not None:
+                variable.assign(average)
+
+    # ---- losses, statelessness, configuration ----
+
+    def scale_loss(self, loss):
+        """The loss times `loss_scale_factor`, where there is one."""
+        return loss if self.loss_scale_factor is None else loss * self.loss_scale_factor
+
+    def stateless_apply(self, optimizer_variables, grads, trainable_variables):
+        """What `apply` would make of these values: (new trainable values, new state); nothing is changed."""
+        if not self.built:
+            raise ValueError(f"{self.name}: stateless_apply needs a built optimizer; call build(trainable_variables) "
+                             "first")
+        variables = [*self._trainable_variables, *self._variables]
+        given = [*trainable_variables, *optimizer_variables]
+        if len(given) != len(variables):
+            raise ValueError(f"{self.name}: stateless_apply needs {len(self._variables)} state values and "
+                             f"{len(self._trainable_variables)} trainable ones, received {len(optimizer_variables)} and "
+                             f"{len(trainable_variables)}")
+        saved = [v.read() for v in variables]
+        try:
+            for variable, value in zip(variables, given):
+                variable.assign(value)
+            self.apply(grads)
+            results = [v.read() for v in variables]
+        finally:
+            for variable, value in zip(variables, saved):
+                variable.assign(value)
+        count = len(self._trainable_variables)
+        return results[:count], results[count:]
+
+    def get_config(self):
+        """The arguments that make this optimizer again, with the learning rate it has now."""
+        if isinstance(self._learning_rate, Variable):
+            rate = float(self._learning_rate.numpy())
+        else:
+            rate = serialize_keras_object(self._learning_rate)
+        return {"name": self.name, "learning_rate": rate, "weight_decay": self.weight_decay,
+                "clipnorm": self.clipnorm, "global_clipnorm": self.global_clipnorm, "clipvalue": self.clipvalue,
+                "use_ema": self.use_ema, "ema_momentum": self.ema_momentum,
+                "ema_overwrite_frequency": self.ema_overwrite_frequency,
+                "loss_scale_factor": self.loss_scale_factor,
+                "gradient_accumulation_steps": self.gradient_accumulation_steps}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        if isinstance(config.get("learning_rate"), dict):
+            config["learning_rate"] = deserialize_keras_object(config["learning_rate"], custom_objects)
+        return cls(**config)
+
+
+def _rate(who, learning_rate):
+    if isinstance(learning_rate, (Tensor, Variable, np.ndarray)):
+        learning_rate = np.asarray(learning_rate).item()
+    if isinstance(learning_rate, bool) or not isinstance(learning_rate, (int, float, np.number)):
+        raise ValueError(f"{who}: `learning_rate` must be a float, a LearningRateSchedule or a function without "
+                         f"arguments, received {learning_rate!r}")
+    return float(learning_rate)
