@@ -15,6 +15,7 @@
 #include "copy.c"
 #include "reduce.c"
 #include "softmax.c"
+#include "crossentropy.c"
 #include "norm.c"
 #include "random.c"
 #include "optim.c"
@@ -22,5 +23,5 @@
 
 static const fnn_kernel FNN(kernels)[] = {
     FNN_GEMM_KERNELS FNN_CONV_KERNELS FNN_POOL_KERNELS FNN_ELTWISE_KERNELS FNN_COPY_KERNELS FNN_REDUCE_KERNELS
-    FNN_SOFTMAX_KERNELS FNN_NORM_KERNELS FNN_RANDOM_KERNELS FNN_OPTIM_KERNELS FNN_FEED_KERNELS
+    FNN_SOFTMAX_KERNELS FNN_CROSSENTROPY_KERNELS FNN_NORM_KERNELS FNN_RANDOM_KERNELS FNN_OPTIM_KERNELS FNN_FEED_KERNELS
     {NULL, NULL, NULL}};

@@ -1,10 +1,11 @@
 /* vecmath.h - exp, log and their kin on vector words.
  *
  * Relative error is a few units in the last place over the whole range (the tests hold each function to its
- * number), infinities, NaNs, zeros and denormals come out as in libm. Each function first reduces its argument
- * to a short interval (Cody and Waite, Software Manual for the Elementary Functions, 1980), then evaluates a
- * polynomial; the coefficients were fitted by iteratively reweighted least squares at Chebyshev points (Lawson),
- * which comes within a few percent of the minimax polynomial. The error named beside each is the polynomial's.
+ * number), infinities, NaNs, zeros and denormals come out as in libm. Each function first reduces its
+ * argument to a short interval (Cody and Waite, Software Manual for the Elementary Functions, 1980), then
+ * evaluates a polynomial; the coefficients were fitted by iteratively reweighted least squares at Chebyshev
+ * points (Lawson), which comes within a few percent of the minimax polynomial. The error named beside each is
+ * the polynomial's.
  */
 
 static inline vf vf_neg(vf x) { return vi_as_float(vi_xor(vf_bits(x), vi_set1(INT32_MIN))); }
@@ -37,7 +38,8 @@ static inline vf vf_expm1_near(vf r)
     return vf_fma(vf_mul(r, r), p, r);
 }
 
-/* x = n * log(2) + the remainder that is returned. The first part of log(2) has 9 bits, so n times it is exact. */
+/* x = n * log(2) + the remainder that is returned. The first part of log(2) has 9 bits, so n times it is
+ * exact. */
 static inline vf vf_reduce_log2(vf x, vf *n)
 {
     *n = vf_round(vf_mul(x, vf_set1(1.44269504f)));
@@ -75,11 +77,14 @@ static inline vf vf_expm1(vf x)
 /* x = 2^e * (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)); returns log(1 + f). For finite x > 0; 6e-9. */
 static inline vf vf_log_parts(vf x, vf *e)
 {
-    const vm tiny = vf_lt(x, vf_set1(1.17549435e-38f)); /* denormals have no exponent to read: scale them up */
+    const vm tiny =
+        vf_lt(x, vf_set1(1.17549435e-38f)); /* denormals have no exponent to read: scale them up */
     x = vf_select(tiny, vf_mul(x, vf_set1(8388608.0f)), x);
-    /* Counted from sqrt(1/2), the exponent field is e and what is left the mantissa in the wanted interval. */
+    /* Counted from sqrt(1/2), the exponent field is e and what is left the mantissa in the wanted interval.
+     */
     const vi bits = vi_sub(vf_bits(x), vi_set1(0x3f3504f3));
-    const vf f = vf_sub(vi_as_float(vi_add(vi_and(bits, vi_set1(0x007fffff)), vi_set1(0x3f3504f3))), vf_set1(1.0f));
+    const vf f =
+        vf_sub(vi_as_float(vi_add(vi_and(bits, vi_set1(0x007fffff)), vi_set1(0x3f3504f3))), vf_set1(1.0f));
     *e = vf_sub(vi_to_float(vi_sar(bits, 23)), vf_select(tiny, vf_set1(23.0f), vf_zero()));
     vf p = vf_set1(-7.63442991e-2f);
     p = vf_fma(p, f, vf_set1(1.27615504e-1f));
@@ -93,12 +98,14 @@ static inline vf vf_log_parts(vf x, vf *e)
     return vf_add(f, vf_fma(vf_mul(square, f), p, vf_mul(square, vf_set1(-0.5f))));
 }
 
-/* What every logarithm is outside the finite positive numbers: y where x is one, else -inf at 0, inf at inf, NaN. */
+/* What every logarithm is outside the finite positive numbers: y where x is one, else -inf at 0, inf at inf,
+ * NaN. */
 static inline vf vf_log_ends(vf x, vf y)
 {
     y = vf_select(vf_eq(x, vf_set1(INFINITY)), x, y);
     y = vf_select(vf_eq(x, vf_zero()), vf_set1(-INFINITY), y);
-    return vf_select(vf_le(vf_zero(), x), y, vf_set1(NAN)); /* below 0, and NaN, which no comparison holds for */
+    return vf_select(vf_le(vf_zero(), x), y,
+                     vf_set1(NAN)); /* below 0, and NaN, which no comparison holds for */
 }
 
 static inline vf vf_log(vf x)
@@ -120,8 +127,8 @@ static inline vf vf_log10(vf x)
 {
     vf e;
     const vf near = vf_log_parts(x, &e);
-    const vf low = vf_fma(e, vf_set1(2.48825839e-4f), vf_mul(near, vf_set1(0.434294482f)));
-    return vf_log_ends(x, vf_fma(e, vf_set1(0.30078125f), low)); /* 0.30078125 + 2.488e-4 = log10(2) */
+    const vf low = vf_fma(e, vf_set1(2.48745663e-4f), vf_mul(near, vf_set1(0.434294482f)));
+    return vf_log_ends(x, vf_fma(e, vf_set1(0.30078125f), low)); /* 0.30078125 + 2.487e-4 = log10(2) */
 }
 
 /* log of the rounded sum u = 1 + x, plus what the rounding lost, to first order. */
@@ -153,7 +160,10 @@ static inline vf vf_sigmoid(vf x)
 }
 
 /* log(1 + exp(x)). */
-static inline vf vf_softplus(vf x) { return vf_add(vf_max(vf_zero(), x), vf_log1p(vf_exp(vf_neg(vf_abs(x))))); }
+static inline vf vf_softplus(vf x)
+{
+    return vf_add(vf_max(vf_zero(), x), vf_log1p(vf_exp(vf_neg(vf_abs(x)))));
+}
 
 /* Below 1 an odd polynomial (1e-9); from 1 on 1 - exp(-t q(t)), q fitted to -log(erfc(t)) / t (3e-9). */
 static inline vf vf_erf(vf x)

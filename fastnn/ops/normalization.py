@@ -82,12 +82,57 @@ def _batch_grad_shape(x, gamma, beta, mean, var, dy, **attrs):
     return Spec(x.shape, x.dtype), Spec(gamma.shape, x.dtype), Spec(gamma.shape, x.dtype)
 
 
+_PIECE = 16384  # elements: what the second-level cache keeps between two readings
+
+
+def _sizes(shape, axis):
+    """Rows and columns of a tensor whose columns begin at `axis`, and the pieces its rows are cut into."""
+    rows, cols = math.prod(shape[:axis]), math.prod(shape[axis:])
+    return rows, cols, math.ceil(rows / max(32, _PIECE // max(1, cols)))
+
+
+def _fits(call):
+    return all(b.dtype == "float32" for b in (*call.inputs, *call.outputs)) and 0 not in call.inputs[0].shape
+
+
+def _batch_kernel(call):
+    if not _fits(call):
+        return False
+    x, gamma, beta = call.inputs
+    y, mean, var = call.outputs
+    rows, cols, pieces = _sizes(x.shape, len(x.shape) - 1)
+    partial, scale = call.workspace(8 * pieces * cols), call.workspace(4 * cols)
+    call.emit("batch_norm_pieces_f32", reads=[x], writes=[partial], sizes=[rows, cols, pieces])
+    call.emit("batch_norm_combine_f32", reads=[partial, gamma], writes=[mean, var, scale],
+              sizes=[rows, cols, pieces], attrs=[call.epsilon])
+    call.emit("batch_norm_apply_f32", reads=[x, mean, scale, beta], writes=[y],
+              sizes=[rows, cols, call.activation == "relu"])
+
+
+def _batch_grad_kernel(call):
+    if not _fits(call):
+        return False
+    x, gamma, beta, mean, var, dy = call.inputs
+    dx, dgamma, dbeta = call.outputs
+    relu = call.activation == "relu"
+    rows, cols, pieces = _sizes(x.shape, len(x.shape) - 1)
+    partial, scale, shares = (call.workspace(4 * n * cols) for n in (2 * pieces, 1, 2))
+    call.emit("batch_norm_scale_f32", reads=[gamma, var], writes=[scale], sizes=[cols], attrs=[call.epsilon])
+    call.emit("batch_norm_grad_pieces_f32", reads=[x, mean, scale, beta, dy], writes=[partial],
+              sizes=[rows, cols, pieces, relu])
+    call.emit("batch_norm_grad_combine_f32", reads=[partial, var], writes=[dgamma, dbeta, shares],
+              sizes=[rows, cols, pieces], attrs=[call.epsilon])
+    call.emit("batch_norm_grad_apply_f32", reads=[x, mean, scale, beta, dy, shares], writes=[dx],
+              sizes=[rows, cols, relu])
+
+
 # Outputs: y, and the mean and population variance of each channel over all other axes.
 batch_norm_train_op = define_op(
-    "batch_norm_train", shape=_batch_shape, reference=_batch_reference,
+    "batch_norm_train", shape=_batch_shape, reference=_batch_reference, kernel=_batch_kernel, inplace=(0,),
     grad=lambda call, dy, *_: list(batch_norm_train_grad_op(*call.inputs, *call.outputs[1:], dy, **call.attrs)))
 batch_norm_train_grad_op = define_op(
     "batch_norm_train_grad", shape=_batch_grad_shape, reference=_batch_grad_reference,
+    kernel=_batch_grad_kernel, inplace=(0, 5),
     grad=gradient_of(_batch_grad_composed))
 
 
@@ -145,12 +190,40 @@ def _layer_grad_shape(x, gamma, mean, inv, dy, **attrs):
     return Spec(x.shape, x.dtype), Spec(gamma.shape, x.dtype), Spec(gamma.shape, x.dtype)
 
 
+def _row_kernel(name):
+    def kernel(call):
+        if not _fits(call):
+            return False
+        rows, cols, _ = _sizes(call.inputs[0].shape, call.axis)
+        call.emit(name, reads=call.inputs, writes=call.outputs, sizes=[rows, cols], attrs=[call.epsilon])
+
+    return kernel
+
+
+def _row_grad_kernel(name):
+    """dx row by row; the parameters' gradients as sums over pieces of rows, then over the pieces."""
+
+    def kernel(call):
+        if not _fits(call):
+            return False
+        dx, *sums = call.outputs
+        rows, cols, pieces = _sizes(call.inputs[0].shape, call.axis)
+        partial = sums if pieces == 1 else [call.workspace(4 * pieces * cols) for _ in sums]
+        call.emit(name, reads=call.inputs, writes=[dx, *partial], sizes=[rows, cols, pieces])
+        if pieces > 1:
+            for piece, total in zip(partial, sums, strict=True):
+                call.emit("sum_f32", reads=[piece], writes=[total], sizes=[1, pieces, cols, 1], attrs=[1.0])
+
+    return kernel
+
+
 # Normalises over the axes from `axis` on. Outputs: y, and each row's mean and 1 / sqrt(variance + epsilon).
 layer_norm_op = define_op(
-    "layer_norm", shape=_layer_shape, reference=_layer_reference,
+    "layer_norm", shape=_layer_shape, reference=_layer_reference, kernel=_row_kernel("layer_norm_f32"), inplace=(0,),
     grad=lambda call, dy, *_: list(layer_norm_grad_op(*call.inputs[:2], *call.outputs[1:], dy, **call.attrs)))
 layer_norm_grad_op = define_op(
     "layer_norm_grad", shape=_layer_grad_shape, reference=_layer_grad_reference,
+    kernel=_row_grad_kernel("layer_norm_grad_f32"), inplace=(0, 4),
     grad=gradient_of(_layer_grad_composed))
 
 
@@ -192,10 +265,11 @@ def _rms_grad_composed(x, scale, inv, dy, *, axis, epsilon):
 
 # Normalises over the axes from `axis` on. Outputs: y, and each row's 1 / sqrt(mean square + epsilon).
 rms_norm_op = define_op(
-    "rms_norm", shape=_rms_shape, reference=_rms_reference,
+    "rms_norm", shape=_rms_shape, reference=_rms_reference, kernel=_row_kernel("rms_norm_f32"), inplace=(0,),
     grad=lambda call, dy, _: list(rms_norm_grad_op(*call.inputs, call.outputs[1], dy, **call.attrs)))
 rms_norm_grad_op = define_op(
     "rms_norm_grad", reference=_rms_grad_reference, grad=gradient_of(_rms_grad_composed),
+    kernel=_row_grad_kernel("rms_norm_grad_f32"), inplace=(0, 3),
     shape=lambda x, scale, inv, dy, **attrs: (Spec(x.shape, x.dtype), Spec(scale.shape, x.dtype)))
 
 

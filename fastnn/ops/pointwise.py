@@ -10,6 +10,7 @@ import numbers
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.chain import pointwise_kernel
 from ..engine.op import define_op, no_gradient, records, same_shape
 from ..engine.symbolic import public
 from ..engine.tensor import Spec, Tensor
@@ -139,7 +140,8 @@ def quiet(reference):
 
 def define_pointwise(name, reference, grad, *, shape=same_shape, inplace=(0,)):
     """The record of an elementwise op whose opcode in csrc/eltwise.c has the record's name."""
-    return define_op(name, shape=shape, reference=quiet(reference), grad=grad, inplace=inplace, pointwise=name)
+    return define_op(name, shape=shape, reference=quiet(reference), grad=grad, kernel=pointwise_kernel,
+                     inplace=inplace, pointwise=name)
 
 
 def define_binary(name, reference, grad, result=None):

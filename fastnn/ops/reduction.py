@@ -17,8 +17,10 @@ from .axes import canonical_axes, canonical_axis, without_axes
 
 # ---- kernels ----
 
-_LONGEST = 512       # rows that one running sum takes in: bounds its rounding error, and cuts long sums for threads
-_WORTH_CUTTING = 16384  # elements; less than this one thread sums in a few microseconds
+_STRIP = 1024           # columns that one unit of csrc/reduce.c takes
+_LONGEST = 4096         # rows that one running total takes in, in trees of 8 or more: bounds its rounding error
+_LEAST_SHARE = 8192     # elements; one thread sums them in a microsecond
+_SHARES = 16            # what a sum is cut into where its shape offers fewer independent units
 
 
 def _merge(groups):
@@ -35,20 +37,18 @@ def _merge(groups):
 
 
 def _cuts(outer, rows, inner):
-    """How many pieces a sum over `rows` is cut into. A function of the shape alone: see fnn.h."""
-    if outer * rows * inner < _WORTH_CUTTING:
-        return 1
-    if inner == 1:
-        rows //= 32  # a row sum runs in that many chains at once or more
-    return builtins.max(1, math.ceil(rows / _LONGEST))
+    """How many pieces a sum over `rows` is cut into. A function of the shape alone: see csrc/reduce.c."""
+    longest = _LONGEST if inner > 1 else 8 * _LONGEST  # along a row the chains are 8 and more
+    units = outer * math.ceil(inner / _STRIP)
+    # A sixteenth of the rows at most: the sum over the pieces, which comes next, must be a small one.
+    shares = builtins.min(math.ceil(_SHARES / units), outer * rows * inner // _LEAST_SHARE)
+    return builtins.max(1, math.ceil(rows / longest), builtins.min(shares, rows // 16))
 
 
 def _reduce_kernel(name, scale=None):
     """The lowering of a reduction by the kernel `name`: group by group, the last first, long sums in pieces."""
 
     def kernel(call):
-        if not call.has(name):
-            return False
         x, y = call.inputs[0], call.output
         if x.dtype != "float32" or y.dtype != "float32" or 0 in x.shape:
             return False
@@ -80,8 +80,6 @@ def _argument_kernel(name):
     """The lowering of argmax and argmin over one axis (or all)."""
 
     def kernel(call):
-        if not call.has(name):
-            return False
         x = call.inputs[0]
         if x.dtype != "float32" or 0 in x.shape:
             return False
