@@ -10,16 +10,17 @@ def _default(method):
 
 
 class Callback:
-    """Base class of callbacks; override the hooks you need. `self.model` is the model, `self.params` a dict with
-    `verbose`, `epochs` and `steps`.
+    """Base class of callbacks; override the hooks you need. `self.model` is the model, `self.params` a dict
+    with `verbose`, `epochs` and `steps`.
 
-    `logs` holds Python floats: the metrics' running values in batch hooks, an epoch's results (validation's with
-    the prefix `val_`) in `on_epoch_end`. A callback with batch hooks makes `fit` come back to Python after each
-    step; without any, many steps run in C at a time.
+    `logs` holds Python floats: the metrics' running values in batch hooks, an epoch's results (validation's
+    with the prefix `val_`) in `on_epoch_end`. A callback with batch hooks makes `fit` come back to Python
+    after each step; without any, many steps run in C at a time.
     Source: Keras 3 `callbacks.Callback`.
     """
 
-    # Batch hooks that only look from time to time set this: they are called after each chunk of steps instead.
+    # Batch hooks that only look from time to time set this: they are called after each chunk of steps
+    # instead.
     per_chunk = False
 
     def __init__(self):
@@ -37,7 +38,8 @@ class Callback:
         self._model = model
 
     def wants_batches(self, stage):
-        """Whether a batch hook of `stage` ("train", "test" or "predict") has been written and must see each batch."""
+        """Whether a batch hook of `stage` ("train", "test" or "predict") has been written and must see each
+        batch."""
         if self.per_chunk:
             return False
         names = [f"on_{stage}_batch_{when}" for when in _HOOKS]

@@ -7,7 +7,8 @@ from .progbar_logger import ProgbarLogger
 
 
 def plain_logs(logs):
-    """`logs` with Python floats for scalars, nested dicts taken in, keys in alphabetical order (as Keras logs)."""
+    """`logs` with Python floats for scalars, nested dicts taken in, keys in alphabetical order (as Keras
+    logs)."""
     if not logs:
         return {}
     plain = {}
@@ -86,7 +87,8 @@ class CallbackList(Callback):
 
     def listens_to_chunks(self, stage):
         """Whether a callback needs the logs after a chunk of steps."""
-        return any(getattr(callback, "per_chunk", False) and callback.listens(stage) for callback in self.callbacks)
+        return any(getattr(callback, "per_chunk", False) and callback.listens(stage)
+                   for callback in self.callbacks)
 
 
 def _wants(callback, stage):

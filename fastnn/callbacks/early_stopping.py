@@ -74,8 +74,9 @@ class EarlyStopping(MonitorCallback):
         logs = logs or {}
         value = logs.get(self.monitor)
         if value is None:
-            warnings.warn(f"EarlyStopping: there is no log {self.monitor!r}, so nothing is watched; there are: "
-                          f"{', '.join(logs) or 'none'}. A name with val_ needs validation data in fit", stacklevel=2)
+            warnings.warn(f"EarlyStopping: there is no log {self.monitor!r}, so nothing is watched; there "
+                          f"are: {', '.join(logs) or 'none'}. A name with val_ needs validation data in fit",
+                          stacklevel=2)
         return value
 
     def _keep(self, epoch):

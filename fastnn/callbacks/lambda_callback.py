@@ -4,7 +4,8 @@ from .callback import Callback
 
 
 class LambdaCallback(Callback):
-    """Hooks given as functions: epoch hooks take (epoch, logs), batch hooks (batch, logs), train hooks (logs).
+    """Hooks given as functions: epoch hooks take (epoch, logs), batch hooks (batch, logs), train hooks
+    (logs).
 
     Any other hook of `Callback` may be given by its name too.
     Source: Keras 3 `callbacks.LambdaCallback`.

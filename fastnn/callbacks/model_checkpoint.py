@@ -12,8 +12,8 @@ class ModelCheckpoint(MonitorCallback):
     """Saves the model, or its weights, after each epoch or every so many batches.
 
     Args:
-        filepath: where; `{epoch}` (from 1), `{batch}` and the logs' names in it are filled in. It ends in .keras or
-            .h5, or in .weights.h5 with `save_weights_only`.
+        filepath: where; `{epoch}` (from 1), `{batch}` and the logs' names in it are filled in. It ends in
+            .keras or .h5, or in .weights.h5 with `save_weights_only`.
         monitor: the log that `save_best_only` watches.
         verbose: 1 prints what was done.
         save_best_only: save only when `monitor` improved.
@@ -43,8 +43,8 @@ class ModelCheckpoint(MonitorCallback):
         endings = (".weights.h5",) if save_weights_only else (".keras", ".h5")
         if not self.filepath.endswith(endings):
             which = "with save_weights_only=True" if save_weights_only else "for whole models"
-            raise ValueError(f"ModelCheckpoint: `filepath` must end in {' or '.join(endings)} {which}, received "
-                             f"{self.filepath!r}")
+            raise ValueError(f"ModelCheckpoint: `filepath` must end in {' or '.join(endings)} {which}, "
+                             f"received {self.filepath!r}")
 
     def wants_batches(self, stage):
         return stage == "train" and self.save_freq != "epoch"
@@ -91,12 +91,13 @@ class ModelCheckpoint(MonitorCallback):
         current = logs.get(self.monitor)
         if current is None or np.ndim(current):
             what = "a number" if current is not None else "available"
-            warnings.warn(f"ModelCheckpoint: {self.monitor!r} is not {what}, so the model is saved without looking "
-                          f"at it; the logs are: {', '.join(logs) or 'none'}", stacklevel=2)
+            warnings.warn(f"ModelCheckpoint: {self.monitor!r} is not {what}, so the model is saved without "
+                          f"looking at it; the logs are: {', '.join(logs) or 'none'}", stacklevel=2)
             return True
         before = "None" if self.best is None else f"{self.best:.5f}"
         if self._is_improvement(current, self.best):
-            self._say(epoch, f"{self.monitor} improved from {before} to {current:.5f}, saving model to {path}")
+            self._say(epoch,
+                      f"{self.monitor} improved from {before} to {current:.5f}, saving model to {path}")
             self.best = current
             return True
         self._say(epoch, f"{self.monitor} did not improve from {before}")
@@ -109,8 +110,8 @@ class ModelCheckpoint(MonitorCallback):
         try:
             return self.filepath.format(**values)
         except KeyError as error:
-            raise KeyError(f"ModelCheckpoint: `filepath` {self.filepath!r} names {error}, which is no log; there are: "
-                           f"{', '.join(values)}") from None
+            raise KeyError(f"ModelCheckpoint: `filepath` {self.filepath!r} names {error}, which is no log; "
+                           f"there are: {', '.join(values)}") from None
 
     def _say(self, epoch, text):
         if self.verbose > 0:

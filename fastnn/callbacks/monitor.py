@@ -43,8 +43,8 @@ class MonitorCallback(Callback):
                         break
             if self.monitor_op is None:
                 raise ValueError(
-                    f"{type(self).__name__}: whether {self.monitor!r} should go up or down is not known; pass "
-                    "mode='max' or mode='min'")
+                    f"{type(self).__name__}: whether {self.monitor!r} should go up or down is not known; "
+                    "pass mode='max' or mode='min'")
         if self.monitor_op is operator.lt:
             self.min_delta = -self.min_delta
 

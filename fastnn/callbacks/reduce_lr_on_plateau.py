@@ -55,8 +55,8 @@ class ReduceLROnPlateau(MonitorCallback):
         logs["learning_rate"] = float(np.asarray(optimizer.learning_rate))
         current = logs.get(self.monitor)
         if current is None:
-            warnings.warn(f"ReduceLROnPlateau: there is no log {self.monitor!r}, so nothing is watched; there are: "
-                          f"{', '.join(logs)}", stacklevel=2)
+            warnings.warn(f"ReduceLROnPlateau: there is no log {self.monitor!r}, so nothing is watched; "
+                          f"there are: {', '.join(logs)}", stacklevel=2)
             return
         if self.in_cooldown():
             self.cooldown_counter -= 1

@@ -1,4 +1,5 @@
-"""What users call arrays (NumPy's, lists of numbers, data frames, other libraries' tensors) as NumPy arrays."""
+"""What users call arrays (NumPy's, lists of numbers, data frames, other libraries' tensors) as NumPy
+arrays."""
 
 import numbers
 
@@ -55,7 +56,8 @@ def is_arrays(structure):
         return all(is_arrays(part) for part in structure.values())
     if isinstance(structure, (list, tuple)):
         return all(is_arrays(part) for part in structure)
-    return structure is None or isinstance(structure, (np.ndarray, Tensor, Variable, KerasTensor, numbers.Number, str,
+    return structure is None or isinstance(structure,
+                                           (np.ndarray, Tensor, Variable, KerasTensor, numbers.Number, str,
                                                        bytes)) or hasattr(structure, "__array__") or hasattr(
         structure, "tocoo")
 
@@ -82,8 +84,8 @@ def _checked(array, what):
     if array.dtype.kind in "OUSMmV":
         check_array(array, f"`{what}`")
     if array.ndim == 0:
-        raise ValueError(f"`{what}` must have an axis of samples, received a single value, {array!r}; wrap it: "
-                         "np.array([value])")
+        raise ValueError(f"`{what}` must have an axis of samples, received a single value, {array!r}; wrap "
+                         "it: np.array([value])")
     if type(array) is not np.ndarray:  # a matrix or a masked array
         array = np.asarray(array)
     return array

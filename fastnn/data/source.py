@@ -16,12 +16,14 @@ class ArraySource:
     rows, batch: how many; batches: of one pass, the last one perhaps smaller (`tail` rows, else 0).
     """
 
-    def __init__(self, x, y=None, sample_weight=None, class_weight=None, batch_size=None, steps=None, shuffle=False):
+    def __init__(self, x, y=None, sample_weight=None, class_weight=None, batch_size=None, steps=None,
+                 shuffle=False):
         x, y = as_arrays(x, "x"), as_arrays(y, "y")
         weights = check_weights(y, as_arrays(sample_weight, "sample_weight"), class_weight)
         self.data = (x, y, weights)
         self.rows = check_lengths(x, y, weights)
-        if batch_size is not None and (isinstance(batch_size, bool) or int(batch_size) != batch_size or batch_size < 1):
+        if batch_size is not None and (isinstance(batch_size, bool) or int(batch_size) != batch_size
+                                       or batch_size < 1):
             raise ValueError(f"`batch_size` must be a positive integer, received {batch_size!r}")
         self.batch = int(batch_size) if batch_size else (math.ceil(self.rows / steps) if steps else 32)
         self.batches = math.ceil(self.rows / self.batch)
@@ -30,7 +32,8 @@ class ArraySource:
         self.leaves = leaves_of(self.data)
 
     def order(self):
-        """The row numbers of one pass (int64). Shuffled by NumPy's global generator, which `set_random_seed` seeds."""
+        """The row numbers of one pass (int64). Shuffled by NumPy's global generator, which `set_random_seed`
+        seeds."""
         if self.shuffle and self.shuffle != "batch":
             return np.random.permutation(self.rows).astype(np.int64, copy=False)
         order = np.arange(self.rows, dtype=np.int64)
@@ -41,7 +44,8 @@ class ArraySource:
 
 
 class BatchSource:
-    """Batches from a generator, an iterable, or an object with `__getitem__` and `__len__` (a Keras PyDataset).
+    """Batches from a generator, an iterable, or an object with `__getitem__` and `__len__` (a Keras
+    PyDataset).
 
     batches: how many in one pass, None if that is not known.
     """
@@ -97,7 +101,8 @@ def split_validation(x, y, sample_weight, fraction):
     at = int(math.floor(rows * (1.0 - fraction)))
     if at in (0, rows):
         raise ValueError(f"`validation_split`={fraction} of {rows} samples leaves none for "
-                         f"{'training' if at == 0 else 'validation'}; use another fraction, or `validation_data`")
+                         f"{'training' if at == 0 else 'validation'}; use another fraction, or "
+                         "`validation_data`")
     cut = [nest.map_leaves(lambda leaf, s=s: None if leaf is None else leaf[s], parts)
            for s in (slice(None, at), slice(at, None))]
     return tuple(cut[0]), tuple(cut[1])

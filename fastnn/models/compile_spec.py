@@ -4,6 +4,9 @@ from .. import losses as losses_module
 from .. import metrics as metrics_module
 from .. import ops
 from ..engine import nest
+from ..engine.symbolic import snake_case
+
+_BY_SHAPE = ("accuracy", "acc", "crossentropy", "ce")  # names whose meaning follows from the shapes
 
 
 def output_names_of(y_pred, model_names):
@@ -17,66 +20,72 @@ def output_names_of(y_pred, model_names):
 
 
 def by_output(values, y_pred, names, what):
-    """`values` (a structure, or a dict by output name) as a flat list with one entry an output; missing ones None."""
+    """`values` (a structure, or a dict by output name) as a flat list with one entry an output; missing
+    ones None."""
     count = len(nest.flatten(y_pred))
     if isinstance(values, dict):
         unknown = [key for key in values if key not in names]
         if not unknown:
             return [values.get(name) for name in names]
         if isinstance(y_pred, dict) or count > 1 or len(values) > 1:
-            raise ValueError(f"`{what}` has the key(s) {unknown}, the model's outputs are called {names}; use those "
-                             "names")
+            raise ValueError(f"`{what}` has the key(s) {unknown}, the model's outputs are called {names}; "
+                             "use those names")
     flat = nest.flatten(values)
     if len(flat) != count:
         raise ValueError(f"`{what}` has {len(flat)} entries, the model has {count} output(s)"
-                         + (f", {names}" if any(names) else "") + "; give one for each, None where there is none")
+                         + (f", {names}" if any(names) else "") + "; give one for each, None where there is "
+                                                                  "none")
     return flat
 
 
-def _binary_or_sparse(y_true, y_pred):
-    """Whether outputs are one probability each; whether labels are class numbers."""
-    binary = y_pred.shape[-1] == 1
-    sparse = len(y_true.shape) < len(y_pred.shape) or (y_true.shape[-1] == 1 and y_pred.shape[-1] > 1)
-    return binary, sparse
+def _chosen_by_shape(kinds, y_true, y_pred):
+    """Of (binary, sparse categorical, categorical) the one that fits the shapes of labels and outputs."""
+    binary, sparse, dense = kinds
+    if y_pred.shape and y_pred.shape[-1] == 1:
+        return binary
+    if len(y_true.shape) < len(y_pred.shape) or (y_true.shape[-1] == 1 and y_pred.shape[-1] > 1):
+        return sparse
+    return dense
 
 
 def resolve_loss(identifier, y_true, y_pred):
     """A Loss object for a name, a function or an object; "crossentropy" and "ce" go by the shapes."""
-    if isinstance(identifier, losses_module.Loss):
-        return identifier
     if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
-        binary, sparse = _binary_or_sparse(y_true, y_pred)
-        loss = (losses_module.binary_crossentropy if binary else losses_module.sparse_categorical_crossentropy if sparse
-                else losses_module.categorical_crossentropy)
-        name = identifier
+        loss = _chosen_by_shape((losses_module.binary_crossentropy,
+                                 losses_module.sparse_categorical_crossentropy,
+                                 losses_module.categorical_crossentropy), y_true, y_pred)
     else:
         loss = losses_module.get(identifier)
-        if isinstance(loss, losses_module.Loss):
-            return loss
-        name = identifier if isinstance(identifier, str) else getattr(loss, "__name__", type(loss).__name__)
-    return losses_module.LossFunctionWrapper(loss, name=name)
+    if isinstance(loss, losses_module.Loss):
+        return loss
+    return losses_module.LossFunctionWrapper(loss,
+                                             name=identifier if isinstance(identifier, str)
+                                             else _name_of(loss))
 
 
 def resolve_metric(identifier, y_true, y_pred):
-    """A Metric object for a name, a function or an object; "accuracy" and "acc" go by the shapes."""
-    if isinstance(identifier, metrics_module.Metric):
-        return identifier
+    """A Metric object for a name, a function or an object; "accuracy" and "crossentropy" go by the shapes."""
+    m = metrics_module
     if isinstance(identifier, str) and identifier.lower() in ("accuracy", "acc"):
-        binary, sparse = _binary_or_sparse(y_true, y_pred)
-        kind = (metrics_module.BinaryAccuracy if binary else metrics_module.SparseCategoricalAccuracy if sparse
-                else metrics_module.CategoricalAccuracy)
-        return kind(name=identifier)
+        kinds = m.BinaryAccuracy, m.SparseCategoricalAccuracy, m.CategoricalAccuracy
+        return _chosen_by_shape(kinds, y_true, y_pred)(name=identifier)
     if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
-        binary, sparse = _binary_or_sparse(y_true, y_pred)
-        kind = (metrics_module.BinaryCrossentropy if binary else metrics_module.SparseCategoricalCrossentropy if sparse
-                else metrics_module.CategoricalCrossentropy)
-        return kind(name=identifier)
-    metric = metrics_module.get(identifier)
-    if not isinstance(metric, metrics_module.Metric):
-        metric = metrics_module.MeanMetricWrapper(metric, name=getattr(metric, "__name__", type(metric).__name__))
+        kinds = m.BinaryCrossentropy, m.SparseCategoricalCrossentropy, m.CategoricalCrossentropy
+        return _chosen_by_shape(kinds, y_true, y_pred)(name=identifier)
+    metric = m.get(identifier)
+    if not isinstance(metric, m.Metric):
+        metric = m.MeanMetricWrapper(metric, name=_name_of(metric))
     if isinstance(identifier, str):
         metric.name = identifier
     return metric
+
+
+def _name_of(function):
+    """What logs call a function or an object that was given for a loss or metric."""
+    name = getattr(function, "name", None) or getattr(function, "__name__", None)
+    if name is None and hasattr(function, "func"):
+        return _name_of(function.func)  # functools.partial
+    return name or snake_case(type(function).__name__)
 
 
 def match_labels(y_true, y_pred, names, wanted):
@@ -90,7 +99,8 @@ def match_labels(y_true, y_pred, names, wanted):
             return [y_true.get(name) for name in names]
         flat = nest.flatten(y_true)
         if len(flat) != count:
-            raise ValueError(f"`y` is a dict with the keys {sorted(y_true)}, the model's outputs are called {names}")
+            raise ValueError(f"`y` is a dict with the keys {sorted(y_true)}, the model's outputs are called "
+                             f"{names}")
         return flat
     flat = nest.flatten(y_true)
     if len(flat) == count:
@@ -105,20 +115,20 @@ def match_labels(y_true, y_pred, names, wanted):
 class CompiledLoss:
     """The losses of all outputs and their weighted sum.
 
-    entries, once built: [(output's position, Loss, weight or None, name)]. metrics: a Mean for each entry, where there
-    are several.
+    entries, once built: [(output's position, Loss, weight or None, name)]. metrics: a Mean for each entry,
+    where there are several.
     """
 
     def __init__(self, loss, loss_weights=None, output_names=None):
         if loss_weights is not None and not isinstance(loss_weights, (list, tuple, dict, float, int)):
-            raise ValueError("compile: `loss_weights` must be a number, a list or a dict by output name, received "
-                             f"{loss_weights!r}")
+            raise ValueError("compile: `loss_weights` must be a number, a list or a dict by output name, "
+                             f"received {loss_weights!r}")
         for identifier in nest.flatten(loss):  # a misspelt name is told at compile
-            if isinstance(identifier, str) and identifier.lower() not in ("crossentropy", "ce"):
+            if isinstance(identifier, str) and identifier.lower() not in _BY_SHAPE[2:]:
                 losses_module.get(identifier)
             elif identifier is not None and not callable(identifier) and not isinstance(identifier, str):
-                raise ValueError("compile: `loss` must be a name, a function or a Loss (or a list or dict of them), "
-                                 f"received {identifier!r}")
+                raise ValueError("compile: `loss` must be a name, a function or a Loss (or a list or dict of "
+                                 f"them), received {identifier!r}")
         self.loss = loss
         self.loss_weights = loss_weights
         self.output_names = output_names
@@ -143,8 +153,8 @@ class CompiledLoss:
                 if one is None:
                     continue
                 if labels[i] is None:
-                    raise ValueError(f"`y` is missing for output {names[i] or i}, which has the loss {one!r}; pass its "
-                                     "labels, or give it no loss (None)")
+                    raise ValueError(f"`y` is missing for output {names[i] or i}, which has the loss "
+                                     f"{one!r}; pass its labels, or give it no loss (None)")
                 loss = resolve_loss(one, labels[i], outputs[i])
                 self.entries.append((i, loss, weight, names[i] or loss.name))
         if len(self.entries) > 1:
@@ -217,10 +227,10 @@ class CompiledMetrics(metrics_module.Metric):
         super().__init__(name="compile_metrics")
         for what, given in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
             if given and not isinstance(given, (list, tuple, dict)):
-                raise ValueError(f"compile: `{what}` must be a list, tuple or dict, received {given!r}; write "
-                                 f"{what}=[{given!r}]")
+                raise ValueError(f"compile: `{what}` must be a list, tuple or dict, received {given!r}; "
+                                 f"write {what}=[{given!r}]")
             for identifier in nest.flatten(given or []):
-                if isinstance(identifier, str) and identifier.lower() not in ("accuracy", "acc", "crossentropy", "ce"):
+                if isinstance(identifier, str) and identifier.lower() not in _BY_SHAPE[:2]:
                     metrics_module.get(identifier)
         self._given = metrics, weighted_metrics
         self.output_names = output_names
@@ -240,7 +250,8 @@ class CompiledMetrics(metrics_module.Metric):
         outputs = nest.flatten(y_pred)
         names = output_names_of(y_pred, self.output_names)
         chosen = []  # (output's position, identifier, weighted)
-        for weighted, given, what in ((False, self._given[0], "metrics"), (True, self._given[1], "weighted_metrics")):
+        for weighted, given, what in ((False, self._given[0], "metrics"),
+                                      (True, self._given[1], "weighted_metrics")):
             for i, some in enumerate(_metrics_by_output(given, y_pred, names, what)):
                 chosen += [(i, one, weighted) for one in some]
         self.names, self.wanted = names, {i for i, _, _ in chosen}
@@ -248,7 +259,8 @@ class CompiledMetrics(metrics_module.Metric):
         counts = {}
         for i, identifier, weighted in chosen:
             if labels[i] is None:
-                raise ValueError(f"`y` is missing for output {names[i] or i}, which has the metric {identifier!r}")
+                raise ValueError(f"`y` is missing for output {names[i] or i}, which has the metric "
+                                 f"{identifier!r}")
             metric = resolve_metric(identifier, labels[i], outputs[i])
             prefix = f"{names[i]}_" if len(outputs) > 1 and names[i] else ""
             log = prefix + metric.name
@@ -288,8 +300,8 @@ def _metrics_by_output(given, y_pred, names, what):
         if unknown and count == 1:
             return [[one for some in given.values() for one in _listed(some)]]
         if unknown:
-            raise ValueError(f"`{what}` has the key(s) {unknown}, the model's outputs are called {names}; use those "
-                             "names")
+            raise ValueError(f"`{what}` has the key(s) {unknown}, the model's outputs are called {names}; "
+                             "use those names")
         return [_listed(given.get(name)) for name in names]
     if count == 1:
         return [[one for one in nest.flatten(given) if one is not None]]

@@ -8,7 +8,8 @@ class LayerGraph:
     """Nodes from `inputs` to `outputs` (flat lists of KerasTensors).
 
     nodes_by_depth: {depth: nodes}; depth counts the calls from a node to the outputs, the greatest way.
-    nodes: in an order that can be computed. operations: each layer and op once, inputs first: Keras's `model.layers`.
+    nodes: in an order that can be computed. operations: each layer and op once, inputs first: Keras's
+    `model.layers`.
     Raises:
         ValueError: an output that does not follow from the inputs, or two operations of one name.
     """
@@ -36,9 +37,10 @@ class LayerGraph:
             for x in node.input_tensors:
                 if id(x) not in known:
                     raise ValueError(
-                        f"the outputs do not follow from the inputs alone: {node.operation.name!r} needs {x}, which is "
-                        f"made neither of them nor of what was reached before ({', '.join(reached) or 'nothing'}). "
-                        "Add that tensor's Input to the model's `inputs`")
+                        f"the outputs do not follow from the inputs alone: {node.operation.name!r} needs "
+                        f"{x}, which is made neither of them nor of what was reached before "
+                        f"({', '.join(reached) or 'nothing'}). Add that tensor's Input to the model's "
+                        "`inputs`")
             known.update(id(x) for x in node.output_tensors)
             reached.append(node.operation.name)
         for x in outputs:
@@ -47,8 +49,8 @@ class LayerGraph:
         names = {}
         for operation in self.operations:
             if names.setdefault(operation.name, operation) is not operation:
-                raise ValueError(f"the name {operation.name!r} is used by two layers of this model; give one of them "
-                                 "another `name`")
+                raise ValueError(f"the name {operation.name!r} is used by two layers of this model; give one "
+                                 "of them another `name`")
 
 
 def is_input_node(node):
@@ -100,10 +102,11 @@ def _depths(inputs, finished, first_seen):
 
 
 def clone_between(inputs, outputs, make_input):
-    """The calls between symbolic tensors again, on new inputs, so that a model may begin in the middle of another.
+    """The calls between symbolic tensors again, on new inputs, so that a model may begin in the middle of
+    another.
 
-    inputs, outputs: structures of KerasTensors. make_input(tensor): an Input like this tensor. Layers are shared, not
-    copied. Returns (inputs, outputs), new tensors.
+    inputs, outputs: structures of KerasTensors. make_input(tensor): an Input like this tensor. Layers are
+    shared, not copied. Returns (inputs, outputs), new tensors.
     """
     flat = nest.flatten(inputs)
     values = {}

@@ -56,7 +56,8 @@ def signature_of(kind, data, specs):
 
 
 def batch_specs(model, data, rows=None):
-    """[(shape, dtype)] of a batch (x, y, sample_weight) as a plan takes it; `rows` replaces the number of rows."""
+    """[(shape, dtype)] of a batch (x, y, sample_weight) as a plan takes it; `rows` replaces the number of
+    rows."""
     x, y, weights = data
     floats = settings.floatx()
     dtypes = [given or arrays.plan_dtype(leaf.dtype, floats)
@@ -69,7 +70,8 @@ def batch_specs(model, data, rows=None):
 
 def make_step(model, body, data, specs):
     """A step that calls body((x, y, sample_weight)) with tensors in the form of `data`."""
-    template = nest.map_leaves(lambda leaf: None if leaf is None else True, data)  # holds none of the user's arrays
+    template = nest.map_leaves(lambda leaf: None if leaf is None else True,
+                               data)  # holds none of the user's arrays
 
     def function(*tensors):
         return body(fill(template, tensors))

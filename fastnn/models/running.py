@@ -67,7 +67,8 @@ class ArrayRun:
         self.position += count
         seconds = (time.perf_counter() - start) / count
         before = self.program.seconds
-        # The first steps are slow (cold caches, sleeping threads): the estimate may fall fast, and rises slowly.
+        # The first steps are slow (cold caches, sleeping threads): the estimate may fall fast, and rises
+        # slowly.
         self.program.seconds = seconds if before is None else max(min(seconds, 2 * before), before / _GROWTH)
         return count
 
@@ -136,8 +137,8 @@ class BatchRun:
 def run_pass(model, stage, run, callbacks, limit, collect=None):
     """Run up to `limit` steps (None: all there are), calling the callbacks' hooks; the number of steps run.
 
-    stage: "train", "test" or "predict". collect(run, steps): told after each chunk, for predictions; every step then
-    counts as a chunk.
+    stage: "train", "test" or "predict". collect(run, steps): told after each chunk, for predictions; every
+    step then counts as a chunk.
     """
     begin_hook = getattr(callbacks, f"on_{stage}_batch_begin")
     end_hook = getattr(callbacks, f"on_{stage}_batch_end")

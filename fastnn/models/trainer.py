@@ -46,10 +46,11 @@ class Trainer:
 
         Args:
             optimizer: a name or an Optimizer.
-            loss: a name, a Loss or a function (y_true, y_pred) -> a loss a sample; with several outputs also a list, or
-                a dict by output name; None for an output without a loss.
+            loss: a name, a Loss or a function (y_true, y_pred) -> a loss a sample; with several outputs also
+                a list, or a dict by output name; None for an output without a loss.
             loss_weights: numbers the losses are multiplied with before they are added, in the same form.
-            metrics: a list of names, Metrics or functions; with several outputs a list of such lists or a dict.
+            metrics: a list of names, Metrics or functions; with several outputs a list of such lists or a
+                dict.
             weighted_metrics: the same, and weighted by `sample_weight` or `class_weight`.
             run_eagerly: run steps as Python, op by op, to look at values.
             steps_per_execution: how many steps come between two calls of callbacks' batch hooks.
@@ -97,8 +98,9 @@ class Trainer:
     def compile_from_config(self, config):
         """Call `compile` with what `get_compile_config` returned."""
         if type(self).compile is not Trainer.compile:
-            warnings.warn(f"{type(self).__name__} has its own compile(), so it was not called while loading; write "
-                          "compile_from_config(config) as well, or call compile() yourself", stacklevel=2)
+            warnings.warn(f"{type(self).__name__} has its own compile(), so it was not called while loading; "
+                          "write compile_from_config(config) as well, or call compile() yourself",
+                          stacklevel=2)
             return
         from ..saving.serialization import deserialize_keras_object
 
@@ -108,22 +110,23 @@ class Trainer:
 
     def _assert_compiled(self, method):
         if not self.compiled:
-            raise ValueError(f"{type(self).__name__} {self.name!r}: compile() must be called before {method}(); for "
-                             "instance model.compile(optimizer='adam', loss='mse')")
+            raise ValueError(f"{type(self).__name__} {self.name!r}: compile() must be called before "
+                             f"{method}(); for instance model.compile(optimizer='adam', loss='mse')")
         before = getattr(self, "_trainable_at_compile", None)
         if before is not None and before != self._trainable_state() and self.built:
             changed = [layer.name for layer in self._flatten_layers()
                        if before.get(id(layer), layer.trainable) != layer.trainable]
             if changed:
-                warnings.warn(f"`trainable` of {', '.join(changed)} was changed after compile(); call compile() again "
-                              "for the change to count", stacklevel=3)
+                warnings.warn(f"`trainable` of {', '.join(changed)} was changed after compile(); call "
+                              "compile() again for the change to count", stacklevel=3)
             set_untracked(self, _trainable_at_compile=self._trainable_state())
 
     # ---- metrics
 
     @property
     def metrics(self):
-        """The loss's mean, the compiled metrics, the outputs' losses, then metrics held by this model and its layers."""
+        """The loss's mean, the compiled metrics, the outputs' losses, then metrics held by this model and its
+        layers."""
         found = []
         if self.compiled:
             found += [metric for metric in (self._loss_tracker, self._compile_metrics) if metric is not None]
@@ -172,8 +175,8 @@ class Trainer:
             loss = loss if dtypes.is_float(loss.dtype) else ops.cast(loss, settings.floatx())
             losses.append(ops.sum(loss) if tuple(loss.shape) else loss)
         if not losses:
-            raise ValueError(f"{type(self).__name__} {self.name!r} has no loss: give `loss` to compile(), for instance "
-                             "loss='mse', or override compute_loss()")
+            raise ValueError(f"{type(self).__name__} {self.name!r} has no loss: give `loss` to compile(), "
+                             "for instance loss='mse', or override compute_loss()")
         total = losses[0]
         for loss in losses[1:]:
             total = ops.add(total, loss)
@@ -202,7 +205,8 @@ class Trainer:
         self._loss_tracker.update_state(loss, sample_weight=leaves_of(x)[0].shape[0])
         weights = self.trainable_weights
         if not weights:
-            warnings.warn(f"{type(self).__name__} {self.name!r} has no trainable weights, so nothing is learnt",
+            warnings.warn(f"{type(self).__name__} {self.name!r} has no trainable weights, so nothing is "
+                          "learnt",
                           stacklevel=2)
         else:
             self.optimizer.apply(tape.gradient(loss, weights), weights)
@@ -235,7 +239,8 @@ class Trainer:
         return [None] * len(leaves_of(x))
 
     def program_for(self, kind, data, rows=None):
-        """The Program of a kind ("train", "test", "predict", ...) for batches like `data`; made where there is none.
+        """The Program of a kind ("train", "test", "predict", ...) for batches like `data`; made where there
+        is none.
 
         kind: "once" at its end sets the metrics to their beginning first and always returns the logs.
         """
@@ -249,11 +254,12 @@ class Trainer:
 
     def _trace(self, kind, data, specs):
         if kind == "predict":
-            return Program(make_step(self, lambda batch: self.predict_step(pack_x_y_sample_weight(*batch)), data, specs))
+            return Program(make_step(self, lambda batch: self.predict_step(pack_x_y_sample_weight(*batch)),
+                                     data, specs))
         stage, _, once = kind.partition(" ")
         step = self.train_step if stage == "train" else self.test_step
-        # Default steps leave their logs to the metrics' variables, which Python reads when it wants them; so metrics
-        # with a costly result (AUC) cost nothing a step.
+        # Default steps leave their logs to the metrics' variables, which Python reads when it wants them; so
+        # metrics with a costly result (AUC) cost nothing a step.
         plain = (getattr(type(self), f"{stage}_step") is getattr(Trainer, f"{stage}_step")
                  and type(self).compute_metrics is Trainer.compute_metrics)
         keeps_logs = bool(once) or not plain
@@ -277,7 +283,8 @@ class Trainer:
             try:
                 self._build_by_tracing(data, specs, training)
             except NotImplementedError:
-                # A model without call() whose own train_step uses its parts: they are built as that is traced.
+                # A model without call() whose own train_step uses its parts: they are built as that is
+                # traced.
                 if getattr(type(self), f"{stage}_step") is getattr(Trainer, f"{stage}_step"):
                     raise
         if stage == "train" and self.optimizer is not None and not self.optimizer.built:
@@ -295,8 +302,8 @@ class Trainer:
                 for part in (self._compile_metrics, self._compile_loss):
                     if part is not None and not part.built:
                         if y is None:
-                            raise ValueError("`y` is None, but compile() was given a loss or metrics: pass the labels, "
-                                             "fit(x, y); a source of batches must yield (x, y)")
+                            raise ValueError("`y` is None, but compile() was given a loss or metrics: pass "
+                                             "the labels, fit(x, y); a source of batches must yield (x, y)")
                         part.build(y, y_pred)
         set_untracked(self, _output_like=nest.map_leaves(
             lambda t: KerasTensor((None, *t.shape[1:]), t.dtype), y_pred))
@@ -308,8 +315,8 @@ class Trainer:
         if self._compile_loss is None:
             return
         if y is None:
-            raise ValueError(f"`{what}` is None, but compile() was given loss={self.loss!r}; pass the labels: "
-                             "fit(x, y)")
+            raise ValueError(f"`{what}` is None, but compile() was given loss={self.loss!r}; pass the "
+                             "labels: fit(x, y)")
         checks.check_no_nan(y, what)
         like = self._outputs_like()
         if like is None:
@@ -334,7 +341,8 @@ class Trainer:
         return run.results() if run.program.keeps_logs else self.get_metrics_result()
 
     def _pass_logs(self, run):
-        """The logs of a pass: the metrics' results where the step's own logs have the same names, else those."""
+        """The logs of a pass: the metrics' results where the step's own logs have the same names, else
+        those."""
         results = self.get_metrics_result()
         if run.program is None or not run.program.keeps_logs:
             return results
@@ -342,10 +350,12 @@ class Trainer:
         return results if isinstance(logs, dict) and set(logs) == set(results) else logs
 
     def _logs_in_order(self, logs):
-        """Logs as `evaluate` returns them: loss first, metrics in their order, then others by name; one alone bare."""
+        """Logs as `evaluate` returns them: loss first, metrics in their order, then others by name; one alone
+        bare."""
         names = []
         for metric in self.metrics:
-            names += [m.name for m in metric.metrics] if isinstance(metric, CompiledMetrics) else [metric.name]
+            names += [m.name for m in metric.metrics] if isinstance(metric,
+                                                                    CompiledMetrics) else [metric.name]
         values = [logs[name] for name in names if name in logs]
         values += [logs[key] for key in sorted(logs) if key not in names]
         return values[0] if len(values) == 1 else values
@@ -353,7 +363,8 @@ class Trainer:
     # ---- single batches
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
-        """One step of training on one batch; its loss, or a list of loss and metrics, or (`return_dict`) a dict.
+        """One step of training on one batch; its loss, or a list of loss and metrics, or (`return_dict`) a
+        dict.
 
         The metrics are of this batch alone.
         """
@@ -414,6 +425,7 @@ def to_numpy(structure):
 
 
 def set_untracked(model, **values):
-    """Set attributes without the model's tracker taking them (or what is in them) for its own layers and metrics."""
+    """Set attributes without the model's tracker taking them (or what is in them) for its own layers and
+    metrics."""
     for name, value in values.items():
         object.__setattr__(model, name, value)

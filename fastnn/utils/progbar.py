@@ -10,8 +10,8 @@ import numpy as np
 class Progbar:
     """Shows how far a run of `target` steps has come, with running values.
 
-    On a terminal or in a notebook one line is rewritten, at most every `interval` seconds. Into a file or a pipe,
-    where rewriting cannot work, one line is written at the end.
+    On a terminal or in a notebook one line is rewritten, at most every `interval` seconds. Into a file or a
+    pipe, where rewriting cannot work, one line is written at the end.
 
     Args:
         target: the number of steps, None if it is not known.
@@ -25,7 +25,8 @@ class Progbar:
     Source: Keras 3 `utils.Progbar`.
     """
 
-    def __init__(self, target, width=20, verbose=1, interval=0.05, stateful_metrics=None, stateless_metrics=None,
+    def __init__(self, target, width=20, verbose=1, interval=0.05, stateful_metrics=None,
+                 stateless_metrics=None,
                  unit_name="step", title=None):
         if stateful_metrics is not None and stateless_metrics is not None:
             raise ValueError("Progbar: give `stateful_metrics` or `stateless_metrics`, not both")
@@ -68,7 +69,8 @@ class Progbar:
                 self._rewrite(current, now, per_step, finalize)
         elif self.verbose and finalize:
             count = f"{current}/{self.target}" if self.target else f"{current}"
-            parts = [count, f"{now - self._start:.0f}s", f"{_duration(per_step)}/{self.unit_name}", *self._metrics()]
+            parts = [count, f"{now - self._start:.0f}s", f"{_duration(per_step)}/{self.unit_name}",
+                     *self._metrics()]
             if self.title and self.verbose == 1:
                 parts.insert(0, self.title)
             _write(" - ".join(parts) + "\n")
