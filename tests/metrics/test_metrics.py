@@ -52,6 +52,10 @@ def _bits(rng):
     return rng.integers(0, 2, (8, 3)), np.round(rng.uniform(0, 1, (8, 3)), 2)
 
 
+def _logits(rng):
+    return rng.integers(0, 2, (8, 3)), rng.normal(0, 2, (8, 3))
+
+
 def _one_bit(rng):
     return rng.integers(0, 2, 8), rng.uniform(0, 1, (8, 1))
 
@@ -108,7 +112,7 @@ CASES = [
     ("AUC", {}, _bits, 60), ("AUC", {"curve": "PR"}, _bits, 60), ("AUC", {"curve": "PRGAIN"}, _bits, 60),
     ("AUC", {"curve": "PR", "summation_method": "minoring", "num_thresholds": 10}, _bits, 60),
     ("AUC", {"summation_method": "majoring", "thresholds": [0.8, 0.1, 0.3]}, _bits, 60),
-    ("AUC", {"multi_label": True}, _bits, 60), ("AUC", {"from_logits": True}, _signs, 60),
+    ("AUC", {"multi_label": True}, _bits, 60), ("AUC", {"from_logits": True}, _logits, 60),
     ("AUC", {"multi_label": True, "num_labels": 3, "label_weights": [1.0, 2.0, 0.5], "curve": "PR"}, _bits, 60),
     ("AUC", {"label_weights": [1.0, 2.0, 0.5]}, _bits, 60),
     ("PearsonCorrelation", {}, _numbers, 400), ("ConcordanceCorrelation", {}, _numbers, 400),
