@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import ops
 from ..engine import settings
 
 
@@ -55,3 +56,47 @@ def join_shape(batch, spatial, channels, data_format):
     if data_format == "channels_last":
         return (batch, *spatial, channels)
     return (batch, channels, *spatial)
+
+
+def bias_shaped(bias, data_format, rank):
+    """A (channels,) vector in a shape that broadcasts against a tensor with `rank` spatial axes."""
+    if data_format == "channels_last":
+        return bias
+    return ops.reshape(bias, (bias.shape[0], *[1] * rank))
+
+
+def window_extents(layer, shape, data_format, size, strides, padding, dilation=None):
+    """The spatial extents after sliding a window over an input of `shape`; None where its extent is None.
+
+    Raises:
+        ValueError: the window does not fit; names the layer.
+    """
+    _, spatial, _ = split_shape(shape, data_format)
+    extents = []
+    for n, k, s, d in zip(spatial, size, strides, dilation or (1,) * len(size)):
+        reach = (k - 1) * d + 1
+        if n is None:
+            extents.append(None)
+        elif padding in ("same", "causal"):
+            extents.append(-(-n // s))
+        elif n < reach:
+            raise ValueError(
+                f"{type(layer).__name__} {layer.name!r}: its window of {size} {'' if reach == k else 'dilated '}does not "
+                f"fit into an input of shape {tuple(shape)} ({data_format}): {n} is less than {reach}. Use "
+                "padding='same', a smaller window, or fewer layers that shrink the image before this one")
+        else:
+            extents.append((n - reach) // s + 1)
+    return tuple(extents)
+
+
+def missing_channels(shape, spec, data_format):
+    """Advice for an input with one axis too few: most often the channel axis of images is not there."""
+    if spec.ndim is None or len(shape) != spec.ndim - 1:
+        return ""
+    channel = "last" if data_format == "channels_last" else "second"
+    sample = tuple(shape[1:])
+    wanted = (*sample, 1) if data_format == "channels_last" else (1, *sample)
+    return (f". Its {channel} axis must be the channels: for images of one channel put Reshape({wanted}) before it, or "
+            f"feed x[..., None]" if data_format == "channels_last" else
+            f". Its {channel} axis must be the channels: for images of one channel put Reshape({wanted}) before it, or "
+            "feed np.expand_dims(x, 1)") + "; if it is the batch axis that is missing, x[None, ...]"

@@ -3,7 +3,7 @@
 from .. import activations, constraints, initializers, ops, regularizers
 from .input_spec import InputSpec
 from .layer import Layer
-from .weight_arguments import checked_count, weight_config
+from .weight_arguments import checked_count, known_extent, weight_config
 
 
 class Dense(Layer):
@@ -40,15 +40,11 @@ class Dense(Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self.kernel = self.bias = None
         self.input_spec = InputSpec(min_ndim=2)
         self.supports_masking = True
 
     def build(self, input_shape):
-        features = input_shape[-1]
-        if features is None:
-            raise ValueError(f"Dense {self.name!r}: the last axis of its input is not known, the input's shape is "
-                             f"{tuple(input_shape)}; its weights need it. Give Input a full last extent")
+        features = known_extent(self, input_shape, -1)
         self.kernel = self.add_weight(
             name="kernel", shape=(features, self.units), initializer=self.kernel_initializer,
             regularizer=self.kernel_regularizer, constraint=self.kernel_constraint)
@@ -60,7 +56,7 @@ class Dense(Layer):
 
     def call(self, inputs, training=None):
         x = ops.matmul(inputs, self.kernel)
-        if self.bias is not None:
+        if self.use_bias:
             x = ops.add(x, self.bias)
         return self.activation(x)
 

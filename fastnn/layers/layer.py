@@ -118,6 +118,17 @@ class Layer(Building, Operation):
     def __setattr__(self, name, value):
         object.__setattr__(self, name, self._tracker.track(value))
 
+    def __getattr__(self, name):  # reached only where there is no such attribute
+        kind = type(self).__name__
+        own = object.__getattribute__(self, "__dict__")
+        hint = ""
+        if "_tracker" in own and not own["_initialized"]:
+            hint = f". {kind}.__init__ must call super().__init__() before anything else"
+        elif not own.get("built", True):
+            hint = (". The layer is not built, so it has no weights yet: call it on data, or call "
+                    f"{own.get('name', 'layer')}.build(input_shape)")
+        raise AttributeError(f"{kind} {own.get('name')!r} has no attribute {name!r}{hint}")
+
     def __delattr__(self, name):
         value = getattr(self, name)
         if isinstance(value, (Variable, Layer)):
@@ -551,10 +562,10 @@ class Layer(Building, Operation):
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         if type(self).get_config is Layer.get_config and type(self).__init__ is not Layer.__init__:
-            config.update(self._config_from_arguments())
+            config.update(self._config_from_arguments(known=config))
         return config
 
-    def _config_from_arguments(self):
+    def _config_from_arguments(self, known):
         args, kwargs = self._init_arguments
         parameters = inspect.signature(type(self).__init__)
         bound = parameters.bind(self, *args, **kwargs)
@@ -565,7 +576,7 @@ class Layer(Building, Operation):
                 values.update(values.pop(name, {}))
             elif parameter.kind is parameter.VAR_POSITIONAL and values.pop(name, ()):
                 values[name] = object()  # cannot be given back by keyword
-        values.pop("name", None)
+        values = {name: value for name, value in values.items() if name not in known and name != "activity_regularizer"}
         for name, value in values.items():
             if not all(isinstance(leaf, (str, int, float, bool, type(None))) for leaf in nest.flatten(value)):
                 raise NotImplementedError(

@@ -1,4 +1,4 @@
-"""What layers with a kernel and a bias share: checked counts, and the weights' arguments in configurations."""
+"""What layers with a kernel and a bias share: checked counts and extents, and the weights' arguments in configurations."""
 
 import numpy as np
 
@@ -10,6 +10,19 @@ def checked_count(layer, argument, value):
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)) or value < 1:
         raise ValueError(f"{layer}: `{argument}` must be an integer of at least 1, received {value!r}")
     return int(value)
+
+
+def known_extent(layer, input_shape, axis):
+    """The extent of the input's `axis`, which weights depend on, or the user's error."""
+    if not -len(input_shape) <= axis < len(input_shape):
+        raise ValueError(f"{type(layer).__name__} {layer.name!r}: its input of shape {tuple(input_shape)} has no axis "
+                         f"{axis}")
+    if input_shape[axis] is None:
+        which = "the last axis" if axis in (-1, len(input_shape) - 1) else f"axis {axis}"
+        raise ValueError(f"{type(layer).__name__} {layer.name!r}: the extent of {which} of its input, of shape "
+                         f"{tuple(input_shape)}, is not known, and its weights depend on it. Give the Input that feeds "
+                         "this layer a number there")
+    return input_shape[axis]
 
 
 def weight_config(layer, *weights):

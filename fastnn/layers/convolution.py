@@ -1,0 +1,347 @@
+"""Convolution layers: Conv1D to Conv3D, their transposes, depthwise and separable ones."""
+
+from .. import activations, constraints, initializers, ops, regularizers
+from .data_format import (
+    bias_shaped,
+    checked_padding,
+    join_shape,
+    missing_channels,
+    per_axis,
+    split_shape,
+    standard_data_format,
+    window_extents,
+)
+from .input_spec import InputSpec
+from .layer import Layer
+from .weight_arguments import checked_count, known_extent, weight_config
+
+
+class _Windowed(Layer):
+    """What all convolution layers share: their window, bias and activation. `rank`: the number of spatial axes.
+
+    `weights`: {weight: its initializer, regularizer, constraint} as the constructor was given them.
+    """
+
+    rank = 2
+    paddings = ("valid", "same")
+
+    def __init__(self, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, weights,
+                 **kwargs):
+        super().__init__(**kwargs)
+        name = type(self).__name__
+        self.kernel_size = per_axis(name, "kernel_size", kernel_size, self.rank)
+        self.strides = per_axis(name, "strides", strides, self.rank)
+        self.dilation_rate = per_axis(name, "dilation_rate", dilation_rate, self.rank)
+        self.padding = checked_padding(name, padding, self.paddings)
+        self.data_format = standard_data_format(name, data_format)
+        self.activation = activations.get(activation)
+        self.use_bias = use_bias
+        for weight, (initializer, regularizer, constraint) in weights.items():
+            setattr(self, f"{weight}_initializer", initializers.get(initializer))
+            setattr(self, f"{weight}_regularizer", regularizers.get(regularizer))
+            setattr(self, f"{weight}_constraint", constraints.get(constraint))
+        self._weight_names = tuple(weights)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(f"{name}: `strides` and `dilation_rate` cannot both be over 1, received {self.strides} and "
+                             f"{self.dilation_rate}")
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    @property
+    def _channel_axis(self):
+        return -1 if self.data_format == "channels_last" else 1
+
+    def _input_channels(self, input_shape):
+        """The input's channels, noted in the input spec."""
+        channels = known_extent(self, input_shape, self._channel_axis)
+        self.input_spec = InputSpec(ndim=self.rank + 2, axes={self._channel_axis: channels})
+        self.compute_output_shape(input_shape)  # raises where the window does not fit
+        return channels
+
+    def _add(self, name, shape, arguments):
+        return self.add_weight(name=name, shape=shape, initializer=getattr(self, f"{arguments}_initializer"),
+                               regularizer=getattr(self, f"{arguments}_regularizer"),
+                               constraint=getattr(self, f"{arguments}_constraint"))
+
+    def _finish(self, outputs):
+        if self.use_bias:
+            outputs = ops.add(outputs, bias_shaped(self.bias, self.data_format, self.rank))
+        return self.activation(outputs)
+
+    def compute_output_shape(self, input_shape):
+        spatial = window_extents(self, input_shape, self.data_format, self.kernel_size, self.strides, self.padding,
+                                 self.dilation_rate)
+        return join_shape(input_shape[0], spatial, self._output_channels(input_shape), self.data_format)
+
+    def _output_channels(self, input_shape):
+        return self.filters
+
+    def input_advice(self, shape, spec):
+        return missing_channels(shape, spec, self.data_format)
+
+    def get_config(self):
+        return {**super().get_config(), "kernel_size": self.kernel_size, "strides": self.strides,
+                "padding": self.padding, "data_format": self.data_format, "dilation_rate": self.dilation_rate,
+                "activation": activations.serialize(self.activation), "use_bias": self.use_bias,
+                "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+                **weight_config(self, *self._weight_names)}
+
+
+class _Conv(_Windowed):
+    """Convolution over `rank` spatial axes: activation(conv(x, kernel) + bias).
+
+    Args:
+        filters: output channels.
+        kernel_size, strides, dilation_rate: an int, or one a spatial axis.
+        padding: "valid" or "same".
+        data_format: "channels_last" or "channels_first"; the configured one by default.
+        groups: input channels and filters are split into so many parts that do not see each other.
+        activation: name or function; none by default.
+        kernel_..., bias_...: initializer, regularizer, constraint of the weights.
+
+    Raises:
+        ValueError: an argument out of range; an input without channel axis, or too small for the window.
+    """
+
+    def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format=None, dilation_rate=1, groups=1,
+                 activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros",
+                 kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
+                 bias_constraint=None, **kwargs):
+        super().__init__(
+            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
+            {"kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
+             "bias": (bias_initializer, bias_regularizer, bias_constraint)},
+            activity_regularizer=activity_regularizer, **kwargs)
+        name = type(self).__name__
+        self.filters = checked_count(name, "filters", filters)
+        self.groups = checked_count(name, "groups", groups)
+        if self.filters % self.groups:
+            raise ValueError(f"{name}: `filters` must be a multiple of `groups`, received filters={filters}, "
+                             f"groups={groups}")
+
+    def build(self, input_shape):
+        channels = self._input_channels(input_shape)
+        if channels % self.groups:
+            raise ValueError(f"{type(self).__name__} {self.name!r}: the input's channels must be a multiple of `groups`, "
+                             f"{self.groups}; its input of shape {tuple(input_shape)} has {channels}")
+        self.kernel = self._add("kernel", (*self.kernel_size, channels // self.groups, self.filters), "kernel")
+        if self.use_bias:
+            self.bias = self._add("bias", (self.filters,), "bias")
+
+    def call(self, inputs):
+        return self._finish(ops.conv(inputs, self.kernel, strides=self.strides, padding=self.padding,
+                                     data_format=self.data_format, dilation_rate=self.dilation_rate))
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "groups": self.groups}
+
+
+class Conv1D(_Conv):
+    """Convolution over (batch, steps, channels). `padding` may also be "causal": outputs see no later step.
+
+    Source: Keras 3 `layers.Conv1D`.
+    >>> Conv1D(8, 3).compute_output_shape((None, 10, 4))
+    (None, 8, 8)
+    """
+
+    __doc__ += _Conv.__doc__.split("\n", 1)[1]
+    rank = 1
+    paddings = ("valid", "same", "causal")
+
+
+class Conv2D(_Conv):
+    """Convolution over (batch, height, width, channels).
+
+    Source: Keras 3 `layers.Conv2D`.
+    >>> Conv2D(8, 3, padding="same").compute_output_shape((None, 28, 28, 1))
+    (None, 28, 28, 8)
+    """
+
+    __doc__ += _Conv.__doc__.split("\n", 1)[1]
+    rank = 2
+
+
+class Conv3D(_Conv):
+    """Convolution over (batch, depth, height, width, channels).
+
+    Source: Keras 3 `layers.Conv3D`.
+    """
+
+    __doc__ += _Conv.__doc__.split("\n", 1)[1]
+    rank = 3
+
+
+class _ConvTranspose(_Windowed):
+    """The transpose of a convolution as a linear map: makes images larger where `strides` is over 1.
+
+    Args:
+        filters: output channels.
+        output_padding: extends the output, an int or one a spatial axis, less than `strides`; None: as TensorFlow.
+        The others are as in Conv2D.
+    """
+
+    def __init__(self, filters, kernel_size, strides=1, padding="valid", output_padding=None, data_format=None,
+                 dilation_rate=1, activation=None, use_bias=True, kernel_initializer="glorot_uniform",
+                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None,
+                 kernel_constraint=None, bias_constraint=None, **kwargs):
+        super().__init__(
+            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
+            {"kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
+             "bias": (bias_initializer, bias_regularizer, bias_constraint)},
+            activity_regularizer=activity_regularizer, **kwargs)
+        name = type(self).__name__
+        self.filters = checked_count(name, "filters", filters)
+        self.output_padding = None
+        if output_padding is not None:
+            self.output_padding = per_axis(name, "output_padding", output_padding, self.rank, least=0)
+            if any(extra >= stride for extra, stride in zip(self.output_padding, self.strides)):
+                raise ValueError(f"{name}: `output_padding` must be less than `strides` along each axis, received "
+                                 f"{self.output_padding} and {self.strides}")
+
+    def build(self, input_shape):
+        channels = self._input_channels(input_shape)
+        self.kernel = self._add("kernel", (*self.kernel_size, self.filters, channels), "kernel")
+        if self.use_bias:
+            self.bias = self._add("bias", (self.filters,), "bias")
+
+    def call(self, inputs):
+        return self._finish(ops.conv_transpose(
+            inputs, self.kernel, strides=self.strides, padding=self.padding, output_padding=self.output_padding,
+            data_format=self.data_format, dilation_rate=self.dilation_rate))
+
+    def compute_output_shape(self, input_shape):
+        batch, spatial, _ = split_shape(input_shape, self.data_format)
+        extra = self.output_padding or (None,) * self.rank
+        extents = [self._extent(*each)
+                   for each in zip(spatial, self.kernel_size, self.strides, self.dilation_rate, extra)]
+        return join_shape(batch, extents, self.filters, self.data_format)
+
+    def _extent(self, n, size, stride, dilation, extra):
+        if n is None:
+            return None
+        reach = (size - 1) * dilation + 1
+        if extra is None:
+            return n * stride if self.padding == "same" else n * stride + max(reach - stride, 0)
+        if self.padding == "same":
+            return (n - 1) * stride + reach - 2 * (reach // 2) + extra
+        return (n - 1) * stride + reach + extra
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "output_padding": self.output_padding}
+
+
+class Conv1DTranspose(_ConvTranspose):
+    """The transpose of Conv1D. Source: Keras 3 `layers.Conv1DTranspose`."""
+
+    __doc__ += "\n\n    " + _ConvTranspose.__doc__
+    rank = 1
+
+
+class Conv2DTranspose(_ConvTranspose):
+    """The transpose of Conv2D. Source: Keras 3 `layers.Conv2DTranspose`."""
+
+    __doc__ += "\n\n    " + _ConvTranspose.__doc__
+    rank = 2
+
+
+class Conv3DTranspose(_ConvTranspose):
+    """The transpose of Conv3D. Source: Keras 3 `layers.Conv3DTranspose`, which has `data_format` before
+    `output_padding` here.
+    """
+
+    __doc__ += "\n\n    " + _ConvTranspose.__doc__
+    rank = 3
+
+    def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format=None, output_padding=None,
+                 *args, **kwargs):
+        super().__init__(filters, kernel_size, strides, padding, output_padding, data_format, *args, **kwargs)
+
+
+class _DepthwiseConv(_Windowed):
+    """Convolution of each channel by itself, with `depth_multiplier` filters a channel; arguments as in Conv2D."""
+
+    def __init__(self, kernel_size, strides=1, padding="valid", depth_multiplier=1, data_format=None, dilation_rate=1,
+                 activation=None, use_bias=True, depthwise_initializer="glorot_uniform", bias_initializer="zeros",
+                 depthwise_regularizer=None, bias_regularizer=None, activity_regularizer=None,
+                 depthwise_constraint=None, bias_constraint=None, **kwargs):
+        super().__init__(
+            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
+            {"depthwise": (depthwise_initializer, depthwise_regularizer, depthwise_constraint),
+             "bias": (bias_initializer, bias_regularizer, bias_constraint)},
+            activity_regularizer=activity_regularizer, **kwargs)
+        self.depth_multiplier = checked_count(type(self).__name__, "depth_multiplier", depth_multiplier)
+
+    def build(self, input_shape):
+        channels = self._input_channels(input_shape)
+        self.kernel = self._add("kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise")
+        if self.use_bias:
+            self.bias = self._add("bias", (channels * self.depth_multiplier,), "bias")
+
+    def call(self, inputs):
+        return self._finish(ops.depthwise_conv(inputs, self.kernel, strides=self.strides, padding=self.padding,
+                                               data_format=self.data_format, dilation_rate=self.dilation_rate))
+
+    def _output_channels(self, input_shape):
+        channels = input_shape[self._channel_axis]
+        return None if channels is None else channels * self.depth_multiplier
+
+    def get_config(self):
+        return {**super().get_config(), "depth_multiplier": self.depth_multiplier}
+
+
+class DepthwiseConv1D(_DepthwiseConv):
+    """Convolution of each channel of a series by itself. Source: Keras 3 `layers.DepthwiseConv1D`."""
+
+    rank = 1
+
+
+class DepthwiseConv2D(_DepthwiseConv):
+    """Convolution of each channel of an image by itself. Source: Keras 3 `layers.DepthwiseConv2D`."""
+
+    rank = 2
+
+
+class _SeparableConv(_Windowed):
+    """A depthwise convolution, then a 1x1 convolution to `filters` channels; arguments as in Conv2D."""
+
+    def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format=None, dilation_rate=1,
+                 depth_multiplier=1, activation=None, use_bias=True, depthwise_initializer="glorot_uniform",
+                 pointwise_initializer="glorot_uniform", bias_initializer="zeros", depthwise_regularizer=None,
+                 pointwise_regularizer=None, bias_regularizer=None, activity_regularizer=None,
+                 depthwise_constraint=None, pointwise_constraint=None, bias_constraint=None, **kwargs):
+        super().__init__(
+            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
+            {"depthwise": (depthwise_initializer, depthwise_regularizer, depthwise_constraint),
+             "pointwise": (pointwise_initializer, pointwise_regularizer, pointwise_constraint),
+             "bias": (bias_initializer, bias_regularizer, bias_constraint)},
+            activity_regularizer=activity_regularizer, **kwargs)
+        self.filters = checked_count(type(self).__name__, "filters", filters)
+        self.depth_multiplier = checked_count(type(self).__name__, "depth_multiplier", depth_multiplier)
+
+    def build(self, input_shape):
+        channels = self._input_channels(input_shape)
+        between = channels * self.depth_multiplier
+        self.depthwise_kernel = self._add("depthwise_kernel", (*self.kernel_size, channels, self.depth_multiplier),
+                                          "depthwise")
+        self.pointwise_kernel = self._add("pointwise_kernel", (*[1] * self.rank, between, self.filters), "pointwise")
+        if self.use_bias:
+            self.bias = self._add("bias", (self.filters,), "bias")
+
+    def call(self, inputs):
+        return self._finish(ops.separable_conv(
+            inputs, self.depthwise_kernel, self.pointwise_kernel, strides=self.strides, padding=self.padding,
+            data_format=self.data_format, dilation_rate=self.dilation_rate))
+
+    def get_config(self):
+        return {**super().get_config(), "filters": self.filters, "depth_multiplier": self.depth_multiplier}
+
+
+class SeparableConv1D(_SeparableConv):
+    """Depthwise, then 1x1 convolution over a series. Source: Keras 3 `layers.SeparableConv1D`."""
+
+    rank = 1
+
+
+class SeparableConv2D(_SeparableConv):
+    """Depthwise, then 1x1 convolution over images. Source: Keras 3 `layers.SeparableConv2D`; Chollet, CVPR 2017."""
+
+    rank = 2

@@ -1,0 +1,84 @@
+"""Embedding: rows of a table, chosen by integers; and Masking, which says which steps count."""
+
+from .. import constraints, initializers, ops, regularizers
+from ..engine.variable import convert
+from ..saving.serialization import deserialize_keras_object
+from .activation import Elementwise
+from .layer import Layer
+from .weight_arguments import checked_count, weight_config
+
+
+class Embedding(Layer):
+    """Integers (batch, ...) to vectors (batch, ..., output_dim).
+
+    Args:
+        input_dim: how many rows the table has: inputs lie in 0..input_dim - 1.
+        output_dim: the vectors' width.
+        embeddings_...: initializer, regularizer, constraint of the table.
+        mask_zero: input 0 is padding; steps that have it are masked in the layers after this one.
+        weights: the table's first values.
+    Source: Keras 3 `layers.Embedding`.
+    """
+
+    def __init__(self, input_dim, output_dim, embeddings_initializer="uniform", embeddings_regularizer=None,
+                 embeddings_constraint=None, mask_zero=False, weights=None, lora_rank=None, lora_alpha=None,
+                 quantization_config=None, **kwargs):
+        if lora_rank is not None or quantization_config is not None:
+            raise ValueError("Embedding: `lora_rank` and `quantization_config` are not there in fastnn; leave them out")
+        kwargs.pop("input_length", None)  # Keras 2's; it says nothing that the input does not
+        super().__init__(**kwargs)
+        self.input_dim = checked_count("Embedding", "input_dim", input_dim)
+        self.output_dim = checked_count("Embedding", "output_dim", output_dim)
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        self.mask_zero = mask_zero
+        self.supports_masking = mask_zero
+        self.autocast = False
+        if weights is not None:
+            self.build()
+            self.set_weights(weights if isinstance(weights, list) and len(weights) == 1 else [weights])
+
+    def build(self, input_shape=None):
+        if not self.built:
+            self.embeddings = self.add_weight(
+                name="embeddings", shape=(self.input_dim, self.output_dim), initializer=self.embeddings_initializer,
+                regularizer=self.embeddings_regularizer, constraint=self.embeddings_constraint)
+
+    def call(self, inputs):
+        if inputs.dtype not in ("int32", "int64"):
+            inputs = ops.cast(inputs, "int32")
+        return convert(ops.take(self.embeddings, inputs, axis=0), dtype=self.compute_dtype)
+
+    def compute_mask(self, inputs, mask=None):
+        return ops.not_equal(inputs, 0) if self.mask_zero else None
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape, self.output_dim)
+
+    def get_config(self):
+        return {**super().get_config(), "input_dim": self.input_dim, "output_dim": self.output_dim,
+                **weight_config(self, "embeddings"),
+                "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+                "mask_zero": self.mask_zero, "quantization_config": None}
+
+
+class Masking(Elementwise):
+    """Steps whose features all equal `mask_value` are set to 0, and masked in the layers after this one.
+
+    Source: Keras 3 `layers.Masking`.
+    """
+
+    def __init__(self, mask_value=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.mask_value = deserialize_keras_object(mask_value) if isinstance(mask_value, dict) else mask_value
+
+    def call(self, inputs):
+        kept = ops.any(ops.not_equal(inputs, self.mask_value), axis=-1, keepdims=True)
+        return ops.where(kept, inputs, convert(0.0, dtype=inputs.dtype))
+
+    def compute_mask(self, inputs, mask=None):
+        return ops.any(ops.not_equal(inputs, self.mask_value), axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "mask_value": self.mask_value}

@@ -1,0 +1,118 @@
+"""Layers that normalise within samples: LayerNormalization, RMSNormalization, UnitNormalization."""
+
+from .. import constraints, initializers, ops, regularizers
+from ..engine.variable import convert
+from .activation import Elementwise
+from .layer import Layer
+from .weight_arguments import known_extent, weight_config
+
+
+class _OverAxes(Layer):
+    """The base: `axis` is an int or several, and names axes of the input."""
+
+    def __init__(self, axis, epsilon, **kwargs):
+        super().__init__(**kwargs)
+        self.axis = _checked_axes(type(self).__name__, axis)
+        self.epsilon = epsilon
+
+    def _parameter_shape(self, input_shape):
+        self.axis = sorted(self.axis) if isinstance(self.axis, list) else [self.axis]
+        return tuple([known_extent(self, input_shape, axis) for axis in self.axis])
+
+    def compute_output_shape(self, input_shape):
+        for axis in self.axis if isinstance(self.axis, list) else [self.axis]:
+            if not -len(input_shape) <= axis < len(input_shape):
+                raise ValueError(f"{type(self).__name__} {self.name!r}: `axis` {axis} is not among the axes of its input "
+                                 f"of shape {tuple(input_shape)}")
+        return input_shape
+
+    def get_config(self):
+        axis = list(self.axis) if isinstance(self.axis, list) else self.axis
+        return {**super().get_config(), "axis": axis, "epsilon": self.epsilon}
+
+
+class LayerNormalization(_OverAxes):
+    """gamma * (x - mean) / sqrt(variance + epsilon) + beta, mean and variance taken over `axis` of each sample.
+
+    Args:
+        axis: an int or several: what is normalised together; gamma and beta have its extents.
+        center, scale: whether there is a beta, a gamma.
+        beta_..., gamma_...: initializers, regularizers, constraints.
+    Source: Keras 3 `layers.LayerNormalization`; Ba et al., arXiv 1607.06450.
+    """
+
+    def __init__(self, axis=-1, epsilon=1e-3, center=True, scale=True, beta_initializer="zeros",
+                 gamma_initializer="ones", beta_regularizer=None, gamma_regularizer=None, beta_constraint=None,
+                 gamma_constraint=None, **kwargs):
+        if kwargs.pop("rms_scaling", False):
+            raise ValueError("LayerNormalization: `rms_scaling` is not there in fastnn; use RMSNormalization")
+        super().__init__(axis, epsilon, **kwargs)
+        self.center = center
+        self.scale = scale
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
+        self.gamma = self.beta = None
+        self.supports_masking = True
+        self.autocast = False
+
+    def build(self, input_shape):
+        shape = self._parameter_shape(input_shape)
+        if self.scale:
+            self.gamma = self.add_weight(name="gamma", shape=shape, initializer=self.gamma_initializer, autocast=False,
+                                         regularizer=self.gamma_regularizer, constraint=self.gamma_constraint)
+        if self.center:
+            self.beta = self.add_weight(name="beta", shape=shape, initializer=self.beta_initializer, autocast=False,
+                                        regularizer=self.beta_regularizer, constraint=self.beta_constraint)
+
+    def call(self, inputs):
+        y = ops.layer_normalization(inputs, self.gamma, self.beta, tuple(self.axis), self.epsilon)
+        return convert(y, dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "center": self.center, "scale": self.scale, "rms_scaling": False,
+                **weight_config(self, "beta", "gamma")}
+
+
+class RMSNormalization(_OverAxes):
+    """scale * x / sqrt(mean(x^2) + epsilon), the mean taken over `axis` of each sample.
+
+    Source: Keras 3 `layers.RMSNormalization`; Zhang and Sennrich, NeurIPS 2019.
+    """
+
+    def __init__(self, axis=-1, epsilon=1e-6, **kwargs):
+        super().__init__(axis, epsilon, **kwargs)
+
+    def build(self, input_shape):
+        self.scale = self.add_weight(name="scale", shape=self._parameter_shape(input_shape), initializer="ones")
+
+    def call(self, x):
+        return ops.rms_normalization(x, scale=self.scale, axis=tuple(self.axis), epsilon=self.epsilon)
+
+
+class UnitNormalization(Elementwise):
+    """x divided by its Euclidean norm over `axis`.
+
+    Source: Keras 3 `layers.UnitNormalization`.
+    """
+
+    def __init__(self, axis=-1, **kwargs):
+        super().__init__(**kwargs)
+        self.axis = _checked_axes("UnitNormalization", axis)
+
+    def call(self, inputs):
+        axis = tuple(self.axis) if isinstance(self.axis, list) else self.axis
+        return ops.normalize(inputs, axis=axis, order=2, epsilon=1e-12)
+
+    def get_config(self):
+        return {**super().get_config(), "axis": self.axis}
+
+
+def _checked_axes(layer, axis):
+    several = isinstance(axis, (list, tuple))
+    if not all(isinstance(n, int) and not isinstance(n, bool) for n in (axis if several else [axis])):
+        raise TypeError(f"{layer}: `axis` must be an int or a list of ints, received {axis!r}")
+    return list(axis) if several else axis
