@@ -5,6 +5,7 @@ import numpy as np
 from .. import ops
 from ..engine import settings
 from ..engine.variable import convert
+from ..saving.serialization import deserialize_keras_object
 from .confusion import KINDS, count_decisions, evenly_spaced
 from .metric import Metric
 
@@ -143,6 +144,10 @@ class AUC(Metric):
         if self._init_from_thresholds:
             config["thresholds"] = [float(t) for t in self._thresholds[1:-1]]
         return config
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**deserialize_keras_object(config))  # label_weights come as an array's configuration from Keras
 
 
 def _one_of(argument, value, allowed):

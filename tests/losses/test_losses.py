@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from fastnn import losses, ops
+from fastnn.engine.function import function
+from fastnn.engine.masks import set_mask
 from fastnn.engine.tape import GradientTape
 from fastnn.engine.tensor import Tensor
-from fastnn.engine.masks import set_mask
 
 EPS32 = float(np.finfo(np.float32).eps)
 
@@ -149,6 +150,14 @@ def test_gradients(case, rng):
     v, h = rng.standard_normal(y_pred.shape), 1e-6
     numeric = float(ops.sum(loss(y_true, y_pred + h * v)) - ops.sum(loss(y_true, y_pred - h * v))) / (2 * h)
     np.testing.assert_allclose(np.vdot(np.asarray(gradient), v), numeric, rtol=1e-6, atol=1e-8)
+
+
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_traced_as_eager(case, rng):
+    name, arguments, inputs, epsilons = case
+    y_true, y_pred = _cast(*inputs(rng))
+    loss = getattr(losses, name)(**arguments)
+    np.testing.assert_allclose(function(loss)(y_true, y_pred), loss(y_true, y_pred), rtol=EPS32 * epsilons)
 
 
 def test_masks_of_predictions_as_in_keras(keras, rng):
