@@ -1,0 +1,39 @@
+"""fastnn: neural networks on CPUs. `import fastnn as keras` has Keras 3's names and ways.
+
+Submodules are imported when they are first used.
+"""
+
+import importlib
+
+from .about import VERSION as __version__
+from .about import show_config
+
+_MODULES = ("activations", "callbacks", "config", "constraints", "datasets", "dtype_policies", "initializers", "layers",
+            "losses", "metrics", "models", "ops", "optimizers", "random", "regularizers", "saving", "utils")
+
+# name -> the module that has it
+_NAMES = {
+    "Model": "models", "Sequential": "models", "Functional": "models",
+    "Input": "layers", "Layer": "layers", "InputSpec": "layers",
+    "Initializer": "initializers", "Loss": "losses", "Metric": "metrics", "Optimizer": "optimizers",
+    "Regularizer": "regularizers",
+    "GradientTape": "engine.tape", "Variable": "engine.variable", "KerasTensor": "engine.symbolic",
+    "function": "engine.function",
+}
+
+
+def __getattr__(name):
+    if name in _MODULES:
+        return importlib.import_module(f".{name}", __name__)
+    if name in _NAMES:
+        value = getattr(importlib.import_module(f".{_NAMES[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'fastnn' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_MODULES, *_NAMES})
+
+
+__all__ = ["__version__", "show_config", *_MODULES, *_NAMES]

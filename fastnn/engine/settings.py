@@ -49,3 +49,8 @@ def kernels():
     if _kernels is None:
         _kernels = _core.Kernels(os.environ.get("FASTNN_ISA") or _core.best_isa())
     return _kernels
+
+
+def available_isas():
+    """The instruction sets that this machine can run, fastest first."""
+    return _core.available_isas()
