@@ -20,7 +20,7 @@
 static inline float FNN(row_log_sum)(ptrdiff_t cols, const float *x, float *shift, float *log_sum)
 {
     *shift = FNN(row_shift)(cols, x);
-    const float total = FNN(log_of)(FNN(row_exp_sum)(cols, x, *shift, NULL));
+    const float total = FNN(log_of)(FNN(row_exp_sum)(cols, x, *shift, NULL, NULL));
     *log_sum = total + *shift;
     return total;
 }
@@ -83,7 +83,7 @@ static void FNN(softmax_cross_entropy_f32)(const fnn_call *call, ptrdiff_t lo, p
         }
         for (; c < cols; c += VF_LANES) {
             const ptrdiff_t n = fnn_min(VF_LANES, cols - c);
-            const vf term = vf_mul(vf_load_n(tr + c, n), vf_sub(total, vf_sub(vf_load_n(xr + c, n), s)));
+            const vf term = vf_mul(FNN(load_upto)(tr + c, n), vf_sub(total, vf_sub(FNN(load_upto)(xr + c, n), s)));
             a = vf_add(a, vf_select(FNN(lanes_below)(n), term, vf_zero())); /* 0 * an infinite total is NaN */
         }
         loss[r] = vf_sum(vf_add(a, b));
@@ -102,8 +102,8 @@ static void FNN(softmax_cross_entropy_grad_f32)(const fnn_call *call, ptrdiff_t 
         const vf d = vf_set1(dy[r]), s = vf_set1(log_sum[r]);
         for (ptrdiff_t c = 0; c < cols; c += VF_LANES) {
             const ptrdiff_t n = fnn_min(VF_LANES, cols - c);
-            const vf p = vf_mul(vf_exp(vf_sub(vf_load_n(xr + c, n), s)), total);
-            vf_store_n(dx + r * cols + c, vf_mul(vf_sub(p, vf_load_n(tr + c, n)), d), n);
+            const vf p = vf_mul(vf_exp(vf_sub(FNN(load_upto)(xr + c, n), s)), total);
+            FNN(store_upto)(dx + r * cols + c, vf_mul(vf_sub(p, FNN(load_upto)(tr + c, n)), d), n);
         }
     }
 }
@@ -116,9 +116,9 @@ static void FNN(sigmoid_cross_entropy_f32)(const fnn_call *call, ptrdiff_t lo, p
     float *loss = call->buf[2];
     for (ptrdiff_t i = lo * STRIP; i < last; i += VF_LANES) {
         const ptrdiff_t n = fnn_min(VF_LANES, last - i);
-        const vf a = vf_load_n(x + i, n);
-        const vf near = vf_fnma(a, vf_load_n(t + i, n), vf_max(vf_zero(), a)); /* max: a NaN in a stays */
-        vf_store_n(loss + i, vf_add(near, vf_log1p(vf_exp(vf_neg(vf_abs(a))))), n);
+        const vf a = FNN(load_upto)(x + i, n);
+        const vf near = vf_fnma(a, FNN(load_upto)(t + i, n), vf_max(vf_zero(), a)); /* max: a NaN in a stays */
+        FNN(store_upto)(loss + i, vf_add(near, vf_log1p(vf_exp(vf_neg(vf_abs(a))))), n);
     }
 }
 

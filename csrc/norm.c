@@ -94,15 +94,15 @@ FNN_INLINE void FNN(add_columns)(int what, ptrdiff_t rows, ptrdiff_t cols, const
                     vf_store(second + c, vf_add(vf_load(second + c), vf_add(b, e)));
                 continue;
             }
-            const vf m = what == COLUMN_SUM ? z : vf_load_n(mean + c, n);
-            const vf s = relu ? vf_load_n(scale + c, n) : z, o = relu ? vf_load_n(beta + c, n) : z;
+            const vf m = what == COLUMN_SUM ? z : FNN(load_upto)(mean + c, n);
+            const vf s = relu ? FNN(load_upto)(scale + c, n) : z, o = relu ? FNN(load_upto)(beta + c, n) : z;
             for (ptrdiff_t k = r; k < last; k++) {
                 const ptrdiff_t at = k * cols + c;
-                FNN(column_terms)(what, vf_load_n(x + at, n), m, s, o, grad ? vf_load_n(dy + at, n) : z, &a, &b);
+                FNN(column_terms)(what, FNN(load_upto)(x + at, n), m, s, o, grad ? FNN(load_upto)(dy + at, n) : z, &a, &b);
             }
-            vf_store_n(first + c, vf_add(vf_load_n(first + c, n), a), n);
+            FNN(store_upto)(first + c, vf_add(FNN(load_upto)(first + c, n), a), n);
             if (grad)
-                vf_store_n(second + c, vf_add(vf_load_n(second + c, n), b), n);
+                FNN(store_upto)(second + c, vf_add(FNN(load_upto)(second + c, n), b), n);
         }
     }
 }
@@ -381,7 +381,7 @@ static inline float FNN(row_square)(ptrdiff_t cols, const float *x, float mean)
     }
     for (; c < cols; c += VF_LANES) {
         const ptrdiff_t n = fnn_min(VF_LANES, cols - c);
-        const vf d = vf_select(FNN(lanes_below)(n), vf_sub(vf_load_n(x + c, n), m), vf_zero());
+        const vf d = vf_select(FNN(lanes_below)(n), vf_sub(FNN(load_upto)(x + c, n), m), vf_zero());
         a = vf_fma(d, d, a);
     }
     return vf_sum(vf_add(a, b));
@@ -443,21 +443,21 @@ FNN_INLINE void FNN(normalise_grad_row)(int centred, ptrdiff_t cols, const float
     vf g_sum = vf_zero(), gh_sum = vf_zero();
     for (ptrdiff_t c = 0; c < cols; c += VF_LANES) { /* lanes past the end: dy and gamma load as 0 */
         const ptrdiff_t n = fnn_min(VF_LANES, cols - c);
-        const vf d = vf_load_n(dy + c, n);
-        const vf h = vf_select(FNN(lanes_below)(n), vf_mul(vf_sub(vf_load_n(x + c, n), m), s), vf_zero());
-        const vf g = vf_mul(d, vf_load_n(gamma + c, n));
+        const vf d = FNN(load_upto)(dy + c, n);
+        const vf h = vf_select(FNN(lanes_below)(n), vf_mul(vf_sub(FNN(load_upto)(x + c, n), m), s), vf_zero());
+        const vf g = vf_mul(d, FNN(load_upto)(gamma + c, n));
         g_sum = vf_add(g_sum, g);
         gh_sum = vf_fma(g, h, gh_sum);
-        vf_store_n(dgamma + c, vf_fma(d, h, vf_load_n(dgamma + c, n)), n);
+        FNN(store_upto)(dgamma + c, vf_fma(d, h, FNN(load_upto)(dgamma + c, n)), n);
         if (centred)
-            vf_store_n(dbeta + c, vf_add(d, vf_load_n(dbeta + c, n)), n);
+            FNN(store_upto)(dbeta + c, vf_add(d, FNN(load_upto)(dbeta + c, n)), n);
     }
     const vf flat = vf_set1(centred ? vf_sum(g_sum) / (float)cols : 0.0f), slope = vf_set1(vf_sum(gh_sum) / (float)cols);
     for (ptrdiff_t c = 0; c < cols; c += VF_LANES) {
         const ptrdiff_t n = fnn_min(VF_LANES, cols - c);
-        const vf h = vf_mul(vf_sub(vf_load_n(x + c, n), m), s);
-        const vf g = vf_mul(vf_load_n(dy + c, n), vf_load_n(gamma + c, n));
-        vf_store_n(dx + c, vf_mul(s, vf_fnma(h, slope, vf_sub(g, flat))), n);
+        const vf h = vf_mul(vf_sub(FNN(load_upto)(x + c, n), m), s);
+        const vf g = vf_mul(FNN(load_upto)(dy + c, n), FNN(load_upto)(gamma + c, n));
+        FNN(store_upto)(dx + c, vf_mul(s, vf_fnma(h, slope, vf_sub(g, flat))), n);
     }
 }
 

@@ -42,17 +42,26 @@ FNN_INLINE float FNN(join_lanes)(int op, vf a)
 {
     if (op == REDUCE_SUM)
         return vf_sum(a);
+    if (op == REDUCE_MAX)
+        return vf_peak(a);
+    if (op == REDUCE_MIN)
+        return -vf_peak(vf_neg(a));
     float lane[VF_LANES];
     vf_store(lane, a);
     for (int half = VF_LANES / 2; half > 0; half /= 2)
-        for (int i = 0; i < half; i++) {
-            const float b = lane[i + half];
-            if (op == REDUCE_PROD)
-                lane[i] *= b;
-            else if (isnan(b) || (op == REDUCE_MAX ? b > lane[i] : b < lane[i]))
-                lane[i] = isnan(lane[i]) ? lane[i] : b;
-        }
+        for (int i = 0; i < half; i++)
+            lane[i] *= lane[i + half];
     return lane[0];
+}
+
+/* The loads and stores of a loop that meets few tails: a whole vector takes no mask. */
+FNN_INLINE vf FNN(load_upto)(const float *p, ptrdiff_t n) { return n == VF_LANES ? vf_load(p) : vf_load_n(p, n); }
+FNN_INLINE void FNN(store_upto)(float *p, vf a, ptrdiff_t n)
+{
+    if (n == VF_LANES)
+        vf_store(p, a);
+    else
+        vf_store_n(p, a, n);
 }
 
 static const float FNN(lane_number)[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
@@ -115,7 +124,8 @@ FNN_INLINE void FNN(join_rows)(int op, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t
     for (; r < rows; r++)
         for (ptrdiff_t c = 0; c < cols; c += VF_LANES) {
             const ptrdiff_t n = fnn_min(VF_LANES, cols - c);
-            vf_store_n(total + c, FNN(join)(op, vf_load_n(total + c, n), vf_load_n(x + r * ld + c, n)), n);
+            const vf a = FNN(load_upto)(x + r * ld + c, n);
+            FNN(store_upto)(total + c, FNN(join)(op, FNN(load_upto)(total + c, n), a), n);
         }
 }
 

@@ -27,8 +27,9 @@ static inline float FNN(row_peak)(ptrdiff_t cols, const float *x)
     return vf_peak(vf_max(a, b));
 }
 
-/* sum_j exp(x[j] - shift); the exponentials themselves go to y unless it is NULL. */
-FNN_INLINE float FNN(row_exp_sum)(ptrdiff_t cols, const float *x, float shift, float *y)
+/* sum_j exp(x[j] - shift). With y the exponentials go there, but for the last cols % VF_LANES: they stay in *tail,
+ * because a load soon after a partial store waits for it. */
+FNN_INLINE float FNN(row_exp_sum)(ptrdiff_t cols, const float *x, float shift, float *y, vf *tail)
 {
     const vf s = vf_set1(shift);
     vf a = vf_zero(), b = a;
@@ -42,12 +43,18 @@ FNN_INLINE float FNN(row_exp_sum)(ptrdiff_t cols, const float *x, float shift, f
         a = vf_add(a, e);
         b = vf_add(b, f);
     }
-    for (; c < cols; c += VF_LANES) {
-        const ptrdiff_t n = fnn_min(VF_LANES, cols - c);
-        const vf e = vf_exp(vf_sub(vf_load_n(x + c, n), s));
+    if (c + VF_LANES <= cols) {
+        const vf e = vf_exp(vf_sub(vf_load(x + c), s));
         if (y)
-            vf_store_n(y + c, e, n);
-        a = vf_add(a, vf_select(FNN(lanes_below)(n), e, vf_zero()));
+            vf_store(y + c, e);
+        a = vf_add(a, e);
+        c += VF_LANES;
+    }
+    if (c < cols) {
+        const vf e = vf_exp(vf_sub(vf_load_n(x + c, cols - c), s));
+        if (y)
+            *tail = e;
+        b = vf_add(b, vf_select(FNN(lanes_below)(cols - c), e, vf_zero()));
     }
     return vf_sum(vf_add(a, b));
 }
@@ -64,7 +71,7 @@ static inline float FNN(row_dot)(ptrdiff_t cols, const float *x, const float *y)
     }
     for (; c < cols; c += VF_LANES) {
         const ptrdiff_t n = fnn_min(VF_LANES, cols - c);
-        a = vf_fma(vf_load_n(x + c, n), vf_load_n(y + c, n), a);
+        a = vf_fma(FNN(load_upto)(x + c, n), FNN(load_upto)(y + c, n), a);
     }
     return vf_sum(vf_add(vf_add(a, b), vf_add(d, e)));
 }
@@ -93,11 +100,13 @@ static void FNN(softmax_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, v
     for (ptrdiff_t r = lo; r < hi; r++) {
         float *yr = y + r * cols;
         const float peak = FNN(row_peak)(cols, x + r * cols);
-        const vf scale = vf_set1(1.0f / FNN(row_exp_sum)(cols, x + r * cols, peak, yr));
+        vf tail = vf_zero();
+        const vf scale = vf_set1(1.0f / FNN(row_exp_sum)(cols, x + r * cols, peak, yr, &tail));
         ptrdiff_t c = 0;
         for (; c + VF_LANES <= cols; c += VF_LANES)
             vf_store(yr + c, vf_mul(vf_load(yr + c), scale));
-        vf_store_n(yr + c, vf_mul(vf_load_n(yr + c, cols - c), scale), cols - c);
+        if (c < cols)
+            vf_store_n(yr + c, vf_mul(tail, scale), cols - c);
     }
 }
 
@@ -111,8 +120,8 @@ static void FNN(softmax_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t 
         const vf s = vf_set1(FNN(row_dot)(cols, y + at, dy + at));
         for (ptrdiff_t c = 0; c < cols; c += VF_LANES) {
             const ptrdiff_t n = fnn_min(VF_LANES, cols - c);
-            const vf away = vf_sub(vf_load_n(dy + at + c, n), s);
-            vf_store_n(dx + at + c, vf_mul(vf_load_n(y + at + c, n), away), n);
+            const vf away = vf_sub(FNN(load_upto)(dy + at + c, n), s);
+            FNN(store_upto)(dx + at + c, vf_mul(FNN(load_upto)(y + at + c, n), away), n);
         }
     }
 }
@@ -125,10 +134,10 @@ static void FNN(log_softmax_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t h
     float *y = call->buf[1];
     for (ptrdiff_t at = lo * cols; at < hi * cols; at += cols) {
         const float peak = FNN(row_peak)(cols, x + at);
-        const vf p = vf_set1(peak), log_sum = vf_set1(FNN(log_of)(FNN(row_exp_sum)(cols, x + at, peak, NULL)));
+        const vf p = vf_set1(peak), log_sum = vf_set1(FNN(log_of)(FNN(row_exp_sum)(cols, x + at, peak, NULL, NULL)));
         for (ptrdiff_t c = 0; c < cols; c += VF_LANES) {
             const ptrdiff_t n = fnn_min(VF_LANES, cols - c);
-            vf_store_n(y + at + c, vf_sub(vf_sub(vf_load_n(x + at + c, n), p), log_sum), n);
+            FNN(store_upto)(y + at + c, vf_sub(vf_sub(FNN(load_upto)(x + at + c, n), p), log_sum), n);
         }
     }
 }
@@ -143,8 +152,8 @@ static void FNN(log_softmax_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdif
         const vf total = vf_set1(FNN(reduce_row)(REDUCE_SUM, cols, dy + at));
         for (ptrdiff_t c = 0; c < cols; c += VF_LANES) {
             const ptrdiff_t n = fnn_min(VF_LANES, cols - c);
-            const vf p = vf_exp(vf_load_n(y + at + c, n));
-            vf_store_n(dx + at + c, vf_fnma(p, total, vf_load_n(dy + at + c, n)), n);
+            const vf p = vf_exp(FNN(load_upto)(y + at + c, n));
+            FNN(store_upto)(dx + at + c, vf_fnma(p, total, FNN(load_upto)(dy + at + c, n)), n);
         }
     }
 }
@@ -157,7 +166,7 @@ static void FNN(logsumexp_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi,
     float *y = call->buf[1];
     for (ptrdiff_t r = lo; r < hi; r++) {
         const float shift = FNN(row_shift)(cols, x + r * cols);
-        y[r] = FNN(log_of)(FNN(row_exp_sum)(cols, x + r * cols, shift, NULL)) + shift;
+        y[r] = FNN(log_of)(FNN(row_exp_sum)(cols, x + r * cols, shift, NULL, NULL)) + shift;
     }
 }
 
