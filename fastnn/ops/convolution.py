@@ -14,11 +14,12 @@ import math
 import numpy as np
 
 from ..engine import dtypes
-from ..engine.op import define_op
+from ..engine.op import define_op, records
 from ..engine.symbolic import public
 from ..engine.tensor import Spec
 from ..engine.variable import convert
 from . import windows
+from .epilogue import activated, before_activation, check_activation, kernel_code
 from .shape import reshape_op, transpose_op
 
 
@@ -96,6 +97,81 @@ def _conv_kernel_grad_reference(x, dy, *, kernel_shape, strides, padding, dilati
     return np.moveaxis(np.swapaxes(patches, 1, 2) @ _grouped(dy, groups), 0, 1).reshape(kernel_shape)
 
 
+# ---- kernels ----
+
+_MOST_SPLITS = 16  # partial sums of a kernel's gradient
+_SPLIT_PIXELS = 128  # a partial sum is over at least so many output pixels
+_PARTIAL_FLOATS = 1 << 23
+
+
+def _sizes(call, x_shape, kernel_shape, y_shape):
+    """The sizes that csrc/conv.c and its neighbours take; see the comment there."""
+    return [x_shape[0], *windows.volume(x_shape[1:-1]), x_shape[-1], *windows.volume(y_shape[1:-1]), y_shape[-1],
+            *windows.volume(kernel_shape[:-2]), *windows.volume(call.strides), *windows.origin(call.padding),
+            *windows.volume(call.dilation), call.groups]
+
+
+def _all_float32(call):
+    return all(b.dtype == "float32" for b in (*call.inputs, *call.outputs))
+
+
+def _is_product(call, kernel_shape):
+    """Whether each output pixel is one input pixel times a matrix."""
+    return (call.groups == 1 and all(n == 1 for n in (*kernel_shape[:-2], *call.strides))
+            and not any(map(any, call.padding)))
+
+
+def _emit_conv(call, bias=0, activation=0, alpha=0.0):
+    x, kernel, y = call.inputs[0].shape, call.inputs[1].shape, call.output.shape
+    if _is_product(call, kernel):
+        call.emit("gemm_nn_f32", reads=call.inputs, writes=call.outputs, attrs=[alpha],
+                  sizes=[math.prod(x[:-1]), y[-1], x[-1], bias, activation])
+    else:
+        call.emit("conv_f32", reads=call.inputs, writes=call.outputs, attrs=[alpha],
+                  sizes=[*_sizes(call, x, kernel, y), bias, activation])
+
+
+def _conv_kernel(call):
+    return _emit_conv(call) if _all_float32(call) else False
+
+
+def _input_grad_kernel(call):
+    if not _all_float32(call):
+        return False
+    dy, kernel = call.inputs
+    x = call.input_shape
+    if _is_product(call, kernel.shape):
+        call.emit("gemm_nt_f32", reads=call.inputs, writes=call.outputs, attrs=[0.0],
+                  sizes=[math.prod(x[:-1]), x[-1], dy.shape[-1], 0, 0])
+        return None
+    sizes = _sizes(call, x, kernel.shape, dy.shape)
+    flipped = call.workspace(kernel.nbytes)
+    call.emit("conv_flip_f32", reads=[kernel], writes=[flipped], sizes=sizes)
+    call.emit("conv_input_grad_f32", reads=[dy, flipped], writes=call.outputs, sizes=sizes)
+    return None
+
+
+def _kernel_grad_kernel(call):
+    if not _all_float32(call):
+        return False
+    x, dy = call.inputs
+    kernel = call.kernel_shape
+    if _is_product(call, kernel):
+        call.emit("gemm_tn_f32", reads=call.inputs, writes=call.outputs, attrs=[0.0],
+                  sizes=[x.shape[-1], dy.shape[-1], math.prod(x.shape[:-1]), 0, 0])
+        return None
+    pixels, size = math.prod(dy.shape[:-1]), math.prod(kernel)
+    splits = max(1, min(_MOST_SPLITS, pixels // _SPLIT_PIXELS, _PARTIAL_FLOATS // max(size, 1)))
+    sizes = [*_sizes(call, x.shape, kernel, dy.shape), splits]
+    if splits == 1:
+        call.emit("conv_kernel_grad_f32", reads=call.inputs, writes=call.outputs, sizes=sizes)
+        return None
+    partial = call.workspace(splits * call.output.nbytes)
+    call.emit("conv_kernel_grad_f32", reads=call.inputs, writes=[partial], sizes=sizes)
+    call.emit("conv_kernel_sum_f32", reads=[partial], writes=call.outputs, sizes=[splits, size])
+    return None
+
+
 # ---- the records ----
 
 def _input_grad_shape(dy, kernel, *, input_shape, strides, padding, dilation, groups):
@@ -138,15 +214,48 @@ def _kernel_grad_gradients(call, g):
             conv_op(x, g, **attributes) if call.needs[1] else None]
 
 
-conv_op = define_op("conv", shape=_conv_shape, reference=_conv_reference, grad=_conv_gradients)
+conv_op = define_op("conv", shape=_conv_shape, reference=_conv_reference, kernel=_conv_kernel, grad=_conv_gradients)
+
+
+def _fused_shape(x, kernel, *bias, activation=None, alpha=0.0, **attributes):
+    check_activation(activation, "conv_bias_act")
+    if bias and tuple(bias[0].shape) != (kernel.shape[-1],):
+        raise ValueError(f"conv_bias_act: `bias` must have shape ({kernel.shape[-1]},), received {tuple(bias[0].shape)}")
+    return _conv_shape(x, kernel, **attributes)
+
+
+def _fused_reference(x, kernel, *bias, activation=None, alpha=0.0, **attributes):
+    y = _conv_reference(x, kernel, **attributes)
+    return activated(y + bias[0] if bias else y, activation, alpha)
+
+
+def _fused_kernel(call):
+    code = kernel_code(call.attrs.get("activation"))
+    if code is None or not _all_float32(call):
+        return False
+    return _emit_conv(call, len(call.inputs) - 2, code, call.attrs.get("alpha", 0.0))
+
+
+def _fused_gradients(call, dy):
+    dy = before_activation(call.output, dy, call.attrs.get("activation"), call.attrs.get("alpha", 0.0))
+    gradients = _conv_gradients(call, dy)
+    if len(call.inputs) > 2:
+        axes = tuple(range(len(dy.shape) - 1))
+        gradients.append(records["sum"](dy, axis=axes, keepdims=False) if call.needs[2] else None)
+    return gradients
+
+
+# x, kernel, [bias (filters,)] -> activation(conv + bias); attributes activation and alpha as `dense` has them.
+conv_bias_act_op = define_op("conv_bias_act", shape=_fused_shape, reference=_fused_reference, kernel=_fused_kernel,
+                             grad=_fused_gradients)
 
 # dy, kernel -> dx; attribute input_shape.
 conv_input_grad_op = define_op("conv_input_grad", shape=_input_grad_shape, reference=_conv_input_grad_reference,
-                               grad=_input_grad_gradients)
+                               kernel=_input_grad_kernel, grad=_input_grad_gradients)
 
 # x, dy -> dkernel; attribute kernel_shape.
 conv_kernel_grad_op = define_op("conv_kernel_grad", shape=_kernel_grad_shape, reference=_conv_kernel_grad_reference,
-                                grad=_kernel_grad_gradients)
+                                kernel=_kernel_grad_kernel, grad=_kernel_grad_gradients)
 
 
 # ---- the public functions ----

@@ -8,6 +8,7 @@ from ..engine.op import define_op, records
 from ..engine.symbolic import public
 from ..engine.tensor import Spec
 from ..engine.variable import convert
+from .epilogue import activated, before_activation, check_activation, kernel_code
 from .pointwise import multiply_op, one_dtype, operands, sum_to
 from .shape import reshaped
 
@@ -121,23 +122,9 @@ matmul_op = define_op("matmul", shape=_matmul_shape, reference=_matmul_reference
 
 # ---- dense ----
 
-# name -> (its number in csrc/tile.h, the attributes of its record for `alpha`). Their gradients need only the output,
-# so that the product before the activation is never stored.
-_ACTIVATIONS = {
-    None: (0, None),
-    "relu": (1, lambda alpha: {}),
-    "leaky_relu": (2, lambda alpha: {"negative_slope": alpha}),
-    "sigmoid": (3, lambda alpha: {}),
-    "tanh": (4, lambda alpha: {}),
-    "elu": (5, lambda alpha: {"alpha": alpha, "scale": 1.0}),
-}
-DENSE_ACTIVATIONS = tuple(_ACTIVATIONS)
-
 
 def _dense_shape(x, w, *bias, activation=None, alpha=0.0):
-    if activation not in _ACTIVATIONS:
-        raise ValueError(f"dense: `activation` must be one of {', '.join(map(repr, _ACTIVATIONS))}, received "
-                         f"{activation!r}; apply any other to the result")
+    check_activation(activation, "dense")
     dtype = one_dtype("dense", (x, w, *bias))
     if len(w.shape) != 2 or not x.shape or x.shape[-1] != w.shape[0]:
         raise ValueError(f"dense: an input of shape {tuple(x.shape)} needs weights of shape ({(*x.shape, '?')[-2]}, "
@@ -151,15 +138,12 @@ def _dense_reference(x, w, *bias, activation=None, alpha=0.0):
     y = _matmul_reference(x, w)
     if bias:
         y = y + bias[0]
-    return y if activation is None else records[activation].reference(y, **_ACTIVATIONS[activation][1](alpha))
+    return activated(y, activation, alpha)
 
 
 def _dense_grad(call, dy):
     x, w = call.inputs[:2]
-    activation = call.attrs.get("activation")
-    if activation is not None:
-        attributes = _ACTIVATIONS[activation][1](call.attrs.get("alpha", 0.0))
-        dy = records[f"{activation}_grad"](call.output, dy, **attributes)
+    dy = before_activation(call.output, dy, call.attrs.get("activation"), call.attrs.get("alpha", 0.0))
     rows = math.prod(x.shape[:-1])
     x_rows, dy_rows = reshaped(x, (rows, x.shape[-1])), reshaped(dy, (rows, dy.shape[-1]))
     needs = call.needs or (True,) * len(call.inputs)
@@ -173,9 +157,9 @@ def _dense_grad(call, dy):
 
 def _dense_kernel(call):
     x = call.inputs[0]
-    if len(x.shape) < 2 or call.attrs.get("activation") not in (None, "relu", "leaky_relu"):
+    activation = kernel_code(call.attrs.get("activation"))
+    if len(x.shape) < 2 or activation is None:
         return False
-    activation = _ACTIVATIONS[call.attrs.get("activation")][0]
     return _emit_product(call, False, False, len(call.inputs) > 2, activation, call.attrs.get("alpha", 0.0))
 
 

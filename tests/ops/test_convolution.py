@@ -41,6 +41,21 @@ def test_gradients_by_finite_differences_and_adjoints(case, rng):
     np.testing.assert_allclose([np.vdot(dx, x), np.vdot(dkernel, kernel)], np.vdot(dy, y), rtol=1e-12)
 
 
+@pytest.mark.parametrize("activation, alpha", [(None, 0.0), ("relu", 0.0), ("leaky_relu", 0.3), ("sigmoid", 0.0),
+                                               ("tanh", 0.0), ("elu", 0.5)])
+def test_the_fused_record_is_its_parts(activation, alpha, rng):
+    x, kernel, bias = (rng.standard_normal(shape) for shape in ((2, 4, 5, 2), (2, 3, 2, 3), (3,)))
+    attributes = dict(strides=(1, 1), padding=((1, 0), (0, 1)), dilation=(1, 1), groups=1)
+    fused = dict(activation=activation, alpha=alpha, **attributes)
+    y = convolution.conv_bias_act_op(*map(convolution.convert, (x, kernel, bias)), **fused).numpy()
+    plain = convolution.conv_op.reference(x, kernel, **attributes) + bias
+    slope = np.where(plain > 0, plain, alpha * plain)
+    want = {None: plain, "relu": np.maximum(plain, 0), "leaky_relu": slope, "sigmoid": 1 / (1 + np.exp(-plain)),
+            "tanh": np.tanh(plain), "elu": np.where(plain > 0, plain, alpha * np.expm1(plain))}[activation]
+    np.testing.assert_allclose(y, want, rtol=1e-12)
+    check_gradient(convolution.conv_bias_act_op, [x, kernel, bias], rng=rng, **fused)
+
+
 def test_the_definition_by_loops(rng):
     x, kernel = rng.standard_normal((1, 4, 5, 4)), rng.standard_normal((2, 3, 2, 6))
     y = convolution.conv_op.reference(x, kernel, strides=(2, 1), padding=((1, 0), (0, 1)), dilation=(1, 1), groups=2)

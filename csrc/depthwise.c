@@ -1,0 +1,1 @@
+#define FNN_DEPTHWISE_KERNELS
