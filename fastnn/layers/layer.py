@@ -1,6 +1,7 @@
 """The base of all layers: state, building from shapes, calling on tensors of every kind, configuration."""
 
 import inspect
+import warnings
 import weakref
 
 import numpy as np
@@ -495,10 +496,9 @@ class Layer(Building, Operation):
 
     def _mask_outputs(self, first, outputs, mask):
         if not self.supports_masking:
-            import warnings
-
-            warnings.warn(f"{describe(self)} does not know masks: the mask of its input ends here, and layers after it "
-                          "will treat masked steps like others", stacklevel=4)
+            if mask is not None:
+                warnings.warn(f"{describe(self)} does not know masks: the mask of its input ends here, and layers after "
+                              "it will treat masked steps like others", stacklevel=4)
             return
         computed = self.compute_mask(first, mask)
         if computed is None:
@@ -510,7 +510,10 @@ class Layer(Building, Operation):
     # ---- symbolic calls
 
     def compute_output_shape(self, *args, **kwargs):
-        """The outputs' shapes for inputs of a shape (None for unknown extents), found by tracing `call`."""
+        """The outputs' shapes for inputs of a shape (None for unknown extents), found by tracing `call`.
+
+        A layer that is not built yet is built for that.
+        """
         def symbolic(shape):
             return KerasTensor(shape, self._compute_dtype)
 
@@ -518,6 +521,9 @@ class Layer(Building, Operation):
         named = {name.removesuffix("_shape"): _map_shapes(symbolic, arg) for name, arg in kwargs.items()}
         if list(named) == ["input"]:
             arguments, named = [named["input"]], {}
+        if not self.built:
+            bound = (self._signature or self._read_signature()).bind(self, arguments, named)
+            self._build_from({name: value for name, value in bound.items() if _holds_tensors(value)})
         specs = self.output_specs(*arguments, **named)
         return nest.map_leaves(lambda leaf: leaf.spec.shape, specs)
 

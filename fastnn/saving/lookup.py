@@ -28,6 +28,6 @@ def look_up(what, identifier, objects):
         return found() if inspect.isclass(found) else found
     hint = ""
     if isinstance(identifier, str):
-        near = difflib.get_close_matches(identifier, objects, n=1)
+        near = difflib.get_close_matches(identifier, objects, n=1, cutoff=0.5)
         hint = f"; did you mean {near[0]!r}?" if near else f"; known names: {', '.join(sorted(objects))}"
     raise ValueError(f"no {what} can be made of {identifier!r} (of type {type(identifier).__name__}){hint}")
