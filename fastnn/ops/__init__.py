@@ -5,6 +5,7 @@ from .activation import (  # noqa: F401
     celu,
     elu,
     gelu,
+    glu,
     hard_shrink,
     hard_sigmoid,
     hard_silu,

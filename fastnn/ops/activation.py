@@ -9,7 +9,9 @@ import numpy as np
 
 from ..engine.symbolic import public
 from ..engine.variable import convert
+from .axes import canonical_axis
 from .elementary import erf_reference, exp_op, sigmoid_op, sigmoid_reference, tanh_op
+from .joining import parted
 from .pointwise import (
     absolute_op,
     clip_op,
@@ -359,3 +361,19 @@ def sparse_plus(x):
     """0 below -1, (x + 1)^2 / 4 up to 1, x above."""
     (x,) = float_operands(x)
     return select(x <= -1.0, 0.0, select(x < 1.0, square_op(x + 1.0) * 0.25, x))
+
+
+@public
+def glu(x, axis=-1):
+    """a * sigmoid(b), a and b the two halves of x along `axis`. Dauphin et al., ICML 2017.
+
+    Raises:
+        ValueError: an odd extent along `axis`.
+    """
+    (x,) = float_operands(x)
+    axis = canonical_axis("glu", axis, len(x.shape))
+    half, odd = divmod(x.shape[axis], 2)
+    if odd:
+        raise ValueError(f"glu: the extent along `axis` must be even, received shape {tuple(x.shape)}, axis {axis}")
+    a, b = parted(x, (half, half), axis)
+    return a * sigmoid_op(b)
