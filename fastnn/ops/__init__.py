@@ -69,6 +69,7 @@ from .creation import (  # noqa: F401
     zeros_like,
 )
 from .crossentropy import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy  # noqa: F401
+from .einsum import einsum  # noqa: F401
 from .elementary import (  # noqa: F401
     angle,
     arccos,

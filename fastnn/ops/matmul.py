@@ -10,7 +10,7 @@ from ..engine.tensor import Spec
 from ..engine.variable import convert
 from .epilogue import activated, before_activation, check_activation, kernel_code
 from .pointwise import multiply_op, one_dtype, operands, sum_to
-from .shape import reshaped
+from .shape import reshaped, transposed
 
 # ---- matmul ----
 
@@ -169,7 +169,7 @@ dense_op = define_op("dense", shape=_dense_shape, reference=_dense_reference, gr
 # ---- the public functions ----
 
 
-def _pair(x1, x2):
+def product_operands(x1, x2):
     """Both as tensors of one dtype; two int8 tensors become int32, whose sums they would overflow."""
     a, b = operands(x1, x2)
     if a.dtype == "int8":
@@ -183,7 +183,7 @@ def matmul(x1, x2):
 
     A vector on the left is one row, on the right one column, and that axis is missing from the result.
     """
-    a, b = _pair(x1, x2)
+    a, b = product_operands(x1, x2)
     if not a.shape or not b.shape:
         raise ValueError(f"matmul: both operands need an axis or more, received shapes {tuple(a.shape)} and "
                          f"{tuple(b.shape)}; multiply by a scalar with `*`")
@@ -204,8 +204,6 @@ def _as_matrix(x, batch, rows, cols):
 
     batch, rows, cols: the axes of x, in the order wanted.
     """
-    from .shape import transposed
-
     natural = tuple(range(len(x.shape)))
     turned = (*batch, *rows, *cols) != natural and (*batch, *cols, *rows) == natural
     if not turned:
@@ -215,7 +213,7 @@ def _as_matrix(x, batch, rows, cols):
     return reshaped(x, (*x.shape[:kept], math.prod(x.shape[kept:split]), math.prod(x.shape[split:]))), turned
 
 
-def _contract(a, b, batch, contracted):
+def contract(a, b, batch, contracted):
     """sum over contracted axes of a * b, with the batch axes side by side: (*batch, *free of a, *free of b).
 
     batch, contracted: pairs (axis of a, axis of b).
@@ -236,7 +234,7 @@ def tensordot(x1, x2, axes=2):
 
     The result has the other axes of `x1`, then those of `x2`.
     """
-    a, b = _pair(x1, x2)
+    a, b = product_operands(x1, x2)
     if isinstance(axes, int):
         if not 0 <= axes <= min(len(a.shape), len(b.shape)):
             raise ValueError(f"tensordot: `axes` must lie in 0..{min(len(a.shape), len(b.shape))} for tensors of shapes "
@@ -252,7 +250,7 @@ def tensordot(x1, x2, axes=2):
     if [a.shape[i] for i in first] != [b.shape[i] for i in second]:
         raise ValueError(f"tensordot: the summed axes must be equally long, received {first} of shape {tuple(a.shape)} "
                          f"and {second} of shape {tuple(b.shape)}")
-    return _contract(a, b, [], list(zip(first, second)))
+    return contract(a, b, [], list(zip(first, second)))
 
 
 @public
@@ -293,3 +291,4 @@ def vdot(x1, x2):
     if a.dtype in ("complex64", "complex128"):
         a = records["conjugate"](a)
     return matmul(reshaped(a, (a.size,)), reshaped(b, (b.size,)))
+
