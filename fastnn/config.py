@@ -1,5 +1,6 @@
-"""The process's configuration, under Keras's names: float type, fuzz factor, image layout; and the threads."""
+"""The process's configuration, under Keras 3's names, and the number of threads."""
 
+from .dtype_policies import dtype_policy, set_dtype_policy
 from .engine.settings import (
     epsilon,
     floatx,
@@ -10,5 +11,12 @@ from .engine.settings import (
 )
 from .engine.threads import num_threads, set_num_threads
 
-__all__ = ["epsilon", "floatx", "image_data_format", "num_threads", "set_epsilon", "set_floatx",
-           "set_image_data_format", "set_num_threads"]
+
+def backend():
+    """The name of what computes: "fastnn"."""
+    return "fastnn"
+
+
+__all__ = ["backend", "dtype_policy", "epsilon", "floatx", "image_data_format", "num_threads",
+           "set_dtype_policy",
+           "set_epsilon", "set_floatx", "set_image_data_format", "set_num_threads"]

@@ -1,0 +1,40 @@
+"""Keras's `backend` names that programs still use."""
+
+from .config import (
+    backend,
+    epsilon,
+    floatx,
+    image_data_format,
+    set_epsilon,
+    set_floatx,
+    set_image_data_format,
+)
+from .engine.dtypes import is_float as is_float_dtype
+from .engine.dtypes import is_integer as is_int_dtype
+from .engine.dtypes import standardize as standardize_dtype
+from .engine.symbolic import KerasTensor
+
+
+def is_keras_tensor(x):
+    """Whether `x` is symbolic."""
+    return isinstance(x, KerasTensor)
+
+
+def result_type(*dtypes):
+    """The dtype of a result of operands of these dtypes."""
+    from .engine.dtypes import promote
+
+    return promote(*map(standardize_dtype, dtypes))
+
+
+def clear_session(free_memory=True):
+    """Number unnamed layers from the beginning again."""
+    from .utils import clear_session as clear
+
+    clear(free_memory)
+
+
+__all__ = ["backend", "clear_session", "epsilon", "floatx", "image_data_format", "is_float_dtype",
+           "is_int_dtype",
+           "is_keras_tensor", "result_type", "set_epsilon", "set_floatx", "set_image_data_format",
+           "standardize_dtype"]
