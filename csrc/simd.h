@@ -61,6 +61,14 @@ static inline vi vi_xor(vi a, vi b) { return _mm512_xor_si512(a, b); }
 #define vi_shl(a, bits) _mm512_slli_epi32(a, bits)
 #define vi_shr(a, bits) _mm512_srli_epi32(a, bits)   /* fills with zeros */
 #define vi_sar(a, bits) _mm512_srai_epi32(a, bits)   /* fills with the sign */
+/* The 64-bit products of unsigned lanes with b: the high words; the low ones in *low. */
+static inline vi vi_mul_wide(vi a, uint32_t b, vi *low)
+{
+    const vi m = _mm512_set1_epi32((int32_t)b);
+    const vi even = _mm512_mul_epu32(a, m), odd = _mm512_mul_epu32(_mm512_srli_epi64(a, 32), m);
+    *low = _mm512_mask_blend_epi32(0xaaaa, even, _mm512_slli_epi64(odd, 32));
+    return _mm512_mask_blend_epi32(0xaaaa, _mm512_srli_epi64(even, 32), odd);
+}
 /* Rows become columns: lane j of r[i] and lane i of r[j] change places. */
 static inline void vf_transpose(vf r[VF_LANES])
 {
@@ -154,6 +162,13 @@ static inline vi vi_xor(vi a, vi b) { return _mm256_xor_si256(a, b); }
 #define vi_shl(a, bits) _mm256_slli_epi32(a, bits)
 #define vi_shr(a, bits) _mm256_srli_epi32(a, bits)
 #define vi_sar(a, bits) _mm256_srai_epi32(a, bits)
+static inline vi vi_mul_wide(vi a, uint32_t b, vi *low)
+{
+    const vi m = _mm256_set1_epi32((int32_t)b);
+    const vi even = _mm256_mul_epu32(a, m), odd = _mm256_mul_epu32(_mm256_srli_epi64(a, 32), m);
+    *low = _mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xaa);
+    return _mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xaa);
+}
 static inline void vf_transpose(vf r[VF_LANES])
 {
     vf t[VF_LANES];
@@ -233,6 +248,12 @@ static inline vi vi_xor(vi a, vi b) { return a ^ b; }
 #define vi_shl(a, bits) ((vi)((uint32_t)(a) << (bits)))
 #define vi_shr(a, bits) ((vi)((uint32_t)(a) >> (bits)))
 #define vi_sar(a, bits) ((vi)(a) >> (bits))
+static inline vi vi_mul_wide(vi a, uint32_t b, vi *low)
+{
+    const uint64_t product = (uint64_t)(uint32_t)a * b;
+    *low = (vi)(uint32_t)product;
+    return (vi)(uint32_t)(product >> 32);
+}
 static inline void vf_transpose(vf r[VF_LANES]) { (void)r; }
 #endif
 

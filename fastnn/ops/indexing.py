@@ -69,7 +69,7 @@ def _index_name(buffer):
 
 def _take_kernel(call):
     x, indices = call.inputs
-    if not call.has('gather_rows_b32_i32') or x.dtype not in ("float32", "int32", "uint32"):
+    if x.dtype not in ("float32", "int32", "uint32"):
         return False
     shape = x.shape
     call.emit("gather_rows_b32_" + _index_name(indices), reads=[x, indices], writes=call.outputs,
@@ -99,7 +99,7 @@ def _take_grad_reference(dy, indices, *, axis, extent):
 
 def _take_grad_kernel(call):
     dy, indices = call.inputs
-    if not call.has('gather_rows_b32_i32') or dy.dtype != "float32":
+    if dy.dtype != "float32":
         return False
     shape = call.output.shape
     call.emit("scatter_add_rows_f32_" + _index_name(indices), reads=[dy, indices], writes=call.outputs,
@@ -141,7 +141,7 @@ def _along_reference(x, indices, *, axis):
 
 def _along_kernel(call):
     x, indices = call.inputs
-    if not call.has('gather_rows_b32_i32') or x.dtype not in ("float32", "int32", "uint32"):
+    if x.dtype not in ("float32", "int32", "uint32"):
         return False
     shape = x.shape
     call.emit("take_along_b32_" + _index_name(indices), reads=[x, indices], writes=call.outputs,
@@ -169,7 +169,7 @@ def _along_grad_reference(dy, indices, *, axis, extent):
 
 def _along_grad_kernel(call):
     dy, indices = call.inputs
-    if not call.has('gather_rows_b32_i32') or dy.dtype != "float32":
+    if dy.dtype != "float32":
         return False
     shape = dy.shape
     call.emit("take_along_grad_f32_" + _index_name(indices), reads=[dy, indices], writes=call.outputs,
@@ -564,7 +564,7 @@ def _one_hot_reference(x, *, num_classes, axis, dtype):
 
 def _one_hot_kernel(call):
     x = call.inputs[0]
-    if not call.has('gather_rows_b32_i32') or x.dtype not in ("int32", "int64") or call.dtype != "float32":
+    if x.dtype not in ("int32", "int64") or call.dtype != "float32":
         return False
     call.emit("one_hot_f32_" + _index_name(x), reads=[x], writes=call.outputs,
               sizes=[math.prod(x.shape[: call.axis]), call.num_classes, math.prod(x.shape[call.axis :])])

@@ -37,27 +37,23 @@ def _concatenate_shape(*xs, axis):
 
 
 def _parts_kernel(call, kernel, whole, parts):
+    """Instructions that copy between the rows of `whole` and those of `parts`, all counted in bytes."""
     width = dtypes.NUMPY[whole.dtype].itemsize
-    if not call.has('concat_b32') or width not in (1, 4, 8):
-        return False
-    kernel += "_b8" if width == 1 else "_b32"
-    words = 2 if width == 8 else 1
     outer = math.prod(whole.shape[: call.axis])
-    row = math.prod(whole.shape[call.axis :]) * words
     start = 0
     for first in range(0, len(parts), MOST_PARTS):
         group = parts[first : first + MOST_PARTS]
-        widths = [part.size // max(outer, 1) * words for part in group]
-        reads, writes = (group, [whole]) if kernel.startswith("concat") else ([whole], group)
-        call.emit(kernel, reads=reads, writes=writes, sizes=[outer, row, start, len(group), *widths])
+        widths = [part.size // max(outer, 1) * width for part in group]
+        reads, writes = (group, [whole]) if kernel == "concat_bytes" else ([whole], group)
+        call.emit(kernel, reads=reads, writes=writes,
+                  sizes=[outer, math.prod(whole.shape[call.axis :]) * width, start, len(group), *widths])
         start += sum(widths)
-    return True
 
 
 concatenate_op = define_op(
     "concatenate", shape=_concatenate_shape,
     reference=lambda *xs, axis: np.concatenate(xs, axis),
-    kernel=lambda call: _parts_kernel(call, "concat", call.output, call.inputs),
+    kernel=lambda call: _parts_kernel(call, "concat_bytes", call.output, call.inputs),
     grad=lambda call, dy: _as_list(split_op(dy, sizes=tuple(x.shape[call.axis] for x in call.inputs),
                                             axis=call.axis)))
 
@@ -73,7 +69,7 @@ def _split_shape(x, *, sizes, axis):
 split_op = define_op(
     "split", shape=_split_shape,
     reference=lambda x, *, sizes, axis: tuple(np.split(x, np.cumsum(sizes[:-1]), axis)),
-    kernel=lambda call: _parts_kernel(call, "split", call.inputs[0], call.outputs),
+    kernel=lambda call: _parts_kernel(call, "split_bytes", call.inputs[0], call.outputs),
     grad=lambda call, *douts: [joined(list(douts), call.axis)])
 
 
@@ -104,7 +100,7 @@ def _stack_shape(*xs, axis):
 
 
 stack_op = define_op("stack", shape=_stack_shape, reference=lambda *xs, axis: np.stack(xs, axis),
-                     kernel=lambda call: _parts_kernel(call, "concat", call.output, call.inputs),
+                     kernel=lambda call: _parts_kernel(call, "concat_bytes", call.output, call.inputs),
                      grad=lambda call, dy: unstack(dy, axis=call.axis))
 
 

@@ -63,7 +63,7 @@ def check_seed(name, seed):
 
 def _drawing_kernel(name, attributes=(), dtype="float32"):
     def kernel(call):
-        if call.dtype != dtype or not call.has(name):
+        if call.dtype != dtype:
             return False
         call.emit(name, reads=call.inputs, writes=call.outputs, sizes=[call.output.size],
                   attrs=[call.attrs[a] for a in attributes])
@@ -112,7 +112,16 @@ def _integers_reference(seed, *, shape, minval, maxval, dtype):
     return (offsets.astype(np.int64) + minval).astype(dtype).reshape(shape)
 
 
-integers_op = define_op("random_integers", shape=_drawn("randint"), reference=_integers_reference, grad=_NONE)
+def _integers_kernel(call):
+    span = call.maxval - call.minval
+    if call.dtype != "int32" or span >= 2**32:
+        return False
+    call.emit("random_integers_i32", reads=call.inputs, writes=call.outputs, sizes=[call.output.size],
+              attrs=[call.minval, span])
+
+
+integers_op = define_op("random_integers", shape=_drawn("randint"), reference=_integers_reference, grad=_NONE,
+                        kernel=_integers_kernel)
 bits_op = define_op("random_bits", shape=_drawn("random_bits"), grad=_NONE,
                     reference=lambda seed, *, shape, dtype: random_bits(seed, math.prod(shape)).reshape(shape))
 
@@ -130,7 +139,7 @@ def _dropout_shape(x, seed, *, rate):
 
 
 def _dropout_kernel(call):
-    if call.output.dtype != "float32" or not call.has("dropout_f32"):
+    if call.output.dtype != "float32":
         return False
     call.emit("dropout_f32", reads=call.inputs, writes=call.outputs, sizes=[call.output.size], attrs=[call.rate])
 
@@ -147,8 +156,6 @@ def _advance_reference(state):
 
 
 def _advance_kernel(call):
-    if not call.has("advance_seed"):
-        return False
     call.emit("advance_seed", reads=call.inputs, writes=call.outputs, sizes=[])
 
 

@@ -258,7 +258,7 @@ def _place_reference(x, *, shape, starts, steps, value):
 def _place_kernel(call):
     source, target = call.inputs[0], call.output
     width = dtypes.NUMPY[source.dtype].itemsize
-    if not call.has('fill_b32') or width not in (1, 4) and call.value != 0:
+    if width not in (1, 4, 8) or (width == 8 and call.value != 0):
         return False
     if source.size < target.size:
         bits = np.zeros(4, np.uint8)

@@ -23,7 +23,7 @@ def emit_copy(call, source, target, extents, source_strides, target_strides, sou
     size other than 1, 4 or 8 bytes, or more than `MOST_AXES` axes that do not merge.
     """
     width = dtypes.NUMPY[source.dtype].itemsize
-    if not call.has('strided_copy_b32') or width not in (1, 4, 8) or source.dtype != target.dtype:
+    if width not in (1, 4, 8) or source.dtype != target.dtype:
         return False
     axes = [(n, s, t) for n, s, t in zip(extents, source_strides, target_strides) if n != 1]
     if width == 8:  # an element is two words
