@@ -7,10 +7,11 @@ _global = None  # set by set_dtype_policy; None: floatx
 
 
 class DTypePolicy:
-    """A named pair of dtypes: "float32", "float64", another dtype's name, "mixed_float16" or "mixed_bfloat16".
+    """A named pair of dtypes: "float32", "float64", another dtype's name, "mixed_float16" or
+    "mixed_bfloat16".
 
-    The mixed policies are kept by name, so that files made with them load and save unchanged, and compute in float32,
-    which is as exact as they promise and more.
+    The mixed policies are kept by name, so that files made with them load and save unchanged, and compute in
+    float32, which is as exact as they promise and more.
 
     >>> DTypePolicy("float64").compute_dtype
     'float64'
@@ -28,8 +29,8 @@ class DTypePolicy:
             try:
                 name = dtypes.standardize(name)
             except ValueError:
-                raise ValueError(f"DTypePolicy: `name` must be {', '.join(map(repr, _MIXED))} or the name of a dtype, "
-                                 f"received {name!r}") from None
+                raise ValueError(f"DTypePolicy: `name` must be {', '.join(map(repr, _MIXED))} or the name of "
+                                 f"a dtype, received {name!r}") from None
             self.compute_dtype = self.variable_dtype = name
         self.name = name
 

@@ -15,7 +15,8 @@ class Regularizer:
         return 0.0
 
     def get_config(self):
-        raise NotImplementedError(f"{type(self).__name__} has no get_config() method; write one to save models with it")
+        raise NotImplementedError(f"{type(self).__name__} has no get_config() method; write one to save "
+                                  "models with it")
 
     @classmethod
     def from_config(cls, config):

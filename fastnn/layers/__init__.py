@@ -90,7 +90,8 @@ def deserialize(config, custom_objects=None):
     """A layer from its configuration.
 
     Raises:
-        ValueError: a class that is neither fastnn's nor registered; a configuration that makes something else.
+        ValueError: a class that is neither fastnn's nor registered; a configuration that makes something
+        else.
     """
     layer = deserialize_keras_object(config, custom_objects, module_objects=_classes())
     if not isinstance(layer, Layer):

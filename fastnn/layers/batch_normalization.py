@@ -13,15 +13,16 @@ class BatchNormalization(Layer):
     """gamma * (x - mean) / sqrt(variance + epsilon) + beta, one of each a position along `axis`.
 
     While training, mean and variance are the batch's and move the averages that stand in for them otherwise:
-    moving = moving * momentum + batch's * (1 - momentum). With `trainable` False the averages are used always.
+    moving = moving * momentum + batch's * (1 - momentum). With `trainable` False the averages are used
+    always.
 
     Args:
         axis: the axis of the channels.
         momentum, epsilon: see above.
         center, scale: whether there is a beta, a gamma.
         beta_..., gamma_..., moving_...: initializers, regularizers, constraints.
-        renorm, renorm_clipping, renorm_momentum: batch renormalisation (Ioffe, NIPS 2017): while training, the
-            batch's statistics are corrected towards running ones, within {"rmin", "rmax", "dmax"}.
+        renorm, renorm_clipping, renorm_momentum: batch renormalisation (Ioffe, NIPS 2017): while training,
+            the batch's statistics are corrected towards running ones, within {"rmin", "rmax", "dmax"}.
 
     Call arguments: training; mask, of the axes but the last: what counts for mean and variance.
     Weights: gamma, beta, moving_mean, moving_variance.
@@ -34,7 +35,8 @@ class BatchNormalization(Layer):
                  renorm=False, renorm_clipping=None, renorm_momentum=0.99, synchronized=False, **kwargs):
         super().__init__(**kwargs)
         if synchronized:
-            raise ValueError("BatchNormalization: `synchronized` is for several machines, and fastnn runs on one")
+            raise ValueError("BatchNormalization: `synchronized` is for several machines, and fastnn runs on "
+                             "one")
         if isinstance(axis, bool) or int(axis) != axis:
             raise ValueError(f"BatchNormalization: `axis` must be an integer, received {axis!r}")
         self.axis = int(axis)
@@ -82,8 +84,8 @@ class BatchNormalization(Layer):
 
     def call(self, inputs, training=None, mask=None):
         if mask is not None and len(mask.shape) != len(inputs.shape) - 1:
-            raise ValueError(f"BatchNormalization {self.name!r}: `mask` must have one axis less than the input, received "
-                             f"shapes {tuple(mask.shape)} and {tuple(inputs.shape)}")
+            raise ValueError(f"BatchNormalization {self.name!r}: `mask` must have one axis less than the "
+                             f"input, received shapes {tuple(mask.shape)} and {tuple(inputs.shape)}")
         given = inputs.dtype
         x = convert(inputs, dtype=dtypes.promote(given, "float32"))  # float16 sums overflow
         if not (training and self.trainable):
@@ -165,8 +167,8 @@ class BatchNormalization(Layer):
 
     def compute_output_shape(self, input_shape):
         if not -len(input_shape) <= self.axis < len(input_shape):
-            raise ValueError(f"BatchNormalization {self.name!r}: `axis` {self.axis} is not among the axes of its input of "
-                             f"shape {tuple(input_shape)}")
+            raise ValueError(f"BatchNormalization {self.name!r}: `axis` {self.axis} is not among the axes of "
+                             f"its input of shape {tuple(input_shape)}")
         return input_shape
 
     def get_config(self):
@@ -196,9 +198,10 @@ def _checked_clipping(clipping):
     clipping = dict(clipping or {})
     unknown = set(clipping) - {"rmin", "rmax", "dmax"}
     if unknown:
-        raise ValueError(f"BatchNormalization: `renorm_clipping` may have the keys 'rmin', 'rmax' and 'dmax', received "
-                         f"{sorted(unknown)}")
+        raise ValueError("BatchNormalization: `renorm_clipping` may have the keys 'rmin', 'rmax' and "
+                         f"'dmax', received {sorted(unknown)}")
     rmin, rmax, dmax = (clipping.get(key) for key in ("rmin", "rmax", "dmax"))
     if rmin is not None and rmax is not None and rmax < rmin or dmax is not None and dmax < 0:
-        raise ValueError(f"BatchNormalization: `renorm_clipping` needs rmin <= rmax and dmax >= 0, received {clipping}")
+        raise ValueError("BatchNormalization: `renorm_clipping` needs rmin <= rmax and dmax >= 0, received "
+                         f"{clipping}")
     return clipping

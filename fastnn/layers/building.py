@@ -46,8 +46,8 @@ class Building:
         self.built = True
         if type(self).build is not Building.build:
             self._tracker.locked = (
-                f"{type(self).__name__} {self.name!r} is built already: make variables and sublayers in __init__ or in "
-                "build(), not afterwards")
+                f"{type(self).__name__} {self.name!r} is built already: make variables and sublayers in "
+                "__init__ or in build(), not afterwards")
 
     def _build_at_init(self):
         """Mark a layer without weights as built, in its constructor, unless a subclass has its own `build`."""

@@ -54,8 +54,8 @@ def _parameters(function):
 def shapes_for(layer, function, tensors):
     """Keyword arguments with shapes for `build` or `compute_output_shape`.
 
-    A function of one argument gets the shape(s) of the first tensor argument of `call`; one of several gets, for each
-    of its arguments `name_shape`, the shape of `call`'s argument `name`.
+    A function of one argument gets the shape(s) of the first tensor argument of `call`; one of several gets,
+    for each of its arguments `name_shape`, the shape of `call`'s argument `name`.
     """
     shapes = {name: nest.map_leaves(lambda x: None if x is None else tuple(x.shape), value)
               for name, value in tensors.items() if name != "mask"}
@@ -70,8 +70,8 @@ def shapes_for(layer, function, tensors):
         if name == parameter.name or (name not in shapes and parameter.default is parameter.empty):
             known = ", ".join(f"{key}_shape" for key in shapes)
             raise ValueError(f"{type(layer).__name__} {layer.name!r}: argument {parameter.name!r} of "
-                             f"{function.__name__}() matches no tensor that call() was given; the ones that do are "
-                             f"{known}")
+                             f"{function.__name__}() matches no tensor that call() was given; the ones that "
+                             f"do are {known}")
         if name in shapes:
             found[parameter.name] = shapes[name]
     return found

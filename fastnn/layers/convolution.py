@@ -17,7 +17,8 @@ from .weight_arguments import checked_count, known_extent, weight_config
 
 
 class _Windowed(Layer):
-    """What all convolution layers share: their window, bias and activation. `rank`: the number of spatial axes.
+    """What all convolution layers share: their window, bias and activation. `rank`: the number of spatial
+    axes.
 
     `weights`: {weight: its initializer, regularizer, constraint} as the constructor was given them.
     """
@@ -42,8 +43,8 @@ class _Windowed(Layer):
             setattr(self, f"{weight}_constraint", constraints.get(constraint))
         self._weight_names = tuple(weights)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ValueError(f"{name}: `strides` and `dilation_rate` cannot both be over 1, received {self.strides} and "
-                             f"{self.dilation_rate}")
+            raise ValueError(f"{name}: `strides` and `dilation_rate` cannot both be over 1, received "
+                             f"{self.strides} and {self.dilation_rate}")
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     @property
@@ -121,8 +122,9 @@ class _Conv(_Windowed):
     def build(self, input_shape):
         channels = self._input_channels(input_shape)
         if channels % self.groups:
-            raise ValueError(f"{type(self).__name__} {self.name!r}: the input's channels must be a multiple of `groups`, "
-                             f"{self.groups}; its input of shape {tuple(input_shape)} has {channels}")
+            raise ValueError(f"{type(self).__name__} {self.name!r}: the input's channels must be a multiple "
+                             f"of `groups`, {self.groups}; its input of shape {tuple(input_shape)} has "
+                             f"{channels}")
         self.kernel = self._add("kernel", (*self.kernel_size, channels // self.groups, self.filters), "kernel")
         if self.use_bias:
             self.bias = self._add("bias", (self.filters,), "bias")
@@ -175,8 +177,8 @@ class _ConvTranspose(_Windowed):
 
     Args:
         filters: output channels.
-        output_padding: extends the output, an int or one a spatial axis, less than `strides`; None: as TensorFlow.
-        The others are as in Conv2D.
+        output_padding: extends the output, an int or one a spatial axis, less than `strides`; None: as
+        TensorFlow. The others are as in Conv2D.
     """
 
     def __init__(self, filters, kernel_size, strides=1, padding="valid", output_padding=None, data_format=None,
@@ -194,8 +196,8 @@ class _ConvTranspose(_Windowed):
         if output_padding is not None:
             self.output_padding = per_axis(name, "output_padding", output_padding, self.rank, least=0)
             if any(extra >= stride for extra, stride in zip(self.output_padding, self.strides)):
-                raise ValueError(f"{name}: `output_padding` must be less than `strides` along each axis, received "
-                                 f"{self.output_padding} and {self.strides}")
+                raise ValueError(f"{name}: `output_padding` must be less than `strides` along each axis, "
+                                 f"received {self.output_padding} and {self.strides}")
 
     def build(self, input_shape):
         channels = self._input_channels(input_shape)

@@ -12,7 +12,8 @@ def standard_data_format(layer, data_format):
         return settings.image_data_format()
     lowered = str(data_format).lower()
     if lowered not in ("channels_last", "channels_first"):
-        raise ValueError(f"{layer}: `data_format` must be 'channels_last' or 'channels_first', received {data_format!r}")
+        raise ValueError(f"{layer}: `data_format` must be 'channels_last' or 'channels_first', received "
+                         f"{data_format!r}")
     return lowered
 
 
@@ -34,8 +35,8 @@ def checked_padding(layer, padding, choices=("valid", "same")):
     """`padding` in lower case, one of `choices`."""
     lowered = padding.lower() if isinstance(padding, str) else padding
     if lowered not in choices:
-        raise ValueError(f"{layer}: `padding` must be {' or '.join(map(repr, choices))}, received {padding!r}. For "
-                         "explicit padding, put a ZeroPadding layer before this one")
+        raise ValueError(f"{layer}: `padding` must be {' or '.join(map(repr, choices))}, received "
+                         f"{padding!r}. For explicit padding, put a ZeroPadding layer before this one")
     return lowered
 
 
@@ -81,9 +82,10 @@ def window_extents(layer, shape, data_format, size, strides, padding, dilation=N
             extents.append(-(-n // s))
         elif n < reach:
             raise ValueError(
-                f"{type(layer).__name__} {layer.name!r}: its window of {size} {'' if reach == k else 'dilated '}does not "
-                f"fit into an input of shape {tuple(shape)} ({data_format}): {n} is less than {reach}. Use "
-                "padding='same', a smaller window, or fewer layers that shrink the image before this one")
+                f"{type(layer).__name__} {layer.name!r}: its window of {size} "
+                f"{'' if reach == k else 'dilated '}does not fit into an input of shape {tuple(shape)} "
+                f"({data_format}): {n} is less than {reach}. Use padding='same', a smaller window, or fewer "
+                "layers that shrink the image before this one")
         else:
             extents.append((n - reach) // s + 1)
     return tuple(extents)
@@ -96,7 +98,7 @@ def missing_channels(shape, spec, data_format):
     channel = "last" if data_format == "channels_last" else "second"
     sample = tuple(shape[1:])
     wanted = (*sample, 1) if data_format == "channels_last" else (1, *sample)
-    return (f". Its {channel} axis must be the channels: for images of one channel put Reshape({wanted}) before it, or "
-            f"feed x[..., None]" if data_format == "channels_last" else
-            f". Its {channel} axis must be the channels: for images of one channel put Reshape({wanted}) before it, or "
-            "feed np.expand_dims(x, 1)") + "; if it is the batch axis that is missing, x[None, ...]"
+    return (f". Its {channel} axis must be the channels: for images of one channel put Reshape({wanted}) "
+            "before it, or feed x[..., None]" if data_format == "channels_last" else
+            f". Its {channel} axis must be the channels: for images of one channel put Reshape({wanted}) "
+            "before it, or feed np.expand_dims(x, 1)") + "; if it is the batch axis that is missing, x[None, ...]"

@@ -30,7 +30,8 @@ class Dense(Layer):
                  quantization_config=None, **kwargs):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         if lora_rank is not None or quantization_config is not None:
-            raise ValueError("Dense: `lora_rank` and `quantization_config` are not there in fastnn; leave them out")
+            raise ValueError("Dense: `lora_rank` and `quantization_config` are not there in fastnn; leave "
+                             "them out")
         self.units = checked_count("Dense", "units", units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -65,8 +66,8 @@ class Dense(Layer):
 
     def input_advice(self, shape, spec):
         if len(shape) == 1:
-            return (". Dense takes (batch, features): x[None, :] makes a batch of one sample, x[:, None] makes samples "
-                    "of one feature")
+            return (". Dense takes (batch, features): x[None, :] makes a batch of one sample, x[:, None] "
+                    "makes samples of one feature")
         if self.built:
             return f". It was built for {self.kernel.shape[0]} features"
         return ""

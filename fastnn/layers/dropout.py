@@ -17,7 +17,8 @@ class _Random(Elementwise):
     def __init__(self, argument, amount, seed, **kwargs):
         super().__init__(**kwargs)
         if isinstance(amount, bool) or not isinstance(amount, (int, float)) or not 0 <= amount <= 1:
-            raise ValueError(f"{type(self).__name__}: `{argument}` must be a number from 0 to 1, received {amount!r}")
+            raise ValueError(f"{type(self).__name__}: `{argument}` must be a number from 0 to 1, received "
+                             f"{amount!r}")
         self.seed = seed
         if amount > 0:
             self.seed_generator = random.SeedGenerator(seed)
@@ -116,7 +117,8 @@ class GaussianDropout(_Random):
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__("rate", rate, seed, **kwargs)
         if rate == 1:
-            raise ValueError("GaussianDropout: `rate` must be below 1, where its noise would be infinite, received 1")
+            raise ValueError("GaussianDropout: `rate` must be below 1, where its noise would be infinite, "
+                             "received 1")
         self.rate = rate
 
     def call(self, inputs, training=False):
@@ -151,7 +153,8 @@ class GaussianNoise(_Random):
 
 
 class AlphaDropout(_Random):
-    """Dropout for selu networks: dropped elements take selu's lowest value, then mean and variance are restored.
+    """Dropout for selu networks: dropped elements take selu's lowest value, then mean and variance are
+    restored.
 
     Source: Keras 3 `layers.AlphaDropout`; Klambauer et al., NIPS 2017.
     """

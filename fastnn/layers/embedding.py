@@ -24,7 +24,8 @@ class Embedding(Layer):
                  embeddings_constraint=None, mask_zero=False, weights=None, lora_rank=None, lora_alpha=None,
                  quantization_config=None, **kwargs):
         if lora_rank is not None or quantization_config is not None:
-            raise ValueError("Embedding: `lora_rank` and `quantization_config` are not there in fastnn; leave them out")
+            raise ValueError("Embedding: `lora_rank` and `quantization_config` are not there in fastnn; "
+                             "leave them out")
         kwargs.pop("input_length", None)  # Keras 2's; it says nothing that the input does not
         super().__init__(**kwargs)
         self.input_dim = checked_count("Embedding", "input_dim", input_dim)

@@ -37,8 +37,9 @@ class InputLayer(Layer):
                 raise ValueError("Input: `shape` is needed, for instance Input(shape=(28, 28, 1))")
             batch_shape = (batch_size, *_checked_shape("shape", shape))
         elif shape is not None or batch_size is not None:
-            raise ValueError(f"Input: `batch_shape` is the whole shape; give it without `shape` and `batch_size`, "
-                             f"received batch_shape={batch_shape}, shape={shape}, batch_size={batch_size}")
+            raise ValueError("Input: `batch_shape` is the whole shape; give it without `shape` and "
+                             f"`batch_size`, received batch_shape={batch_shape}, shape={shape}, "
+                             f"batch_size={batch_size}")
         self.batch_shape = _checked_shape("batch_shape", batch_shape)
         self._input_dtype = dtypes.standardize(dtype)
         self.sparse = self.ragged = False
@@ -74,13 +75,16 @@ def Input(shape=None, batch_size=None, dtype=None, sparse=None, ragged=None, bat
 
 def _checked_shape(argument, shape):
     if isinstance(shape, int):
-        raise ValueError(f"Input: `{argument}` must be a tuple, received {shape!r}; a tuple of one is ({shape},)")
+        raise ValueError(f"Input: `{argument}` must be a tuple, received {shape!r}; a tuple of one is "
+                         f"({shape},)")
     try:
         shape = tuple([None if n is None else int(n) for n in shape])
     except (TypeError, ValueError):
-        raise ValueError(f"Input: `{argument}` must be a tuple of ints and None, received {shape!r}") from None
+        raise ValueError(f"Input: `{argument}` must be a tuple of ints and None, received "
+                         f"{shape!r}") from None
     if any(n is not None and n < 0 for n in shape):
-        raise ValueError(f"Input: `{argument}` must hold extents of at least 0 (None where free), received {shape}")
+        raise ValueError(f"Input: `{argument}` must hold extents of at least 0 (None where free), received "
+                         f"{shape}")
     return shape
 
 

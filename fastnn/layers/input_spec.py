@@ -29,10 +29,12 @@ class InputSpec:
         try:
             self.axes = {int(axis): extent for axis, extent in (axes or {}).items()}
         except (AttributeError, TypeError, ValueError):
-            raise TypeError(f"InputSpec: `axes` must be a dict with integer keys, received {axes!r}") from None
+            raise TypeError("InputSpec: `axes` must be a dict with integer keys, received "
+                            f"{axes!r}") from None
         most = self.ndim or self.max_ndim
         if self.axes and most and max(self.axes) >= most:
-            raise ValueError(f"InputSpec: `axes` names axis {max(self.axes)}, but there are at most {most} axes")
+            raise ValueError(f"InputSpec: `axes` names axis {max(self.axes)}, but there are at most {most} "
+                             "axes")
 
     def get_config(self):
         return {"dtype": self.dtype, "shape": self.shape, "ndim": self.ndim, "max_ndim": self.max_ndim,

@@ -12,8 +12,8 @@ from .layer import Layer
 class Lambda(Layer):
     """function(inputs, **arguments).
 
-    A named function that is registered, or passed in `custom_objects`, is found again when a model is loaded; a
-    Python lambda is saved for Keras to read, but never loaded, as that would run code from a file.
+    A named function that is registered, or passed in `custom_objects`, is found again when a model is loaded;
+    a Python lambda is saved for Keras to read, but never loaded, as that would run code from a file.
 
     Args:
         function: takes the input, and `mask` and `training` if it names them.

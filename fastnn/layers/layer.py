@@ -70,10 +70,11 @@ class Layer(Building, Operation):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._batch_input_shape = _legacy_input_shape(kwargs)  # Sequential makes an InputLayer of it
         if kwargs:
-            raise ValueError(f"{type(self).__name__}: there is no argument {next(iter(kwargs))!r}; it was given "
-                             f"{', '.join(f'{k}={v!r}' for k, v in kwargs.items())}")
+            raise ValueError(f"{type(self).__name__}: there is no argument {next(iter(kwargs))!r}; it was "
+                             f"given {', '.join(f'{k}={v!r}' for k, v in kwargs.items())}")
         if not isinstance(trainable, (bool, np.bool_)):
-            raise ValueError(f"{type(self).__name__}: `trainable` must be True or False, received {trainable!r}")
+            raise ValueError(f"{type(self).__name__}: `trainable` must be True or False, received "
+                             f"{trainable!r}")
         self._trainable = bool(trainable)
         self._losses = []
         self._input_spec = None
@@ -100,8 +101,8 @@ class Layer(Building, Operation):
                              f"add_weight(shape=..., name={shape!r})")
         shape = () if shape is None else tuple(shape)
         if any(not isinstance(n, (int, np.integer)) for n in shape):
-            raise ValueError(f"{describe(self)}: weight {name!r} would have shape {shape}. Every extent must be known "
-                             "to make it: give the Input that feeds this layer a full shape")
+            raise ValueError(f"{describe(self)}: weight {name!r} would have shape {shape}. Every extent must "
+                             "be known to make it: give the Input that feeds this layer a full shape")
         dtype = dtypes.standardize(dtype) if dtype is not None else self.variable_dtype
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
@@ -210,8 +211,8 @@ class Layer(Building, Operation):
         arrays = [np.asarray(value) for value in weights]
         for variable, array in zip(own, arrays):
             if array.shape != variable.shape:
-                raise ValueError(f"{describe(self)}: set_weights was given an array of shape {array.shape} for "
-                                 f"{variable.path!r}, which has shape {variable.shape}")
+                raise ValueError(f"{describe(self)}: set_weights was given an array of shape {array.shape} "
+                                 f"for {variable.path!r}, which has shape {variable.shape}")
         for variable, array in zip(own, arrays):
             variable.assign(check_array(array, f"the array for {variable.path!r}"))
 
@@ -222,8 +223,8 @@ class Layer(Building, Operation):
             ValueError: the layer is not built.
         """
         if not self.built:
-            raise ValueError(f"{describe(self)} is not built, so it has no weights to count; call it on data, or call "
-                             "build(input_shape)")
+            raise ValueError(f"{describe(self)} is not built, so it has no weights to count; call it on "
+                             "data, or call build(input_shape)")
         return sum(variable.size for variable in self.weights)
 
     def save_own_variables(self, store):
@@ -240,13 +241,13 @@ class Layer(Building, Operation):
         own = [*self._trainable_variables, *self._non_trainable_variables]
         if len(store.keys()) != len(own):
             unbuilt = "" if self.built else " The layer is not built: its build() must make all of its weights."
-            raise ValueError(f"{describe(self)} has {len(own)} variables {[v.name for v in own]}, the saved file holds "
-                             f"{len(store.keys())} for it.{unbuilt}")
+            raise ValueError(f"{describe(self)} has {len(own)} variables {[v.name for v in own]}, the saved "
+                             f"file holds {len(store.keys())} for it.{unbuilt}")
         for i, variable in enumerate(own):
             array = np.asarray(store[str(i)])
             if array.shape != variable.shape:
-                raise ValueError(f"{describe(self)}: {variable.path!r} has shape {variable.shape}, the saved file holds "
-                                 f"an array of shape {array.shape} for it")
+                raise ValueError(f"{describe(self)}: {variable.path!r} has shape {variable.shape}, the saved "
+                                 f"file holds an array of shape {array.shape} for it")
             variable.assign(array)
 
     # ---- dtypes
@@ -290,9 +291,10 @@ class Layer(Building, Operation):
         """
         for one in nest.flatten(loss):
             if not isinstance(one, Tensor):
-                raise ValueError(f"{describe(self)}: add_loss takes scalar tensors computed inside call(), received "
-                                 f"{one!r}")
-            # A traced loss lives as long as its graph: a strong reference here would keep a whole trace in memory.
+                raise ValueError(f"{describe(self)}: add_loss takes scalar tensors computed inside call(), "
+                                 f"received {one!r}")
+            # A traced loss lives as long as its graph: a strong reference here would keep a whole trace in
+            # memory.
             self._losses.append(weakref.ref(one) if type(one) is Traced else one)
         state.losses_exist = True
 
@@ -364,7 +366,8 @@ class Layer(Building, Operation):
 
     def __call__(self, *args, **kwargs):
         signature = self._signature or self._read_signature()
-        # One tensor, the common case, takes a short way: no binding of arguments, no walks through structures.
+        # One tensor, the common case, takes a short way: no binding of arguments, no walks through
+        # structures.
         if len(args) == 1 and (not kwargs or (len(kwargs) == 1 and "training" in kwargs)):
             x = args[0]
             kind = type(x)
@@ -404,8 +407,8 @@ class Layer(Building, Operation):
         for arg in args:
             for leaf in nest.flatten(arg):
                 if leaf is not None and not isinstance(leaf, (Tensor, KerasTensor)):
-                    raise ValueError(f"{describe(self)}: only tensors may be passed by position, received {leaf!r} (of "
-                                     f"type {type(leaf).__name__}); pass it by keyword"
+                    raise ValueError(f"{describe(self)}: only tensors may be passed by position, received "
+                                     f"{leaf!r} (of type {type(leaf).__name__}); pass it by keyword"
                                      + (", or call that layer first" if isinstance(leaf, Layer) else ""))
         bound = signature.bind(self, args, kwargs)
         first = bound.get(signature.first)
@@ -497,8 +500,8 @@ class Layer(Building, Operation):
     def _mask_outputs(self, first, outputs, mask):
         if not self.supports_masking:
             if mask is not None:
-                warnings.warn(f"{describe(self)} does not know masks: the mask of its input ends here, and layers after "
-                              "it will treat masked steps like others", stacklevel=4)
+                warnings.warn(f"{describe(self)} does not know masks: the mask of its input ends here, and "
+                              "layers after it will treat masked steps like others", stacklevel=4)
             return
         computed = self.compute_mask(first, mask)
         if computed is None:
@@ -561,7 +564,8 @@ class Layer(Building, Operation):
         """The constructor's arguments, as plain values.
 
         Raises:
-            NotImplementedError: a subclass whose constructor took what is no plain value, and that has no get_config.
+            NotImplementedError: a subclass whose constructor took what is no plain value, and that has no
+            get_config.
         """
         self._check_initialized()
         config = {"name": self.name, "trainable": self.trainable, "dtype": dtype_policies.serialize(self.dtype_policy)}
@@ -600,7 +604,8 @@ class Layer(Building, Operation):
 
     def _check_initialized(self):
         if not self._initialized:
-            raise RuntimeError(f"{type(self).__name__}.__init__ must call super().__init__() before anything else")
+            raise RuntimeError(f"{type(self).__name__}.__init__ must call super().__init__() before anything "
+                               "else")
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.__dict__.get('name')}, built={self.built}>"

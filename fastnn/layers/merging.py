@@ -25,14 +25,14 @@ class _Merge(Layer):
     def _check_list(self, shapes, exactly=None):
         given = len(shapes) if isinstance(shapes, (list, tuple)) else 0
         if not given or not all(isinstance(shape, (list, tuple)) for shape in shapes):
-            raise ValueError(f"{type(self).__name__} {self.name!r} takes a list of tensors, received one of shape "
-                             f"{tuple(shapes)}; put them in brackets: {type(self).__name__}()([a, b])")
+            raise ValueError(f"{type(self).__name__} {self.name!r} takes a list of tensors, received one of "
+                             f"shape {tuple(shapes)}; put them in brackets: {type(self).__name__}()([a, b])")
         if exactly is not None and given != exactly:
             raise ValueError(f"{type(self).__name__} {self.name!r} takes {exactly} tensors, received {given}")
         batches = {shape[0] for shape in shapes if shape} - {None}
         if len(batches) > 1:
-            raise ValueError(f"{type(self).__name__} {self.name!r}: its inputs must have the same batch size, received "
-                             f"shapes {[tuple(shape) for shape in shapes]}")
+            raise ValueError(f"{type(self).__name__} {self.name!r}: its inputs must have the same batch "
+                             f"size, received shapes {[tuple(shape) for shape in shapes]}")
 
     def call(self, inputs):
         most = max(len(x.shape) for x in inputs)
@@ -55,8 +55,9 @@ class _Merge(Layer):
         out = []
         for m, n in zip(a, b):
             if m is not None and n is not None and m != n and 1 not in (m, n):
-                raise ValueError(f"{type(self).__name__} {self.name!r}: the shapes of its inputs do not match, "
-                                 f"(batch, {', '.join(map(str, a))}) and (batch, {', '.join(map(str, b))})")
+                raise ValueError(f"{type(self).__name__} {self.name!r}: the shapes of its inputs do not "
+                                 f"match, (batch, {', '.join(map(str, a))}) and (batch, "
+                                 f"{', '.join(map(str, b))})")
             out.append(None if None in (m, n) else max(m, n) if 0 not in (m, n) else 0)
         return tuple(out)
 
@@ -173,8 +174,8 @@ class Concatenate(_Merge):
         ranks = {len(shape) for shape in shapes}
         axis = self.axis + len(shapes[0]) if self.axis < 0 else self.axis
         if len(ranks) > 1 or not 0 <= axis < len(shapes[0]):
-            raise ValueError(f"Concatenate {self.name!r}: its inputs must have equally many axes, axis {self.axis} among "
-                             f"them, received shapes {shapes}")
+            raise ValueError(f"Concatenate {self.name!r}: its inputs must have equally many axes, axis "
+                             f"{self.axis} among them, received shapes {shapes}")
         out = []
         for i, extents in enumerate(zip(*shapes)):
             if i == axis:
@@ -182,8 +183,8 @@ class Concatenate(_Merge):
                 continue
             known = set(extents) - {None}
             if len(known) > 1:
-                raise ValueError(f"Concatenate {self.name!r}: its inputs must agree along every axis but {self.axis}, "
-                                 f"received shapes {shapes}, which differ along axis {i}")
+                raise ValueError(f"Concatenate {self.name!r}: its inputs must agree along every axis but "
+                                 f"{self.axis}, received shapes {shapes}, which differ along axis {i}")
             out.append(known.pop() if known else None)
         return tuple(out)
 
@@ -229,11 +230,11 @@ class Dot(_Merge):
         axes = self.axes if isinstance(self.axes, (list, tuple)) else (self.axes, self.axes)
         i, j = (axis + len(shape) if axis < 0 else axis for axis, shape in zip(axes, (a, b)))
         if not 0 < i < len(a) or not 0 < j < len(b):
-            raise ValueError(f"Dot {self.name!r}: `axes` {self.axes} are not axes, other than the batch, of inputs of "
-                             f"shapes {tuple(a)} and {tuple(b)}")
+            raise ValueError(f"Dot {self.name!r}: `axes` {self.axes} are not axes, other than the batch, of "
+                             f"inputs of shapes {tuple(a)} and {tuple(b)}")
         if a[i] is not None and b[j] is not None and a[i] != b[j]:
-            raise ValueError(f"Dot {self.name!r}: axis {i} of shape {tuple(a)} and axis {j} of shape {tuple(b)} must be "
-                             f"equally long, they are {a[i]} and {b[j]}")
+            raise ValueError(f"Dot {self.name!r}: axis {i} of shape {tuple(a)} and axis {j} of shape "
+                             f"{tuple(b)} must be equally long, they are {a[i]} and {b[j]}")
         return i, j
 
     def call(self, inputs):

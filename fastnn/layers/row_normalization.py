@@ -22,8 +22,8 @@ class _OverAxes(Layer):
     def compute_output_shape(self, input_shape):
         for axis in self.axis if isinstance(self.axis, list) else [self.axis]:
             if not -len(input_shape) <= axis < len(input_shape):
-                raise ValueError(f"{type(self).__name__} {self.name!r}: `axis` {axis} is not among the axes of its input "
-                                 f"of shape {tuple(input_shape)}")
+                raise ValueError(f"{type(self).__name__} {self.name!r}: `axis` {axis} is not among the axes "
+                                 f"of its input of shape {tuple(input_shape)}")
         return input_shape
 
     def get_config(self):
@@ -32,7 +32,8 @@ class _OverAxes(Layer):
 
 
 class LayerNormalization(_OverAxes):
-    """gamma * (x - mean) / sqrt(variance + epsilon) + beta, mean and variance taken over `axis` of each sample.
+    """gamma * (x - mean) / sqrt(variance + epsilon) + beta, mean and variance taken over `axis` of each
+    sample.
 
     Args:
         axis: an int or several: what is normalised together; gamma and beta have its extents.

@@ -28,8 +28,8 @@ def no_automatic_dependency_tracking(function):
 class Tracker:
     """Sorts what it is shown into `stores`, once each, in order.
 
-    stores: {name: (test, list)}; the first test that accepts a value decides. locked: a message once nothing new may
-    come, else None.
+    stores: {name: (test, list)}; the first test that accepts a value decides. locked: a message once nothing
+    new may come, else None.
     """
 
     def __init__(self, stores):

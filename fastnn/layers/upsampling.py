@@ -107,8 +107,8 @@ class UpSampling2D(_UpSampling):
         self.size = self._factors
         self.interpolation = interpolation.lower() if isinstance(interpolation, str) else interpolation
         if self.interpolation not in ("nearest", *_WEIGHTS):
-            raise ValueError(f"UpSampling2D: `interpolation` must be one of 'nearest', {', '.join(map(repr, _WEIGHTS))}, "
-                             f"received {interpolation!r}")
+            raise ValueError("UpSampling2D: `interpolation` must be one of 'nearest', "
+                             f"{', '.join(map(repr, _WEIGHTS))}, received {interpolation!r}")
 
     def get_config(self):
         return {**super().get_config(), "size": self.size, "data_format": self.data_format,

@@ -15,13 +15,13 @@ def checked_count(layer, argument, value):
 def known_extent(layer, input_shape, axis):
     """The extent of the input's `axis`, which weights depend on, or the user's error."""
     if not -len(input_shape) <= axis < len(input_shape):
-        raise ValueError(f"{type(layer).__name__} {layer.name!r}: its input of shape {tuple(input_shape)} has no axis "
-                         f"{axis}")
+        raise ValueError(f"{type(layer).__name__} {layer.name!r}: its input of shape {tuple(input_shape)} "
+                         f"has no axis {axis}")
     if input_shape[axis] is None:
         which = "the last axis" if axis in (-1, len(input_shape) - 1) else f"axis {axis}"
-        raise ValueError(f"{type(layer).__name__} {layer.name!r}: the extent of {which} of its input, of shape "
-                         f"{tuple(input_shape)}, is not known, and its weights depend on it. Give the Input that feeds "
-                         "this layer a number there")
+        raise ValueError(f"{type(layer).__name__} {layer.name!r}: the extent of {which} of its input, of "
+                         f"shape {tuple(input_shape)}, is not known, and its weights depend on it. Give the "
+                         "Input that feeds this layer a number there")
     return input_shape[axis]
 
 

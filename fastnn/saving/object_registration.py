@@ -56,8 +56,9 @@ def register_keras_serializable(package="Custom", name=None):
 
     def register(thing):
         if inspect.isclass(thing) and not hasattr(thing, "get_config"):
-            raise ValueError(f"register_keras_serializable: class {thing.__name__} has no get_config() method, so it "
-                             "could not be saved; write one that returns the constructor's arguments as a dict")
+            raise ValueError(f"register_keras_serializable: class {thing.__name__} has no get_config() "
+                             "method, so it could not be saved; write one that returns the constructor's "
+                             "arguments as a dict")
         registered = f"{package}>{name or thing.__name__}"
         _by_name[registered] = thing
         _names[thing] = registered
@@ -75,7 +76,8 @@ def get_registered_name(obj):
 
 
 def get_registered_object(name, custom_objects=None, module_objects=None):
-    """What `name` stands for: looked up in the open scope, the registry, `custom_objects`, then `module_objects`.
+    """What `name` stands for: looked up in the open scope, the registry, `custom_objects`, then
+    `module_objects`.
 
     None where nothing has the name.
     """

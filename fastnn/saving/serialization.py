@@ -1,8 +1,8 @@
 """Objects to JSON-like dicts and back, in the form of Keras 3's files.
 
-An object becomes {"module", "class_name", "config", "registered_name"} (and "build_config", "compile_config" where it
-has them). Names are looked up in fastnn's own modules and among what the user registered or passed; nothing is ever
-imported because a file names it, and no code stored in a file is run.
+An object becomes {"module", "class_name", "config", "registered_name"} (and "build_config", "compile_config"
+where it has them). Names are looked up in fastnn's own modules and among what the user registered or passed;
+nothing is ever imported because a file names it, and no code stored in a file is run.
 """
 
 import base64
@@ -49,7 +49,8 @@ class sharing_objects:  # noqa: N801 - reads as a statement: `with sharing_objec
 
 
 def serialize_keras_object(obj):
-    """`obj` (a layer, an optimizer, a function, a tensor, nested containers, ...) as a dict that JSON can hold.
+    """`obj` (a layer, an optimizer, a function, a tensor, nested containers, ...) as a dict that JSON can
+    hold.
 
     Raises:
         TypeError: an object without a `get_config` method.
@@ -107,8 +108,9 @@ def _serialize_special(obj):
 
 def _serialize_function(function):
     if function.__name__ == "<lambda>":
-        warnings.warn("a lambda is being saved: fastnn will not load it back, as it would have to run code from the "
-                      "file. Use a named function with @register_keras_serializable() instead", stacklevel=3)
+        warnings.warn("a lambda is being saved: fastnn will not load it back, as it would have to run code "
+                      "from the file. Use a named function with @register_keras_serializable() "
+                      "instead", stacklevel=3)
         code = base64.b64encode(marshal.dumps(function.__code__)).decode("ascii")
         closure = function.__closure__ and tuple(cell.cell_contents for cell in function.__closure__)
         return {"class_name": "__lambda__", "config": {"value": [code, function.__defaults__, closure]}}
@@ -121,8 +123,8 @@ def _serialize_function(function):
 
 def _own_config(obj):
     if not hasattr(obj, "get_config"):
-        raise TypeError(f"{obj!r} (of type {type(obj).__name__}) cannot be saved: its class has no get_config() "
-                        "method. Write one that returns the constructor's arguments as a dict")
+        raise TypeError(f"{obj!r} (of type {type(obj).__name__}) cannot be saved: its class has no "
+                        "get_config() method. Write one that returns the constructor's arguments as a dict")
     config = obj.get_config()
     if not isinstance(config, dict):
         raise TypeError(f"get_config() of {type(obj).__name__} must return a dict, it returned {config!r}")
@@ -228,7 +230,8 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, module
     if not isinstance(cls, type):
         return cls
     if not hasattr(cls, "from_config"):
-        raise TypeError(f"{cls.__name__} cannot be made from a configuration: it has no from_config() class method")
+        raise TypeError(f"{cls.__name__} cannot be made from a configuration: it has no from_config() class "
+                        "method")
     instance = _make(cls, inner, config, custom_objects)
     if shared is not None and _state.objects is not None:
         _state.objects[shared] = instance
@@ -258,9 +261,9 @@ def _find(name, config, custom_objects, module_objects):
         found = registration.get_registered_object(name, custom_objects, module_objects)
     if found is None:
         raise ValueError(
-            f"{name!r} (module {module!r}, registered name {registered!r}) is neither part of fastnn nor known here. If "
-            f"it is yours, import it first and pass custom_objects={{{name!r}: ...}}, or decorate it with "
-            "@register_keras_serializable()")
+            f"{name!r} (module {module!r}, registered name {registered!r}) is neither part of fastnn nor "
+            f"known here. If it is yours, import it first and pass custom_objects={{{name!r}: ...}}, or "
+            "decorate it with @register_keras_serializable()")
     return found
 
 
@@ -283,9 +286,9 @@ def _builtin(module, name):
 
 
 def _refuse_lambda(inner, custom_objects):
-    raise ValueError("the configuration holds the code of a Python lambda. fastnn never runs code from a file: write "
-                     "the lambda as a named function in your program, save the model with it, and pass it in "
-                     "`custom_objects` when loading")
+    raise ValueError("the configuration holds the code of a Python lambda. fastnn never runs code from a "
+                     "file: write the lambda as a named function in your program, save the model with it, "
+                     "and pass it in `custom_objects` when loading")
 
 
 def _symbolic(inner, custom_objects):

@@ -11,7 +11,8 @@ from fastnn import layers, saving
 from fastnn.engine.tensor import Tensor
 
 keras = pytest.importorskip("keras", exc_type=ImportError)
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own variables
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ "
+                                        "implementation:DeprecationWarning")  # Keras's own variables
 
 # class, arguments, input shape (a list of shapes for several inputs)
 CASES = [
