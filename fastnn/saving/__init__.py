@@ -1,5 +1,6 @@
 """Saving and loading: configurations and registered objects."""
 
+from .files import load_model, load_weights, save_model, save_weights
 from .object_registration import (
     CustomObjectScope,
     custom_object_scope,
@@ -11,4 +12,5 @@ from .object_registration import (
 from .serialization import deserialize_keras_object, serialize_keras_object
 
 __all__ = ["CustomObjectScope", "custom_object_scope", "deserialize_keras_object", "get_custom_objects",
-           "get_registered_name", "get_registered_object", "register_keras_serializable", "serialize_keras_object"]
+           "get_registered_name", "get_registered_object", "load_model", "load_weights",
+           "register_keras_serializable", "save_model", "save_weights", "serialize_keras_object"]

@@ -1,0 +1,114 @@
+"""Reading HDF5 files that may be damaged or hostile: hard links only, no other files, nothing that unpacks without
+bound."""
+
+import contextlib
+import math
+
+import numpy as np
+
+_MOST_EXPANSION = 1000  # gzip's own limit is about 1030
+_SMALL = 64 * 2**20
+
+
+def h5py_module():
+    """h5py, imported when the first HDF5 file is touched."""
+    try:
+        import h5py
+    except ImportError:
+        raise ImportError("saving and loading weights needs h5py: pip install h5py") from None
+    return h5py
+
+
+@contextlib.contextmanager
+def open_h5(file, what):
+    """The HDF5 file `file` (a path or a binary file), for reading, in a `with` block.
+
+    Raises:
+        ValueError: no HDF5 file, or one that is cut short or damaged, told now or at a later read.
+    """
+    h5py = h5py_module()
+    try:
+        opened = h5py.File(file, "r")
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise ValueError(f"{what} is no HDF5 file, or was cut short while it was copied: {error}") from None
+    with opened:
+        try:
+            yield opened
+        except (OSError, RuntimeError) as error:  # how HDF5 tells of what it cannot read
+            raise ValueError(f"{what} is damaged: {error}") from None
+
+
+def get_group(parent, path):
+    """The group at `path` ("a/b/c") below `parent`, or None if there is none.
+
+    Raises:
+        ValueError: a link on the way that leads elsewhere, or no group at its end.
+    """
+    h5py = h5py_module()
+    for name in path.split("/"):
+        if not _is_there(parent, name):
+            return None
+        parent = parent[name]
+        if not isinstance(parent, h5py.Group):
+            raise ValueError(f"the file is refused: {parent.name!r} should be a group of weights")
+    return parent
+
+
+def get_dataset(group, path):
+    """The dataset at `path` below `group`, not read yet.
+
+    Raises:
+        KeyError: there is none.
+        ValueError: a link that leads elsewhere, contents in other files, or out of proportion to what is stored.
+    """
+    h5py = h5py_module()
+    folder, _, name = path.rpartition("/")
+    if folder:
+        group = get_group(group, folder)
+    if group is None or not _is_there(group, name):
+        raise KeyError(path)
+    dataset = group[name]
+    if not isinstance(dataset, h5py.Dataset):
+        raise ValueError(f"the file is refused: {dataset.name!r} should be an array")
+    if dataset.external or dataset.is_virtual:
+        raise ValueError(f"the file is refused: the contents of {dataset.name!r} lie in other files")
+    if dataset.shape is None:
+        raise ValueError(f"the file is refused: {dataset.name!r} is empty")
+    size = math.prod(dataset.shape) * dataset.dtype.itemsize
+    if size > _SMALL and size > _MOST_EXPANSION * dataset.id.get_storage_size():
+        raise ValueError(f"the file is refused: {dataset.name!r} would unpack from "
+                         f"{dataset.id.get_storage_size()} to {size} bytes")
+    return dataset
+
+
+def read_dataset(dataset):
+    """The array that a dataset holds; bfloat16 as float32.
+
+    Raises:
+        ValueError: elements that are neither numbers, booleans nor strings.
+    """
+    if dataset.attrs.get("dtype") == "bfloat16" and dataset.dtype.itemsize == 2:
+        bits = np.asarray(dataset[()]).view(np.uint16).astype(np.uint32) << 16
+        return bits.view(np.float32).reshape(dataset.shape)
+    if dataset.dtype.kind not in "fiubcSO":
+        raise ValueError(f"the file is refused: {dataset.name!r} holds elements of type {dataset.dtype}")
+    return np.asarray(dataset[()])
+
+
+def _is_there(group, name):
+    """Whether `name` is a member; an error if it is a link to another place or file."""
+    if name in ("", ".", ".."):
+        raise ValueError(f"the file is refused: {name!r} is no name of a group")
+    link = group.get(name, getlink=True)
+    if link is None:
+        return False
+    if not isinstance(link, h5py_module().HardLink):
+        raise ValueError(f"the file is refused: {group.name}/{name} is a link ({type(link).__name__})")
+    return True
+
+
+def text(value):
+    """An attribute's text, stored as bytes or as a string."""
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,134 @@
+"""A model's state in an HDF5 file of Keras 3's layout: the group <path>/vars with the datasets "0", "1", ... for each
+object of the model (see state_tree)."""
+
+import warnings
+from collections.abc import Mapping
+
+import numpy as np
+
+from .safe_h5 import get_dataset, get_group, read_dataset
+from .state_tree import saveables
+
+
+def write_state(model, file):
+    """Write the state of all objects of `model` into the open HDF5 file or group `file`."""
+    for path, thing in saveables(model):
+        own = {}
+        thing.save_own_variables(own)
+        name = getattr(thing, "name", None)
+        if not own and not isinstance(name, str):
+            continue
+        group = file.require_group(f"{path}/vars" if path else "vars")
+        if isinstance(name, str):
+            group.attrs["name"] = name
+        for key, value in own.items():
+            group[key] = np.asarray(value)
+
+
+def read_state(model, file, skip_mismatch=False, skip=()):
+    """Set the state of all objects of `model` from the open HDF5 file `file`; all of it, or nothing.
+
+    Args:
+        skip_mismatch: leave objects as they are that the file does not fit, and warn.
+        skip: objects to leave as they are.
+    Raises:
+        ValueError: an object that the file does not fit, named, with both shapes; the model is as it was before.
+    """
+    skip = set(map(id, skip))
+    before, failures = [], []
+    try:
+        for path, thing in saveables(model):
+            if id(thing) in skip:
+                continue
+            now = {}
+            thing.save_own_variables(now)
+            store = StoredVariables(_group(file, path), thing, now)
+            before.append((thing, now))
+            if _is_unused_optimizer(thing, store, now):
+                _load_counters(thing, store)
+                continue
+            try:
+                thing.load_own_variables(store)
+            except (ValueError, TypeError, KeyError, IndexError) as error:
+                failures.append((thing, error))
+                if skip_mismatch:
+                    thing.load_own_variables(now)
+        if failures and not skip_mismatch:
+            raise ValueError(_failure_message(failures))
+    except BaseException:
+        for thing, values in before:
+            thing.load_own_variables(values)
+        raise
+    if failures:
+        warnings.warn("not loaded: " + _failure_message(failures), stacklevel=3)
+
+
+class StoredVariables(Mapping):
+    """What a file holds for one object: {"0": array, ...}, each checked against the object's own before it is read.
+
+    group: its HDF5 group, None if the file has none. now: {key: the object's present array}.
+    """
+
+    def __init__(self, group, owner, now):
+        self.group = group
+        self.owner = owner
+        self.now = now
+
+    def keys(self):
+        return () if self.group is None else tuple(self.group.keys())
+
+    def __iter__(self):
+        return iter(self.keys())
+
+    def __len__(self):
+        return len(self.keys())
+
+    def __contains__(self, key):
+        return self.group is not None and key in self.group
+
+    def __getitem__(self, key):
+        if self.group is None:
+            raise KeyError(key)
+        dataset = get_dataset(self.group, key)
+        own = self.now.get(key)
+        if own is not None:
+            self._check(key, dataset, np.asarray(own))
+        return read_dataset(dataset)
+
+    def _check(self, key, dataset, own):
+        who = f"{type(self.owner).__name__} {getattr(self.owner, 'name', '')!r}"
+        if tuple(dataset.shape) != own.shape:
+            raise ValueError(f"{who}: its variable {key} has shape {own.shape}, the file holds one of shape "
+                             f"{tuple(dataset.shape)}. Was the file made by a model of another architecture?")
+        half = dataset.attrs.get("dtype") == "bfloat16"
+        if not half and not np.can_cast(dataset.dtype, own.dtype, "same_kind"):
+            raise ValueError(f"{who}: its variable {key} is {own.dtype}, the file holds {dataset.dtype}")
+
+
+def _group(file, path):
+    group = get_group(file, f"{path}/vars" if path else "vars")
+    if group is None and "_layer_checkpoint_dependencies" in file:  # the first .keras files called the layers so
+        group = get_group(file, path.replace("layers", "_layer_checkpoint_dependencies") + "/vars")
+    return group
+
+
+def _is_unused_optimizer(thing, store, now):
+    """Whether an optimizer was saved before its first step, without slots: then fresh ones are right."""
+    return hasattr(thing, "update_step") and 0 < len(store) < len(now) and "0" in store and not store["0"].any()
+
+
+def _load_counters(optimizer, store):
+    """Its own iteration and learning rate."""
+    for i, variable in enumerate(optimizer.variables[: len(store)]):
+        variable.assign(store[str(i)])
+
+
+def _failure_message(failures):
+    thing, error = failures[0]
+    reason = error.args[0] if error.args and isinstance(error.args[0], str) else repr(error)
+    if isinstance(error, KeyError):
+        reason = f"{type(thing).__name__} {getattr(thing, 'name', '')!r}: the file does not hold its variable {reason}"
+    if len(failures) == 1:
+        return reason
+    others = ", ".join(repr(getattr(other, "name", type(other).__name__)) for other, _ in failures[1:])
+    return f"{reason}\n({len(failures)} objects do not fit the file; the others: {others})"
