@@ -180,9 +180,13 @@ static void FNN(store_i64)(int type, ptrdiff_t n, const void *from, void *to)
 static void FNN(repeat_f32)(ptrdiff_t n, const void *one, void *to)
 {
     float *out = to;
-    const float value = *(const float *)one;
-    for (ptrdiff_t i = 0; i < n; i++)
-        out[i] = value;
+    const vf value = vf_set1(*(const float *)one);
+    for (ptrdiff_t i = 0; i + VF_LANES <= n; i += VF_LANES)
+        vf_store(out + i, value);
+    if (n >= VF_LANES)
+        vf_store(out + n - VF_LANES, value); /* over what is there: no mask needed */
+    else
+        vf_store_n(out, value, n);
 }
 
 static void FNN(repeat_i64)(ptrdiff_t n, const void *one, void *to)
@@ -267,6 +271,8 @@ static void FNN(chain_gather)(const FNN(chain_kind) * kind, const fnn_call *call
     for (ptrdiff_t r = 0; r < rows; r++) {
         if (inner) {
             kind->load(x->type, n, x->memory + (at + col) * x->bytes, to);
+        } else if (x->type == kind->type) {
+            kind->repeat(n, x->memory + at * x->bytes, to);
         } else {
             kind->load(x->type, 1, x->memory + at * x->bytes, to);
             kind->repeat(n, to, to);

@@ -159,10 +159,14 @@ static inline vf vf_sigmoid(vf x)
     return vf_div(vf_select(vf_lt(x, vf_zero()), e, one), vf_add(one, e));
 }
 
-/* log(1 + exp(x)). */
+/* max(x, 0) + log(1 + e), e = exp(-|x|): 1 + e lies in [1, 2], where log has no special cases to mind. */
 static inline vf vf_softplus(vf x)
 {
-    return vf_add(vf_max(vf_zero(), x), vf_log1p(vf_exp(vf_neg(vf_abs(x)))));
+    const vf one = vf_set1(1.0f), e = vf_exp(vf_neg(vf_abs(x))), u = vf_add(one, e);
+    vf n;
+    const vf near = vf_log_parts(u, &n); /* NaN comes back as some number: the sum below has x's */
+    const vf lost = vf_div(vf_sub(e, vf_sub(u, one)), u);
+    return vf_add(vf_max(vf_zero(), x), vf_fma(n, vf_set1(0.693147181f), vf_add(near, lost)));
 }
 
 /* Below 1 an odd polynomial (1e-9); from 1 on 1 - exp(-t q(t)), q fitted to -log(erfc(t)) / t (3e-9). */
