@@ -1,7 +1,7 @@
-"""Elementwise calls as one instruction: the programs of csrc/eltwise.c, and the `chain` record that fusion makes.
+"""Elementwise calls as one instruction: programs for csrc/eltwise.c, and the `chain` record of fusion.
 
-A program is a tuple of steps (record name, operands, attributes). Values are numbered: the inputs first, then each
-step's result. Operands are such numbers; attributes are a tuple of (name, value).
+A program is a tuple of steps (record name, operands, attributes). Values are numbered: the inputs first, then
+each step's result. Operands are such numbers; attributes are a tuple of (name, value).
 """
 
 import numpy as np
@@ -11,20 +11,21 @@ from .tensor import Spec
 
 # The opcodes of csrc/eltwise.c in its order, and the attributes that are their scalars.
 _F32_STEPS = (
-    "copy add subtract multiply divide maximum minimum negative absolute sign square sqrt rsqrt reciprocal clip "
-    "equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor logical_not not_zero "
-    "where isnan isinf isfinite floor ceil rint trunc exp exp2 expm1 log log1p log2 log10 sin cos erf logaddexp "
-    "sigmoid sigmoid_grad tanh tanh_grad relu relu_grad relu6 relu6_grad leaky_relu leaky_relu_grad hard_sigmoid "
-    "hard_sigmoid_grad hard_silu elu elu_grad celu softplus log_sigmoid silu silu_grad gelu_tanh gelu_tanh_grad "
-    "gelu_erf gelu_erf_grad power mod fmod floor_divide cbrt tan arcsin arccos arctan arctan2 sinh cosh arcsinh "
-    "arccosh arctanh hypot erfc").split()
+    "copy add subtract multiply divide maximum minimum negative absolute sign square sqrt rsqrt reciprocal "
+    "clip equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor "
+    "logical_not not_zero where isnan isinf isfinite floor ceil rint trunc exp exp2 expm1 log log1p log2 "
+    "log10 sin cos erf logaddexp sigmoid sigmoid_grad tanh tanh_grad relu relu_grad relu6 relu6_grad "
+    "leaky_relu leaky_relu_grad hard_sigmoid hard_sigmoid_grad hard_silu elu elu_grad celu softplus "
+    "log_sigmoid silu silu_grad gelu_tanh gelu_tanh_grad gelu_erf gelu_erf_grad power mod fmod floor_divide "
+    "cbrt tan arcsin arccos arctan arctan2 sinh cosh arcsinh arccosh arctanh hypot erfc").split()
 _I64_STEPS = (
-    "copy add subtract multiply maximum minimum negative absolute sign square equal not_equal less less_equal greater "
-    "greater_equal logical_and logical_or logical_xor logical_not where floor_divide mod bitwise_and bitwise_or "
-    "bitwise_xor bitwise_not left_shift right_shift wrap").split()
+    "copy add subtract multiply maximum minimum negative absolute sign square equal not_equal less "
+    "less_equal greater greater_equal logical_and logical_or logical_xor logical_not where floor_divide mod "
+    "bitwise_and bitwise_or bitwise_xor bitwise_not left_shift right_shift wrap").split()
 _F32 = {name: code for code, name in enumerate(_F32_STEPS)}
 _I64 = {name: code for code, name in enumerate(_I64_STEPS)}
-_SCALARS = {"clip": ("x_min", "x_max"), "leaky_relu": ("negative_slope",), "leaky_relu_grad": ("negative_slope",),
+_SCALARS = {"clip": ("x_min", "x_max"),
+            "leaky_relu": ("negative_slope",), "leaky_relu_grad": ("negative_slope",),
             "elu": ("alpha", "scale"), "elu_grad": ("alpha", "scale"), "celu": ("alpha",)}
 _ELEMENT = {"float32": 0, "int32": 1, "int64": 2, "uint8": 3, "bool": 4, "int8": 5, "uint32": 6}
 
@@ -36,11 +37,11 @@ _MOST_SCALARS = 8
 _MOST_DIMS = 6
 
 
-_TRUTH_STEPS = {"logical_and", "logical_or", "logical_xor", "logical_not", "equal", "not_equal", "where", "cast"}
+_TRUTH_STEPS = set("logical_and logical_or logical_xor logical_not equal not_equal where cast".split())
 
 
 def families(name, inputs, output):
-    """The kernels ("f32", "i64") that have a step for this record on these dtypes: a chain needs one in common.
+    """The kernels, "f32" and "i64", with a step for this record on these dtypes: a chain needs one in common.
 
     name: the record's; inputs: the operands' dtypes; output: the result's dtype.
     """
@@ -70,7 +71,8 @@ class _Compiler:
         """(kernel, sizes, scalars), or None where no kernel fits."""
         kinds = frozenset(["f32", "i64"])
         for at, (name, operands, _) in enumerate(self.steps):
-            kinds &= families(name, [self.specs[i].dtype for i in operands], self.specs[self.count + at].dtype)
+            kinds &= families(name, [self.specs[i].dtype for i in operands],
+                              self.specs[self.count + at].dtype)
         if not kinds:
             return None
         self.kind = min(kinds)  # where both could, f32: its steps are vectors
@@ -83,17 +85,17 @@ class _Compiler:
             return None
         extents, masks = axes
         steps, scalars, registers = program
-        operands = [_ELEMENT[self.specs[i].dtype] | mask << 8 for i, mask in zip(range(self.count), masks, strict=True)]
+        operands = [_ELEMENT[self.specs[i].dtype] | mask << 8 for i, mask in enumerate(masks)]
         operands += [_ELEMENT[self.specs[o].dtype] | (1 << len(extents)) - 1 << 8 for o in self.outputs]
         operands += [0] * (MOST_OPERANDS - len(operands))
-        counts = (len(extents) | self.count << 8 | len(self.outputs) << 16 | len(steps) << 24 | registers << 32)
+        counts = len(extents) | self.count << 8 | len(self.outputs) << 16 | len(steps) << 24 | registers << 32
         packed = [sum(code << 16 * place for place, code in enumerate(operands[i : i + 4]))
                   for i in range(0, MOST_OPERANDS, 4)]
         sizes = [counts, *extents, *[1] * (_MOST_DIMS - len(extents)), *packed, *steps]
         return f"chain_{self.kind}", sizes, scalars
 
     def _axes(self, shape):
-        """The fewest axes that tell how each input repeats: extents, and each input's mask. None: too many."""
+        """The fewest axes that tell how inputs repeat: extents, and each input's mask. None: too many."""
         size = int(np.prod(shape))
         if size == 0:
             return [0], [1] * self.count
@@ -188,7 +190,8 @@ class _Compiler:
                 continue
             if self.kind == "f32" and dtype not in ("float32", "bool"):
                 return None  # a cast to integers cuts fractions off, and only the store at the end does that
-            if self.kind == "i64" and dtype != "int64" and (dtype != "bool" or opcode in ("copy", "add", "multiply")):
+            exact = dtype == "int64" or (dtype == "bool" and opcode not in ("copy", "add", "multiply"))
+            if self.kind == "i64" and not exact:
                 wrapped = extra + at
                 operations.append(("wrap", [result], (float(_ELEMENT[dtype]),), wrapped))
                 renamed[result] = wrapped
@@ -212,8 +215,8 @@ def fits(specs, steps, results, outputs):
 def emit_chain(lowering, inputs, steps, results, outputs):
     """Add the one instruction that runs `steps` tile by tile; False where no kernel fits.
 
-    inputs: Buffers. steps: (record name, operand numbers, ((attribute, value), ...)) each. results: what has the
-    `shape` and `dtype` of each step's result. outputs: (value number, Buffer) pairs, all of the chain's full shape.
+    inputs: Buffers. steps: (record name, operand numbers, ((attribute, value), ...)) each. results: what has
+    the `shape` and `dtype` of each step's result. outputs: (value number, Buffer) pairs, all of one shape.
     """
     compiled = _Compiler(inputs, steps, results, [number for number, _ in outputs]).run()
     if compiled is None:

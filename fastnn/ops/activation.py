@@ -1,6 +1,6 @@
 """Activation functions, element by element. Softmax and its kin, which look at whole rows, are in softmax.py.
 
-Where a gradient can be told from the output, the rule uses the output: the input's memory is then free at once.
+Where a gradient can be told from the output, the rule uses the output: the input's memory is then free.
 """
 
 import math
@@ -156,13 +156,15 @@ def _gelu_tanh_second(call, d):
     squared = square_op(x)
     t = tanh_op((x + squared * x * _GELU_CUBE) * _GELU_SCALE)
     slope = (squared * (3 * _GELU_CUBE) + 1.0) * _GELU_SCALE
-    bend = (1.0 - square_op(t)) * (slope - x * t * square_op(slope) + squared * (3 * _GELU_CUBE * _GELU_SCALE))
+    tail = squared * (3 * _GELU_CUBE * _GELU_SCALE)
+    bend = (1.0 - square_op(t)) * (slope - x * t * square_op(slope) + tail)
     return [d * dy * bend, gelu_tanh_grad_op(x, d)]
 
 
 gelu_tanh_op = define_pointwise("gelu_tanh", _gelu_tanh_reference,
                                 lambda call, dy: [gelu_tanh_grad_op(call.inputs[0], dy)])
-gelu_tanh_grad_op = define_pointwise("gelu_tanh_grad", _gelu_tanh_grad_reference, _gelu_tanh_second, inplace=(0, 1))
+gelu_tanh_grad_op = define_pointwise("gelu_tanh_grad", _gelu_tanh_grad_reference, _gelu_tanh_second,
+                                     inplace=(0, 1))
 
 
 def _gelu_erf_reference(x):
@@ -184,7 +186,8 @@ def _gelu_erf_second(call, d):
 
 gelu_erf_op = define_pointwise("gelu_erf", _gelu_erf_reference,
                                lambda call, dy: [gelu_erf_grad_op(call.inputs[0], dy)])
-gelu_erf_grad_op = define_pointwise("gelu_erf_grad", _gelu_erf_grad_reference, _gelu_erf_second, inplace=(0, 1))
+gelu_erf_grad_op = define_pointwise("gelu_erf_grad", _gelu_erf_grad_reference, _gelu_erf_second,
+                                    inplace=(0, 1))
 
 
 # ---- the public functions ----
@@ -258,7 +261,8 @@ def _elu_any(x, alpha, scale):
     (x,) = float_operands(x)
     if alpha > 0:
         return _elu_op(x, alpha=float(alpha), scale=scale)
-    falling = (exp_op(select(x > 0.0, 0.0, x)) - 1.0) * (float(alpha) * scale)  # the output does not tell x's sign
+    # The output does not tell x's sign, so this is written with ops that look at x.
+    falling = (exp_op(select(x > 0.0, 0.0, x)) - 1.0) * (float(alpha) * scale)
     return where_op(x > 0.0, x * scale, falling)
 
 

@@ -29,8 +29,8 @@ def _reflected(function):
 
 
 def _same_kind(other):
-    return isinstance(other, (Tensor, Variable, KerasTensor, numbers.Number)) or hasattr(other, "__array__") or \
-        isinstance(other, (list, tuple))
+    known = (Tensor, Variable, KerasTensor, numbers.Number, list, tuple)
+    return isinstance(other, known) or hasattr(other, "__array__")
 
 
 def _compared(function):
@@ -51,8 +51,8 @@ _BINARY = {
     "xor": _logical_or_bitwise(pointwise.logical_xor, pointwise.bitwise_xor),
     "lshift": pointwise.left_shift, "rshift": pointwise.right_shift,
 }
-_COMPARED = {"eq": pointwise.equal, "ne": pointwise.not_equal, "lt": pointwise.less, "le": pointwise.less_equal,
-             "gt": pointwise.greater, "ge": pointwise.greater_equal}
+_COMPARED = {"eq": pointwise.equal, "ne": pointwise.not_equal, "lt": pointwise.less,
+             "le": pointwise.less_equal, "gt": pointwise.greater, "ge": pointwise.greater_equal}
 
 install_operators({f"__{name}__": _forward(function) for name, function in _BINARY.items()}
                   | {f"__r{name}__": _reflected(function) for name, function in _BINARY.items()}

@@ -1,4 +1,4 @@
-"""Arithmetic, element by element, and what every elementwise op shares: promotion, broadcasting, their gradients.
+"""Arithmetic, element by element, and what elementwise ops share: promotion, broadcasting, its gradient.
 
 A record of two operands broadcasts as NumPy does and wants one dtype; the public function brings the operands
 there (`operands`). Plain numbers are weak: they take the tensor's dtype, unless that cannot hold them.
@@ -80,8 +80,9 @@ def one_dtype(name, inputs):
     dtype = inputs[0].dtype
     for x in inputs:
         if x.dtype != dtype:
-            raise ValueError(f"{name}: the operands' dtypes must be equal, received {', '.join(i.dtype for i in inputs)};"
-                             " cast one of them with ops.cast")
+            kinds = ", ".join(i.dtype for i in inputs)
+            raise ValueError(f"{name}: the operands' dtypes must be equal, received {kinds}; cast one of "
+                             "them with ops.cast")
     return dtype
 
 
@@ -93,8 +94,9 @@ def broadcast_shape(name, inputs):
         return np.broadcast_shapes(*[tuple(x.shape) for x in inputs])
     except ValueError:
         shapes = " and ".join(str(tuple(x.shape)) for x in inputs)
-        raise ValueError(f"{name}: the shapes {shapes} do not fit together: counted from the last axis, extents must "
-                         "be equal or 1. Reshape one operand, for instance with ops.expand_dims") from None
+        raise ValueError(f"{name}: the shapes {shapes} do not fit together: counted from the last axis, "
+                         "extents must be equal or 1. Reshape one operand, for instance with "
+                         "ops.expand_dims") from None
 
 
 def broadcasting(name, result=None):
@@ -113,7 +115,7 @@ def to_bool(x, **attrs):
 
 
 def sum_to(dy, shape):
-    """The gradient of an operand of `shape` that was broadcast to dy's shape: dy summed over what was repeated."""
+    """The gradient of an operand of `shape` that was broadcast to dy's: dy summed over what was repeated."""
     shape = tuple(shape)
     if tuple(dy.shape) == shape:
         return dy
@@ -155,7 +157,7 @@ def _each(*functions):
 
     def grad(call, dy):
         return [sum_to(f(dy, *call.inputs, call.output), x.shape) if wanted else None
-                for f, x, wanted in zip(functions, call.inputs, call.needs or (True,) * len(functions))]
+                for f, x, wanted in zip(functions, call.inputs, call.needs or (True, True), strict=True)]
 
     return grad
 
@@ -164,7 +166,8 @@ STEPS = no_gradient("constant almost everywhere")
 
 add_op = define_binary("add", np.add, _each(lambda dy, a, b, y: dy, lambda dy, a, b, y: dy))
 subtract_op = define_binary("subtract", np.subtract, _each(lambda dy, a, b, y: dy, lambda dy, a, b, y: -dy))
-multiply_op = define_binary("multiply", np.multiply, _each(lambda dy, a, b, y: dy * b, lambda dy, a, b, y: dy * a))
+multiply_op = define_binary("multiply", np.multiply,
+                            _each(lambda dy, a, b, y: dy * b, lambda dy, a, b, y: dy * a))
 divide_op = define_binary("divide", np.true_divide,
                           _each(lambda dy, a, b, y: dy / b, lambda dy, a, b, y: -(dy * y) / b))
 # A tie goes to the first operand, as in TensorFlow.
@@ -184,7 +187,8 @@ def _power_exponent(dy, a, b, y):  # y * log(a), taken as 0 where log has no val
 
 
 power_op = define_binary("power", np.power, _each(_power_base, _power_exponent))
-mod_op = define_binary("mod", np.mod, _each(lambda dy, a, b, y: dy, lambda dy, a, b, y: -(dy * floor_divide(a, b))))
+mod_op = define_binary("mod", np.mod,
+                       _each(lambda dy, a, b, y: dy, lambda dy, a, b, y: -(dy * floor_divide(a, b))))
 fmod_op = define_binary("fmod", np.fmod, _each(lambda dy, a, b, y: dy,
                                                lambda dy, a, b, y: -(dy * records["trunc"](a / b))))
 floor_divide_op = define_binary("floor_divide", np.floor_divide, STEPS)
@@ -195,13 +199,15 @@ def _real_shape(x):
 
 
 negative_op = define_pointwise("negative", np.negative, lambda call, dy: [-dy])
-absolute_op = define_pointwise("absolute", np.abs, lambda call, dy: [dy * sign_op(call.inputs[0])], shape=_real_shape)
+absolute_op = define_pointwise("absolute", np.abs, lambda call, dy: [dy * sign_op(call.inputs[0])],
+                               shape=_real_shape)
 sign_op = define_pointwise("sign", np.sign, STEPS)
 square_op = define_pointwise("square", np.square, lambda call, dy: [dy * (call.inputs[0] * 2.0)])
 sqrt_op = define_pointwise("sqrt", np.sqrt, lambda call, dy: [dy * 0.5 / call.output])
 rsqrt_op = define_pointwise("rsqrt", lambda x: 1 / np.sqrt(x),
                             lambda call, dy: [dy * -0.5 * (call.output * square_op(call.output))])
-reciprocal_op = define_pointwise("reciprocal", lambda x: 1 / x, lambda call, dy: [-(dy * square_op(call.output))])
+reciprocal_op = define_pointwise("reciprocal", lambda x: 1 / x,
+                                 lambda call, dy: [-(dy * square_op(call.output))])
 cbrt_op = define_pointwise("cbrt", np.cbrt, lambda call, dy: [dy / (square_op(call.output) * 3.0)])
 
 
@@ -241,7 +247,8 @@ right_shift_op = define_binary("right_shift", np.right_shift, STEPS)
 
 def _where_shape(condition, x1, x2):
     if condition.dtype != "bool":
-        raise ValueError(f"where: `condition` must be bool, received {condition.dtype}; cast it with ops.cast")
+        raise ValueError(f"where: `condition` must be bool, received {condition.dtype}; cast it with "
+                         "ops.cast")
     return Spec(broadcast_shape("where", (condition, x1, x2)), one_dtype("where", (x1, x2)))
 
 
@@ -540,8 +547,8 @@ def isfinite(x):
 def _bits(name, *values):
     tensors = operands(*values)
     if not (dtypes.is_integer(tensors[0].dtype) or tensors[0].dtype == "bool"):
-        raise TypeError(f"{name}: the operands must be integers or bools, received {tensors[0].dtype}; cast them "
-                        "with ops.cast")
+        raise TypeError(f"{name}: the operands must be integers or bools, received {tensors[0].dtype}; cast "
+                        "them with ops.cast")
     return tensors
 
 
