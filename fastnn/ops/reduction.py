@@ -38,7 +38,7 @@ def _merge(groups):
 
 def _cuts(outer, rows, inner):
     """How many pieces a sum over `rows` is cut into. A function of the shape alone: see csrc/reduce.c."""
-    longest = _LONGEST if inner > 1 else 8 * _LONGEST  # along a row the chains are 8 and more
+    longest = _LONGEST if inner > 1 else 2 * _LONGEST  # a row runs in 8 chains or more
     units = outer * math.ceil(inner / _STRIP)
     # A sixteenth of the rows at most: the sum over the pieces, which comes next, must be a small one.
     shares = builtins.min(math.ceil(_SHARES / units), outer * rows * inner // _LEAST_SHARE)

@@ -72,8 +72,16 @@ def _in_top_reference(targets, predictions, *, k):
     return valid & np.isfinite(picked[..., 0]) & ((predictions > picked).sum(-1) < k)
 
 
+def _in_top_kernel(call):
+    targets, predictions = call.inputs
+    if targets.dtype != "int32" or predictions.dtype != "float32":
+        return False
+    call.emit("in_top_k_f32", reads=call.inputs, writes=call.outputs,
+              sizes=[targets.size, predictions.shape[-1], call.k])
+
+
 in_top_op = define_op("in_top_k", shape=lambda t, p, *, k: Spec(t.shape, "bool"), reference=_in_top_reference,
-                      grad=no_gradient("truth values"))
+                      kernel=_in_top_kernel, grad=no_gradient("truth values"))
 
 
 @public
