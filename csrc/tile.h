@@ -30,7 +30,8 @@
 #ifndef FNN_TILE_H
 #define FNN_TILE_H
 
-typedef enum { FNN_LINEAR = 0, FNN_RELU, FNN_LEAKY_RELU } fnn_activation;
+/* What follows a sum; fastnn/ops/matmul.py counts on these numbers. */
+typedef enum { FNN_LINEAR = 0, FNN_RELU, FNN_LEAKY_RELU, FNN_SIGMOID, FNN_TANH, FNN_ELU } fnn_activation;
 
 typedef struct {
     ptrdiff_t n, blocks, k;
@@ -46,7 +47,7 @@ typedef struct {
     const float *bias; /* (n), or NULL */
     int accumulate;
     int activation; /* fnn_activation */
-    float alpha;    /* leaky_relu: the slope below 0 */
+    float alpha;    /* leaky_relu: the slope below 0; elu: minus its limit */
 } fnn_tile;
 
 /* tv: the word a tile is made of. TILE_ROWS x TILE_WORDS accumulators, TILE_WORDS words of B and one
@@ -180,17 +181,34 @@ TILE_INLINE void FNN(tile_body)(const int form, const int rows, const int words,
     }
 }
 
+static inline vf FNN(tile_act)(int activation, vf alpha, vf x)
+{
+    const vf zero = vf_zero();
+    switch (activation) {
+    case FNN_LEAKY_RELU:
+        return vf_select(vf_lt(zero, x), x, vf_mul(x, alpha));
+    case FNN_SIGMOID:
+        return vf_sigmoid(x);
+    case FNN_TANH:
+        return vf_tanh(x);
+    default:
+        assert(activation == FNN_ELU);
+        return vf_select(vf_lt(zero, x), x, vf_mul(alpha, vf_expm1(x)));
+    }
+}
+
 /* The activations that are more than a maximum, on values just stored and still in the first-level cache. */
 static inline void FNN(tile_activate)(ptrdiff_t m, const fnn_tile *t)
 {
-    const vf alpha = vf_set1(t->alpha), zero = vf_zero();
-    for (ptrdiff_t i = 0; i < m; i++)
-        for (ptrdiff_t j = 0; j < t->n; j += VF_LANES) {
-            const ptrdiff_t n = fnn_min(VF_LANES, t->n - j);
-            float *c = t->c + i * t->ldc + j;
-            const vf x = vf_load_n(c, n);
-            vf_store_n(c, vf_select(vf_lt(x, zero), vf_mul(alpha, x), x), n);
-        }
+    const vf alpha = vf_set1(t->alpha);
+    for (ptrdiff_t i = 0; i < m; i++) {
+        float *c = t->c + i * t->ldc;
+        ptrdiff_t j = 0;
+        for (; j + VF_LANES <= t->n; j += VF_LANES)
+            vf_store(c + j, FNN(tile_act)(t->activation, alpha, vf_load(c + j)));
+        if (j < t->n)
+            vf_store_n(c + j, FNN(tile_act)(t->activation, alpha, vf_load_n(c + j, t->n - j)), t->n - j);
+    }
 }
 
 /* All n columns of `rows` rows: as many words at once as there are registers, then fewer, then a masked edge.

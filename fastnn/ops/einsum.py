@@ -14,9 +14,9 @@ from .shape import reshaped, transposed
 
 
 def _parse(subscripts, operands_):
-    """(labels of each operand, labels of the result): lists of hashable labels, ("...", i) for an ellipsis' axes.
+    """(labels of each operand, labels of the result): lists of letters, and ("...", i) for an ellipsis' axes.
 
-    An ellipsis' axes are numbered from its last.
+    Those are numbered from the ellipsis' last.
     """
     if not isinstance(subscripts, str):
         raise TypeError(f"einsum: `subscripts` must be a string such as 'ij,jk->ik', received {subscripts!r}")
@@ -24,17 +24,21 @@ def _parse(subscripts, operands_):
     inputs, arrow, output = text.partition("->")
     terms = inputs.split(",")
     if len(terms) != len(operands_):
-        raise ValueError(f"einsum: `subscripts` {subscripts!r} names {len(terms)} operands, received {len(operands_)}")
+        raise ValueError(f"einsum: `subscripts` {subscripts!r} names {len(terms)} operands, received "
+                         f"{len(operands_)}")
     for term in (*terms, output):
         rest = term.replace("...", "", 1)
         if any(c not in string.ascii_letters for c in rest):
-            raise ValueError(f"einsum: `subscripts` may hold letters, commas, one '...' an operand and one '->', "
-                             f"received {subscripts!r}")
+            raise ValueError(
+                "einsum: `subscripts` may hold letters, commas, one '...' an operand and one '->', "
+                f"received {subscripts!r}"
+            )
     labels, hidden = [], 0
-    for term, x in zip(terms, operands_):
+    for term, x in zip(terms, operands_, strict=True):
         rank, named = len(x.shape), len(term.replace("...", ""))
         if rank < named or ("..." not in term and rank != named):
-            raise ValueError(f"einsum: {term!r} in {subscripts!r} does not fit an operand of shape {tuple(x.shape)}")
+            raise ValueError(f"einsum: {term!r} in {subscripts!r} does not fit an operand of shape "
+                             f"{tuple(x.shape)}")
         before, dots, after = term.partition("...")
         count = rank - named if dots else 0
         hidden = max(hidden, count)
@@ -44,8 +48,8 @@ def _parse(subscripts, operands_):
             raise ValueError(f"einsum: the result in {subscripts!r} names an axis twice")
         before, dots, after = output.partition("...")
         if hidden and not dots:
-            raise ValueError(f"einsum: {subscripts!r} has '...' among its operands, but its result has none; write "
-                             "'...' there too, or sum those axes first with ops.sum")
+            raise ValueError(f"einsum: {subscripts!r} has '...' among its operands, but its result has none; "
+                             "write '...' there too, or sum those axes first with ops.sum")
         result = [*before, *(_hidden(hidden) if dots else ()), *after]
     else:
         letters = [c for c in inputs if c in string.ascii_letters]
@@ -62,12 +66,12 @@ def _hidden(count):
 
 def _extents(labels, tensors, subscripts):
     extents = {}
-    for term, x in zip(labels, tensors):
-        for label, n in zip(term, x.shape):
+    for term, x in zip(labels, tensors, strict=True):
+        for label, n in zip(term, x.shape, strict=True):
             if extents.setdefault(label, n) != n:
                 if 1 not in (n, extents[label]):
-                    raise ValueError(f"einsum: in {subscripts!r} the axis {label!r} has extents {extents[label]} and "
-                                     f"{n}; they must be equal or 1")
+                    raise ValueError(f"einsum: in {subscripts!r} the axis {label!r} has extents "
+                                     f"{extents[label]} and {n}; they must be equal or 1")
                 extents[label] = max(n, extents[label]) if 0 not in (n, extents[label]) else 0
     return extents
 
@@ -119,7 +123,7 @@ def _combine(a, ta, b, tb, wanted):
     def pairs(labels):
         return [(ta.index(label), tb.index(label)) for label in labels]
 
-    order = [*batch, *(label for label in ta if label not in shared), *(label for label in tb if label not in shared)]
+    order = [*batch, *(label for label in (*ta, *tb) if label not in shared)]
     return contract(a, b, pairs(batch), pairs(summed)), order
 
 
@@ -127,15 +131,15 @@ def _aligned(x, term, order):
     """x with its axes in the order of the labels in `order`, and extent 1 where it has none."""
     present = [label for label in order if label in term]
     x = transposed(x, tuple(term.index(label) for label in present))
-    extents = dict(zip(present, x.shape))
+    extents = dict(zip(present, x.shape, strict=True))
     return reshaped(x, tuple(extents.get(label, 1) for label in order))
 
 
 def _path(labels, result, extents):
-    """Pairs of positions to combine, in order; those of a cheap order where there are more than two operands."""
+    """Pairs of positions to combine, in an order that is cheap where there are more than two operands."""
     if len(labels) < 3:
         return [(0, 1)] * (len(labels) - 1)
-    letter = {label: c for label, c in zip(extents, string.ascii_letters)}
+    letter = {label: c for label, c in zip(extents, string.ascii_letters, strict=False)}
     terms = ["".join(letter[label] for label in term) for term in labels]
     if len(letter) < len(extents):
         return [(0, 1)] * (len(labels) - 1)
@@ -156,9 +160,9 @@ def _path(labels, result, extents):
 def einsum(subscripts, *operands_):
     """Sums of products after Einstein: "ij,jk->ik" is a matrix product.
 
-    Labels that several operands have are multiplied together; those that the result (after "->") does not name are
-    summed. Without "->" the result has the labels that occur once, in alphabetical order. "..." stands for any
-    number of broadcast axes; a label twice in one operand takes its diagonal.
+    Labels that several operands have are multiplied together; those that the result (after "->") does not
+    name are summed. Without "->" the result has the labels that occur once, in alphabetical order. "..."
+    stands for any number of broadcast axes; a label twice in one operand takes its diagonal.
     """
     if not operands_:
         raise ValueError("einsum: one operand or more is needed after `subscripts`")
@@ -166,10 +170,10 @@ def einsum(subscripts, *operands_):
     if tensors[0].dtype == "int8":  # whose sums would overflow
         tensors = [convert(x, dtype="int32") for x in tensors]
     labels, result = _parse(subscripts, tensors)
-    for i, (x, term) in enumerate(zip(tensors, labels)):
+    for i, (x, term) in enumerate(zip(tensors, labels, strict=True)):
         tensors[i], labels[i] = _without_repeats(x, term)
     extents = _extents(labels, tensors, subscripts)
-    for i, (x, term) in enumerate(zip(tensors, labels)):
+    for i, (x, term) in enumerate(zip(tensors, labels, strict=True)):
         tensors[i], labels[i] = _without_ones(x, term, extents)
     for i, j in _path(labels, result, extents):
         b, tb = tensors.pop(j), labels.pop(j)

@@ -1,5 +1,7 @@
-"""Activations that a product or a convolution applies to its own output. All can be differentiated from that output,
-so that what comes before the activation is never stored."""
+"""Activations that a product or a convolution applies to its own output.
+
+All can be differentiated from that output, so that what comes before the activation is never stored.
+"""
 
 from ..engine.op import records
 
@@ -13,19 +15,20 @@ _TABLE = {
     "elu": (5, lambda alpha: {"alpha": alpha, "scale": 1.0}),
 }
 ACTIVATIONS = tuple(_TABLE)
-_IN_KERNELS = (None, "relu", "leaky_relu")
 
 
 def check_activation(activation, caller):
     """Raises a ValueError for an activation that is none of ACTIVATIONS."""
     if activation not in _TABLE:
-        raise ValueError(f"{caller}: `activation` must be one of {', '.join(map(repr, ACTIVATIONS))}, received "
-                         f"{activation!r}; apply any other to the result")
+        raise ValueError(
+            f"{caller}: `activation` must be one of {', '.join(map(repr, ACTIVATIONS))}, received "
+            f"{activation!r}; apply any other to the result"
+        )
 
 
 def kernel_code(activation):
-    """The activation's number in csrc/tile.h; None where kernels do not have it."""
-    return _TABLE[activation][0] if activation in _IN_KERNELS else None
+    """The activation's number in csrc/tile.h."""
+    return _TABLE[activation][0]
 
 
 def activated(y, activation, alpha):

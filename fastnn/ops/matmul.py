@@ -1,4 +1,4 @@
-"""Matrix products: the records `matmul` and `dense` (product, bias and activation in one), and Keras's functions."""
+"""Matrix products: the records `matmul` and `dense` (with bias and activation), and Keras's functions."""
 
 import math
 
@@ -30,13 +30,15 @@ def _matmul_shape(a, b, *, transpose_a=False, transpose_b=False):
         raise ValueError(f"matmul: both operands need two axes or more, received shapes {first} and {second}")
     (m, k), (k2, n) = _rows_cols(first, transpose_a), _rows_cols(second, transpose_b)
     if k != k2:
-        raise ValueError(f"matmul: the shapes {first} and {second} do not fit together: {k} columns on the left, {k2} "
-                         "rows on the right. Transpose or reshape one of them, or swap the two")
+        raise ValueError(
+            f"matmul: the shapes {first} and {second} do not fit together: {k} columns on the left, "
+            f"{k2} rows on the right. Transpose or reshape one of them, or swap the two"
+        )
     try:
         batch = np.broadcast_shapes(first[:-2], second[:-2])
     except ValueError:
-        raise ValueError(f"matmul: the leading axes of shapes {first} and {second} do not broadcast: counted from "
-                         "the last, extents must be equal or 1") from None
+        raise ValueError(f"matmul: the leading axes of shapes {first} and {second} do not broadcast: counted "
+                         "from the last, extents must be equal or 1") from None
     return Spec((*batch, m, n), dtype)
 
 
@@ -58,7 +60,7 @@ def _matmul_grad(call, dy):
             matmul_op(dy, b, transpose_a=False, transpose_b=not tb)
         da = sum_to(da, a.shape)
     if call.needs is None or call.needs[1]:
-        if not ta and len(a.shape) > 2 and _is_one_matrix(b.shape):  # one product over all rows, not a sum of products
+        if not ta and len(a.shape) > 2 and _is_one_matrix(b.shape):  # one product, not a sum of products
             rows = math.prod(a.shape[:-1])
             a, dy = reshaped(a, (rows, a.shape[-1])), reshaped(dy, (rows, dy.shape[-1]))
         db = matmul_op(dy, a, transpose_a=True, transpose_b=ta) if tb else \
@@ -68,7 +70,7 @@ def _matmul_grad(call, dy):
 
 
 def _batch_axes(a_shape, b_shape):
-    """(extent, step in a, step in b) of each leading axis, in elements, outermost first; neighbours joined."""
+    """(extent, step in a, step in b) of each leading axis in elements, outermost first; neighbours joined."""
     batch = np.broadcast_shapes(a_shape[:-2], b_shape[:-2])
 
     def steps(shape):
@@ -79,7 +81,7 @@ def _batch_axes(a_shape, b_shape):
         return made[::-1]
 
     joined = []
-    for n, sa, sb in zip(batch, steps(a_shape), steps(b_shape)):
+    for n, sa, sb in zip(batch, steps(a_shape), steps(b_shape), strict=True):
         if n == 1:
             continue
         if joined and joined[-1][1] == n * sa and joined[-1][2] == n * sb:
@@ -112,11 +114,12 @@ def _emit_product(call, ta, tb, bias, activation, alpha):
 
 
 def _matmul_kernel(call):
-    return _emit_product(call, call.attrs.get("transpose_a", False), call.attrs.get("transpose_b", False), False, 0, 0.0)
+    ta, tb = call.attrs.get("transpose_a", False), call.attrs.get("transpose_b", False)
+    return _emit_product(call, ta, tb, False, 0, 0.0)
 
 
-# op(a) op(b); a (..., m, k), or (..., k, m) with transpose_a; b (..., k, n), or (..., n, k) with transpose_b. Leading
-# axes broadcast as numpy.matmul's do.
+# op(a) op(b); a (..., m, k), or (..., k, m) with transpose_a; b (..., k, n), or (..., n, k) with transpose_b.
+# Leading axes broadcast as numpy.matmul's do.
 matmul_op = define_op("matmul", shape=_matmul_shape, reference=_matmul_reference, grad=_matmul_grad,
                       kernel=_matmul_kernel)
 
@@ -127,8 +130,10 @@ def _dense_shape(x, w, *bias, activation=None, alpha=0.0):
     check_activation(activation, "dense")
     dtype = one_dtype("dense", (x, w, *bias))
     if len(w.shape) != 2 or not x.shape or x.shape[-1] != w.shape[0]:
-        raise ValueError(f"dense: an input of shape {tuple(x.shape)} needs weights of shape ({(*x.shape, '?')[-2]}, "
-                         f"units), received {tuple(w.shape)}")
+        raise ValueError(
+            f"dense: an input of shape {tuple(x.shape)} needs weights of two axes, the first as long as "
+            f"the input's last, received shape {tuple(w.shape)}"
+        )
     if bias and tuple(bias[0].shape) != (w.shape[1],):
         raise ValueError(f"dense: `bias` must have shape ({w.shape[1]},), received {tuple(bias[0].shape)}")
     return Spec((*x.shape[:-1], w.shape[1]), dtype)
@@ -147,24 +152,27 @@ def _dense_grad(call, dy):
     rows = math.prod(x.shape[:-1])
     x_rows, dy_rows = reshaped(x, (rows, x.shape[-1])), reshaped(dy, (rows, dy.shape[-1]))
     needs = call.needs or (True,) * len(call.inputs)
-    gradients = [
-        reshaped(matmul_op(dy_rows, w, transpose_a=False, transpose_b=True), tuple(x.shape)) if needs[0] else None,
-        matmul_op(x_rows, dy_rows, transpose_a=True, transpose_b=False) if needs[1] else None]
-    if len(needs) > 2:
-        gradients.append(records["sum"](dy_rows, axis=(0,), keepdims=False) if needs[2] else None)
+    gradients = [None] * len(needs)
+    if needs[0]:
+        gradients[0] = reshaped(matmul_op(dy_rows, w, transpose_a=False, transpose_b=True), tuple(x.shape))
+    if needs[1]:
+        gradients[1] = matmul_op(x_rows, dy_rows, transpose_a=True, transpose_b=False)
+    if len(needs) > 2 and needs[2]:
+        gradients[2] = records["sum"](dy_rows, axis=(0,), keepdims=False)
     return gradients
 
 
 def _dense_kernel(call):
     x = call.inputs[0]
-    activation = kernel_code(call.attrs.get("activation"))
-    if len(x.shape) < 2 or activation is None:
+    if len(x.shape) < 2:
         return False
+    activation = kernel_code(call.attrs.get("activation"))
     return _emit_product(call, False, False, len(call.inputs) > 2, activation, call.attrs.get("alpha", 0.0))
 
 
 # activation(x @ w + bias); x (..., k), w (k, n), bias (n,) or none. `alpha`: leaky_relu's slope, elu's alpha.
-dense_op = define_op("dense", shape=_dense_shape, reference=_dense_reference, grad=_dense_grad, kernel=_dense_kernel)
+dense_op = define_op("dense", shape=_dense_shape, reference=_dense_reference, grad=_dense_grad,
+                     kernel=_dense_kernel)
 
 # ---- the public functions ----
 
@@ -230,32 +238,34 @@ def contract(a, b, batch, contracted):
 
 @public
 def tensordot(x1, x2, axes=2):
-    """The sum of products over `axes`: a number, of the last axes of `x1` and the first of `x2`, or two lists of axes.
+    """The sum of products over some axes; the result has the other axes of `x1`, then those of `x2`.
 
-    The result has the other axes of `x1`, then those of `x2`.
+    axes: how many of the last axes of `x1` and the first of `x2`; or two lists, one for each.
     """
     a, b = product_operands(x1, x2)
     if isinstance(axes, int):
         if not 0 <= axes <= min(len(a.shape), len(b.shape)):
-            raise ValueError(f"tensordot: `axes` must lie in 0..{min(len(a.shape), len(b.shape))} for tensors of shapes "
-                             f"{tuple(a.shape)} and {tuple(b.shape)}, received {axes}")
+            raise ValueError(
+                f"tensordot: `axes` must lie in 0..{min(len(a.shape), len(b.shape))} for tensors of "
+                f"shapes {tuple(a.shape)} and {tuple(b.shape)}, received {axes}"
+            )
         first, second = list(range(len(a.shape) - axes, len(a.shape))), list(range(axes))
     else:
         first, second = [[n] if isinstance(n, int) else list(n) for n in axes]
         for x, wanted in ((a, first), (b, second)):
             if any(not -len(x.shape) <= i < len(x.shape) for i in wanted):
-                raise ValueError(f"tensordot: `axes` {axes} names an axis that a tensor of shape {tuple(x.shape)} "
-                                 "does not have")
+                raise ValueError(f"tensordot: `axes` {axes} names an axis that a tensor of shape "
+                                 f"{tuple(x.shape)} does not have")
         first, second = [i % len(a.shape) for i in first], [i % len(b.shape) for i in second]
     if [a.shape[i] for i in first] != [b.shape[i] for i in second]:
-        raise ValueError(f"tensordot: the summed axes must be equally long, received {first} of shape {tuple(a.shape)} "
-                         f"and {second} of shape {tuple(b.shape)}")
-    return contract(a, b, [], list(zip(first, second)))
+        raise ValueError(f"tensordot: the summed axes must be equally long, received {first} of shape "
+                         f"{tuple(a.shape)} and {second} of shape {tuple(b.shape)}")
+    return contract(a, b, [], list(zip(first, second, strict=True)))
 
 
 @public
 def dot(x1, x2):
-    """The sum of products over the last axis of `x1` and the second to last (a vector: the only) axis of `x2`.
+    """The sum of products over the last axis of `x1` and the second to last (a vector: the only) one of `x2`.
 
     A scalar operand multiplies the other.
     """
@@ -286,8 +296,8 @@ def vdot(x1, x2):
     """The sum of products of all elements, the first operand's conjugated where complex."""
     a, b = operands(x1, x2)
     if a.size != b.size:
-        raise ValueError(f"vdot: both operands must have as many elements, received shapes {tuple(a.shape)} and "
-                         f"{tuple(b.shape)}")
+        raise ValueError(f"vdot: both operands must have as many elements, received shapes {tuple(a.shape)} "
+                         f"and {tuple(b.shape)}")
     if a.dtype in ("complex64", "complex128"):
         a = records["conjugate"](a)
     return matmul(reshaped(a, (a.size,)), reshaped(b, (b.size,)))

@@ -8,15 +8,17 @@ _FUSED = {"matmul": "dense", "conv": "conv_bias_act"}
 
 def _epilogue(call):
     """The fused record's attributes for an activation that the kernels' epilogues know, else None."""
-    if call.op.name == "relu":
-        return {"activation": "relu"}
+    if call.op.name in ("relu", "sigmoid", "tanh"):
+        return {"activation": call.op.name}
+    if call.op.name == "elu" and call.attrs["scale"] == 1.0:
+        return {"activation": "elu", "alpha": call.attrs["alpha"]}
     if call.op.name == "leaky_relu":
         return {"activation": "leaky_relu", "alpha": call.attrs["negative_slope"]}
     return None
 
 
 def fuse_epilogues(body):
-    """matmul or conv, then add of a vector, then an activation: one call each, where nobody else reads between."""
+    """matmul or conv, then add of a vector, then an activation: one call, where nobody else reads between."""
     users, wanted = body.users(), body.wanted()
     gone, made = set(), {}
 
@@ -67,5 +69,9 @@ def _plain(node):
     """A product without transposes of rows with one matrix, or any convolution."""
     if node.op.name == "conv":
         return True
-    return (not node.attrs.get("transpose_a") and not node.attrs.get("transpose_b") and len(node.inputs[1].shape) == 2
-            and len(node.inputs[0].shape) >= 2)
+    return (
+        not node.attrs.get("transpose_a")
+        and not node.attrs.get("transpose_b")
+        and len(node.inputs[1].shape) == 2
+        and len(node.inputs[0].shape) >= 2
+    )
