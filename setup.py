@@ -2,6 +2,7 @@
 import os
 import platform
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy
 from Cython.Build import cythonize
@@ -30,17 +31,20 @@ class BuildKernels(build_ext):
     """Compiles csrc/isa_<isa>.c with that instruction set's flags, then links them into the extension."""
 
     def build_extension(self, ext):
-        objects = []
         headers = [os.path.join("csrc", name) for name in sorted(os.listdir("csrc"))]
         newest = max(os.path.getmtime(path) for path in headers)
         jobs = [(f"csrc/isa_{isa}.c", flags) for isa, flags in ISA_FLAGS.items()]
         jobs += [("csrc/dispatch.c", []), ("csrc/runtime.c", [])]
-        for source, flags in jobs:
+
+        def compile_one(source, flags):
             made = os.path.join(self.build_temp, source[:-2] + ".o")
             if self.force or not os.path.exists(made) or os.path.getmtime(made) < newest:
                 self.compiler.compile([source], output_dir=self.build_temp, include_dirs=["csrc"],
                                       extra_postargs=C_FLAGS + flags)
-            objects.append(made)
+            return made
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:  # each is a run of the compiler in a process of its own
+            objects = list(pool.map(compile_one, *zip(*jobs)))
         ext.extra_objects = objects
         super().build_extension(ext)
 
