@@ -7,6 +7,7 @@
  */
 #define _GNU_SOURCE
 #include "fnn.h"
+#include "pace.h"
 
 #include <omp.h>
 #include <pthread.h>
@@ -65,6 +66,7 @@ struct fnn_plan {
     char *scratch;     /* team x scratch_stride bytes */
     ptrdiff_t scratch_stride;
     double saved;      /* ns that sharing saves a step */
+    pace pace_single, pace_many; /* one step a call (the team may sleep between two); many steps a call */
     meeting barrier;
 };
 
@@ -148,12 +150,15 @@ fnn_status fnn_plan_schedule(fnn_plan *plan, int threads)
 {
     ptrdiff_t scratch = 0;
     int operands = 0, since = 0;
+    int used = 1;
     plan->team = threads < 1 ? 1 : threads;
     plan->saved = 0.0;
     for (int i = 0; i < plan->count; i++) {
         instruction *in = &plan->instructions[i];
         in->threads = threads_for(in, plan->team);
         in->barrier = 0;
+        if (in->threads > used)
+            used = in->threads;
         plan->saved += in->cost * (1.0 - 1.0 / in->threads);
         for (int k = since; k < i && !in->barrier; k++)
             in->barrier = conflict(&plan->instructions[k], in);
@@ -163,6 +168,9 @@ fnn_status fnn_plan_schedule(fnn_plan *plan, int threads)
             scratch = in->work.scratch;
         operands += (int)in->call.bufs;
     }
+    plan->team = used;
+    pace_start(&plan->pace_single, used);
+    pace_start(&plan->pace_many, used);
     free(plan->scratch);
     plan->scratch = NULL;
     plan->scratch_stride = (scratch + 4095) / 4096 * 4096; /* threads never share a page */
@@ -300,6 +308,17 @@ static void forget_team(void) { atomic_flag_clear(&team_taken); }
 
 static void watch_forks(void) { pthread_atfork(release_team, NULL, forget_team); }
 
+static void run_with(fnn_plan *plan, int first, int last, ptrdiff_t steps, int threads)
+{
+    if (threads == 1) {
+        run_alone(plan, first, last, steps);
+        return;
+    }
+    atomic_store(&plan->barrier.arrived, 0);
+#pragma omp parallel num_threads(threads)
+    run_member(plan, first, last, steps, omp_get_thread_num(), omp_get_num_threads());
+}
+
 void fnn_plan_run(fnn_plan *plan, int first, int last, ptrdiff_t steps)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -309,9 +328,19 @@ void fnn_plan_run(fnn_plan *plan, int first, int last, ptrdiff_t steps)
         return;
     }
     pthread_once(&once, watch_forks);
-    atomic_store(&plan->barrier.arrived, 0);
-#pragma omp parallel num_threads(plan->team)
-    run_member(plan, first, last, steps, omp_get_thread_num(), omp_get_num_threads());
+    pace *p = steps == 1 ? &plan->pace_single : &plan->pace_many;
+    if (plan->profiling || last - first < plan->count) { /* a part of the plan says nothing about the whole */
+        run_with(plan, first, last, steps, p->threads[p->best]);
+        steps = 0;
+    }
+    while (steps > 0) {
+        const int level = pace_pick(p), trying = level != p->best || p->ns[level] == 0.0;
+        const ptrdiff_t some = trying && steps > 8 ? steps / 8 : steps;
+        const uint64_t start = now();
+        run_with(plan, first, last, some, p->threads[level]);
+        pace_note(p, level, (double)(now() - start) / (double)some);
+        steps -= some;
+    }
     atomic_flag_clear_explicit(&team_taken, memory_order_release);
 }
 
