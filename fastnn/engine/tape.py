@@ -14,8 +14,13 @@ def backpropagate(calls, targets, sources, target_gradients=None):
     calls: OpCalls in the order they were made. Sources: tensors or Variables.
     """
     reached = {id(source) for source in sources}
-    useful = []
+    useful, made = [], set()
     for call in calls:
+        # A variable that was read twice gave the same tensor twice. The first read comes last on the way back, when
+        # all gradients of that tensor are added up; passing them on at the second as well would count some twice.
+        if id(call.outputs[0]) in made:
+            continue
+        made.add(id(call.outputs[0]))
         needs = tuple([id(x) in reached for x in call.inputs])
         if True in needs:
             reached.update([id(y) for y in call.outputs])
