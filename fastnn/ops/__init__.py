@@ -29,6 +29,7 @@ from .activation import (  # noqa: F401
     tanh_shrink,
     threshold,
 )
+from .adaptive_pooling import adaptive_average_pool, adaptive_max_pool  # noqa: F401
 from .control import (  # noqa: F401
     associative_scan,
     cond,
