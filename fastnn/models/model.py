@@ -105,6 +105,14 @@ class Model(Fitting, Layer):
         super()._forget_programs()
         self._forward.clear()
 
+    def reset_state(self):
+        """Set the states of all stateful recurrent layers back to 0."""
+        for layer in self._flatten_layers(include_self=False):
+            if getattr(layer, "stateful", False) and hasattr(layer, "reset_state"):
+                layer.reset_state()
+
+    reset_states = reset_state
+
     # ---- building
 
     def build(self, input_shape):
