@@ -82,8 +82,8 @@ from .rescaling import Rescaling
 from .reshaping import Flatten, Permute, RepeatVector, Reshape
 from .rnn import RNN
 from .row_normalization import LayerNormalization, RMSNormalization, UnitNormalization
-from .spectral_normalization import SpectralNormalization
 from .simple_rnn import SimpleRNN, SimpleRNNCell
+from .spectral_normalization import SpectralNormalization
 from .stacked_rnn_cells import StackedRNNCells
 from .time_distributed import TimeDistributed
 from .upsampling import UpSampling1D, UpSampling2D, UpSampling3D

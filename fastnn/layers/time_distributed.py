@@ -1,8 +1,19 @@
 """TimeDistributed: one layer on each step of a sequence."""
 
 from .. import ops
-from . import activation, convolution, dense, embedding, framing, identity, pooling, rescaling, reshaping
-from . import row_normalization, upsampling
+from . import (
+    activation,
+    convolution,
+    dense,
+    embedding,
+    framing,
+    identity,
+    pooling,
+    rescaling,
+    reshaping,
+    row_normalization,
+    upsampling,
+)
 from .fused_recurrence import FusedRNN
 from .stacked_rnn_cells import takes_training
 from .wrapper import Wrapper
