@@ -19,6 +19,7 @@ from ..engine.symbolic import public
 from ..engine.tensor import Spec
 from ..engine.variable import convert
 from . import windows
+from .conv_lowering import all_float32, emit_conv, emit_input_grad, emit_kernel_grad
 from .epilogue import activated, before_activation, check_activation, kernel_code
 from .shape import reshape_op, transpose_op
 
@@ -99,77 +100,16 @@ def _conv_kernel_grad_reference(x, dy, *, kernel_shape, strides, padding, dilati
 
 # ---- kernels ----
 
-_MOST_SPLITS = 16  # partial sums of a kernel's gradient
-_SPLIT_PIXELS = 128  # a partial sum is over at least so many output pixels
-_PARTIAL_FLOATS = 1 << 23
-
-
-def _sizes(call, x_shape, kernel_shape, y_shape):
-    """The sizes that csrc/conv.c and its neighbours take; see the comment there."""
-    return [x_shape[0], *windows.volume(x_shape[1:-1]), x_shape[-1], *windows.volume(y_shape[1:-1]), y_shape[-1],
-            *windows.volume(kernel_shape[:-2]), *windows.volume(call.strides), *windows.origin(call.padding),
-            *windows.volume(call.dilation), call.groups]
-
-
-def _all_float32(call):
-    return all(b.dtype == "float32" for b in (*call.inputs, *call.outputs))
-
-
-def _is_product(call, kernel_shape):
-    """Whether each output pixel is one input pixel times a matrix."""
-    return (call.groups == 1 and all(n == 1 for n in (*kernel_shape[:-2], *call.strides))
-            and not any(map(any, call.padding)))
-
-
-def _emit_conv(call, bias=0, activation=0, alpha=0.0):
-    x, kernel, y = call.inputs[0].shape, call.inputs[1].shape, call.output.shape
-    if _is_product(call, kernel):
-        call.emit("gemm_nn_f32", reads=call.inputs, writes=call.outputs, attrs=[alpha],
-                  sizes=[math.prod(x[:-1]), y[-1], x[-1], bias, activation])
-    else:
-        call.emit("conv_f32", reads=call.inputs, writes=call.outputs, attrs=[alpha],
-                  sizes=[*_sizes(call, x, kernel, y), bias, activation])
-
-
 def _conv_kernel(call):
-    return _emit_conv(call) if _all_float32(call) else False
+    return emit_conv(call) if all_float32(call) else False
 
 
 def _input_grad_kernel(call):
-    if not _all_float32(call):
-        return False
-    dy, kernel = call.inputs
-    x = call.input_shape
-    if _is_product(call, kernel.shape):
-        call.emit("gemm_nt_f32", reads=call.inputs, writes=call.outputs, attrs=[0.0],
-                  sizes=[math.prod(x[:-1]), x[-1], dy.shape[-1], 0, 0])
-        return None
-    sizes = _sizes(call, x, kernel.shape, dy.shape)
-    flipped = call.workspace(kernel.nbytes)
-    call.emit("conv_flip_f32", reads=[kernel], writes=[flipped], sizes=sizes)
-    call.emit("conv_input_grad_f32", reads=[dy, flipped], writes=call.outputs, sizes=sizes)
-    return None
+    return emit_input_grad(call) if all_float32(call) else False
 
 
 def _kernel_grad_kernel(call):
-    if not _all_float32(call):
-        return False
-    x, dy = call.inputs
-    kernel = call.kernel_shape
-    if _is_product(call, kernel):
-        call.emit("gemm_tn_f32", reads=call.inputs, writes=call.outputs, attrs=[0.0],
-                  sizes=[x.shape[-1], dy.shape[-1], math.prod(x.shape[:-1]), 0, 0])
-        return None
-    pixels, size = math.prod(dy.shape[:-1]), math.prod(kernel)
-    splits = max(1, min(_MOST_SPLITS, pixels // _SPLIT_PIXELS, _PARTIAL_FLOATS // max(size, 1)))
-    sizes = [*_sizes(call, x.shape, kernel, dy.shape), splits]
-    if splits == 1:
-        call.emit("conv_kernel_grad_f32", reads=call.inputs, writes=call.outputs, sizes=sizes)
-        return None
-    partial = call.workspace(splits * call.output.nbytes)
-    call.emit("conv_kernel_grad_f32", reads=call.inputs, writes=[partial], sizes=sizes)
-    call.emit("conv_kernel_sum_f32", reads=[partial], writes=call.outputs, sizes=[splits, size])
-    return None
+    return emit_kernel_grad(call) if all_float32(call) else False
 
 
 # ---- the records ----
@@ -230,10 +170,9 @@ def _fused_reference(x, kernel, *bias, activation=None, alpha=0.0, **attributes)
 
 
 def _fused_kernel(call):
-    code = kernel_code(call.attrs.get("activation"))
-    if code is None or not _all_float32(call):
+    if not all_float32(call):
         return False
-    return _emit_conv(call, len(call.inputs) - 2, code, call.attrs.get("alpha", 0.0))
+    return emit_conv(call, kernel_code(call.attrs.get("activation")), call.attrs.get("alpha", 0.0))
 
 
 def _fused_gradients(call, dy):

@@ -1,0 +1,138 @@
+"""Which instructions a convolution and its gradients become: chosen by shape, for every table alike.
+
+A 1 x 1 convolution of stride 1 is a matrix product. 3 x 3 windows of stride 1 take Winograd's form where
+that saves more than its transforms cost (csrc/winograd.c). All others are summed as they stand (csrc/conv.c,
+csrc/conv_grad.c).
+"""
+
+import math
+
+from . import windows
+
+_MOST_SPLITS = 16  # partial sums of a kernel's gradient
+_SPLIT_PIXELS = 128  # a partial sum is over at least so many output pixels
+_PARTIAL_FLOATS = 1 << 23
+
+
+def all_float32(call):
+    return all(b.dtype == "float32" for b in (*call.inputs, *call.outputs))
+
+
+def _sizes(call, x_shape, kernel_shape, y_shape):
+    """The sizes that csrc/conv.c and its neighbours take; see the comment there."""
+    return [
+        x_shape[0], *windows.volume(x_shape[1:-1]), x_shape[-1], *windows.volume(y_shape[1:-1]), y_shape[-1],
+        *windows.volume(kernel_shape[:-2]), *windows.volume(call.strides), *windows.origin(call.padding),
+        *windows.volume(call.dilation), call.groups,
+    ]
+
+
+def _is_product(call, kernel_shape):
+    """Whether each output pixel is one input pixel times a matrix."""
+    ones = (*kernel_shape[:-2], *call.strides)
+    return call.groups == 1 and all(n == 1 for n in ones) and not any(map(any, call.padding))
+
+
+# ---- Winograd's form ----
+
+# Cycles of an AVX2 core for a channel of a tile: the transforms to and from the 36 points.
+_TRANSFORM_CYCLES = 12.0
+_FEW_CHANNELS = 8  # products of fewer fill too little of the register tile
+
+
+def _tiles(batch, pixels):
+    return batch * math.prod(math.ceil(n / 4) for n in pixels)
+
+
+def _winograd_pays(batch, pixels, channels, filters):
+    """Whether `filters` filters at (batch, *pixels) are made faster by tiles of 4 x 4 than one by one."""
+    if min(channels, filters) < _FEW_CHANNELS:
+        return False
+    tiles = _tiles(batch, pixels)
+    direct = batch * math.prod(pixels) * 9 * channels * filters / 16 / 0.8
+    products = tiles * 36 * channels * filters / 16 / 0.75
+    kernel = 10.0 * channels * filters  # its transform, once a call
+    return products + tiles * _TRANSFORM_CYCLES * (channels + filters) + kernel < 0.9 * direct
+
+
+def _winograd_sizes(call, kernel_shape, x_shape, y_shape):
+    """[n, h, w, c, oh, ow, oc, top, left] of csrc/winograd.c; None unless windows are 3 x 3 and stride 1."""
+    window = windows.volume(kernel_shape[:-2])
+    steps = (*windows.volume(call.strides), *windows.volume(call.dilation), call.groups)
+    origin = windows.origin(call.padding)
+    if tuple(window) != (1, 3, 3) or any(n != 1 for n in steps) or origin[0] != 0:
+        return None
+    x, y = windows.volume(x_shape[1:-1]), windows.volume(y_shape[1:-1])
+    if x[0] != y[0]:
+        return None
+    return [x_shape[0] * x[0], *x[1:], x_shape[-1], *y[1:], y_shape[-1], *origin[1:]]
+
+
+def _winograd(call, source, kernel, kernel_shape, sizes, extra, alpha=0.0):
+    """Emits the convolution of `source` with a 3 x 3 kernel, which is transformed first."""
+    channels, filters = kernel_shape[-2:]
+    points = call.workspace(4 * 36 * channels * (-filters // 16 * -16))
+    call.emit("winograd_kernel_f32", reads=[kernel], writes=[points], sizes=[channels, filters])
+    reads = [source, points, *call.inputs[2:]]
+    call.emit("winograd_f32", reads=reads, writes=call.outputs, sizes=[*sizes, *extra], attrs=[alpha])
+
+
+# ---- the rules ----
+
+def emit_conv(call, activation=0, alpha=0.0):
+    """inputs: x, kernel, [bias]. activation: its number in csrc/tile.h."""
+    x, kernel, y = call.inputs[0].shape, call.inputs[1].shape, call.output.shape
+    epilogue = [len(call.inputs) - 2, activation]
+    if _is_product(call, kernel):
+        sizes = [math.prod(x[:-1]), y[-1], x[-1], *epilogue]
+        call.emit("gemm_nn_f32", reads=call.inputs, writes=call.outputs, attrs=[alpha], sizes=sizes)
+        return
+    tiled = _winograd_sizes(call, kernel, x, y)
+    if tiled and _winograd_pays(tiled[0], tiled[4:6], x[-1], y[-1]):
+        _winograd(call, *call.inputs[:2], kernel, tiled, epilogue, alpha)
+        return
+    sizes = [*_sizes(call, x, kernel, y), *epilogue]
+    call.emit("conv_f32", reads=call.inputs, writes=call.outputs, attrs=[alpha], sizes=sizes)
+
+
+def emit_input_grad(call):
+    """inputs: dy, kernel. Not the product's forms: a kernel that is flipped and transposed first."""
+    dy, kernel = call.inputs
+    x = call.input_shape
+    if _is_product(call, kernel.shape):
+        sizes = [math.prod(x[:-1]), x[-1], dy.shape[-1], 0, 0]
+        call.emit("gemm_nt_f32", reads=call.inputs, writes=call.outputs, attrs=[0.0], sizes=sizes)
+        return
+    sizes = _sizes(call, x, kernel.shape, dy.shape)
+    flipped = call.workspace(kernel.nbytes)
+    call.emit("conv_flip_f32", reads=[kernel], writes=[flipped], sizes=sizes)
+    tiled = _winograd_sizes(call, kernel.shape, dy.shape, x)
+    if tiled and _winograd_pays(tiled[0], tiled[4:6], dy.shape[-1], x[-1]):
+        tiled[7:] = [2 - before for before in tiled[7:]]
+        turned = (*kernel.shape[:-2], kernel.shape[-1], kernel.shape[-2])
+        _winograd(call, dy, flipped, turned, tiled, [0, 0])
+        return
+    call.emit("conv_input_grad_f32", reads=[dy, flipped], writes=call.outputs, sizes=sizes)
+
+
+def emit_kernel_grad(call):
+    """inputs: x, dy. Partial sums over pixels, as many as the shape says, then their sum."""
+    x, dy = call.inputs
+    kernel = call.kernel_shape
+    if _is_product(call, kernel):
+        sizes = [x.shape[-1], dy.shape[-1], math.prod(x.shape[:-1]), 0, 0]
+        call.emit("gemm_tn_f32", reads=call.inputs, writes=call.outputs, attrs=[0.0], sizes=sizes)
+        return
+    size, name = math.prod(kernel), "conv_kernel_grad_f32"
+    sizes, work = _sizes(call, x.shape, kernel, dy.shape), math.prod(dy.shape[:-1]) // _SPLIT_PIXELS
+    tiled = _winograd_sizes(call, kernel, x.shape, dy.shape)
+    if tiled and _winograd_pays(tiled[0], tiled[4:6], x.shape[-1], dy.shape[-1]):
+        name, sizes = "winograd_kernel_grad_f32", tiled
+        work = _tiles(tiled[0], tiled[4:6]) // 64
+    splits = max(1, min(_MOST_SPLITS, work, _PARTIAL_FLOATS // max(size, 1)))
+    if splits == 1:
+        call.emit(name, reads=call.inputs, writes=call.outputs, sizes=[*sizes, 1])
+        return
+    partial = call.workspace(splits * call.output.nbytes)
+    call.emit(name, reads=call.inputs, writes=[partial], sizes=[*sizes, splits])
+    call.emit("conv_kernel_sum_f32", reads=[partial], writes=call.outputs, sizes=[splits, size])
