@@ -8,7 +8,7 @@ import importlib
 from .about import VERSION as __version__
 from .about import show_config
 
-_MODULES = ("activations", "backend", "callbacks", "config", "constraints", "datasets", "dtype_policies",
+_MODULES = ("activations", "backend", "callbacks", "config", "constraints", "data", "datasets", "dtype_policies",
             "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers", "random",
             "regularizers", "saving", "tree", "utils")
 

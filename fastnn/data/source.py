@@ -1,5 +1,6 @@
 """Where batches come from: arrays, whose rows C picks by index, or anything that yields batches."""
 
+import itertools
 import math
 
 import numpy as np
@@ -7,6 +8,7 @@ import numpy as np
 from .arrays import as_arrays
 from .checks import check_lengths, check_weights
 from .structure import leaves_of, unpack_x_y_sample_weight
+from .workers import ordered, ordered_in_processes
 
 
 class ArraySource:
@@ -43,35 +45,60 @@ class ArraySource:
         return order
 
 
-class BatchSource:
-    """Batches from a generator, an iterable, or an object with `__getitem__` and `__len__` (a Keras
-    PyDataset).
+class RowSource(ArraySource):
+    """The rows of a Dataset that is cut into batches: as arrays are, in the Dataset's order."""
 
-    batches: how many in one pass, None if that is not known.
+    def __init__(self, rows, size, drop, class_weight=None):
+        super().__init__(*unpack_x_y_sample_weight(rows.structure), class_weight, size)
+        self._order, self.rows = rows, rows.count - rows.count % size if drop else rows.count
+        self.batches = math.ceil(self.rows / size)
+        self.tail = self.rows % size
+
+    def order(self):
+        return self._order.order()[: self.rows]
+
+
+class BatchSource:
+    """Batches from a generator, an iterable, or an object with `__getitem__` and a length (a PyDataset).
+
+    batches: how many in one pass, None if that is not known. endless: whether it is known that there is no end.
+    once: it can be gone through one time only.
     """
 
     def __init__(self, x, class_weight=None, shuffle=False):
         self.source = x
         self.class_weight = class_weight
         self.shuffle = shuffle
-        self.indexed = hasattr(x, "__getitem__") and hasattr(x, "__len__")
-        self.once = not self.indexed and iter(x) is x  # a generator can be gone through once
+        self.indexed = hasattr(x, "__getitem__") and (hasattr(x, "__len__") or hasattr(x, "num_batches"))
+        self.batches, self.endless = _length_of(x)
         if self.indexed:
-            count = getattr(x, "num_batches", None)
-            self.batches = count if isinstance(count, int) else len(x)
-        elif hasattr(x, "__len__"):
-            self.batches = len(x)
-        else:
-            self.batches = None
+            self.workers = int(getattr(x, "workers", 1))
+            self.processes = bool(getattr(x, "use_multiprocessing", False)) and self.workers > 0
+            self.ahead = int(getattr(x, "max_queue_size", 10))
+        # The numbers of an endless data set go on from pass to pass.
+        self._count = itertools.count() if self.endless else None
+        self.once = not self.indexed and not hasattr(x, "as_numpy_iterator") and iter(x) is x
 
     def __iter__(self):
         """(x, y, sample_weight) of each batch, structures of arrays."""
-        if self.indexed:
-            order = np.random.permutation(self.batches) if self.shuffle else range(self.batches)
-            batches = (self.source[int(i)] for i in order)
+        hook = getattr(self.source, "on_epoch_begin", None)
+        if hook is not None:
+            hook()
+        if not self.indexed:
+            arrays = getattr(self.source, "as_numpy_iterator", None)
+            batches = self.source if arrays is None else arrays()
+            return map(self._standardize, batches)
+        if self.endless:
+            order = self._count
         else:
-            batches = self.source
-        return map(self._standardize, batches)
+            order = map(int, np.random.permutation(self.batches)) if self.shuffle else range(self.batches)
+        if self.processes:
+            batches = ordered_in_processes(self.source, order, self.workers, self.ahead)
+        elif self.workers > 1:
+            batches = ordered(self.source.__getitem__, order, self.workers, self.ahead)
+        else:
+            batches = map(self.source.__getitem__, order)
+        return _closing(map(self._standardize, batches), batches)
 
     def end_pass(self):
         """Tell the source that a pass is over."""
@@ -81,9 +108,38 @@ class BatchSource:
     def _standardize(self, batch):
         x, y, weights = unpack_x_y_sample_weight(batch)
         x, y = as_arrays(x, "x"), as_arrays(y, "y")
-        weights = check_weights(y, as_arrays(weights, "sample_weight"), self.class_weight)
+        if weights is not None or self.class_weight is not None:
+            weights = check_weights(y, as_arrays(weights, "sample_weight"), self.class_weight)
         check_lengths(x, y, weights)
         return x, y, weights
+
+
+def _closing(items, source):
+    """The items; `source`, where it is a generator, ends with them or when this is dropped."""
+    if not hasattr(source, "close"):
+        return items
+
+    def run():
+        try:
+            yield from items
+        finally:
+            source.close()
+
+    return run()
+
+
+def _length_of(x):
+    """(batches in a pass or None, whether it is known that there is no end)."""
+    if hasattr(x, "num_batches"):
+        count = x.num_batches
+        return (int(count), False) if count is not None else (None, True)
+    if hasattr(x, "cardinality"):  # fastnn's and tf.data's data sets: -1 for no end, -2 for unknown
+        count = int(x.cardinality())
+        return (count, False) if count >= 0 else (None, count == -1)
+    try:
+        return len(x), False
+    except TypeError:  # no length, or none that is known
+        return None, False
 
 
 def split_validation(x, y, sample_weight, fraction):

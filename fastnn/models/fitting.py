@@ -7,6 +7,8 @@ from ..callbacks.callback_list import plain_logs
 from ..data import (
     ArraySource,
     BatchSource,
+    Dataset,
+    RowSource,
     as_arrays,
     is_arrays,
     leaves_of,
@@ -63,25 +65,36 @@ class Fitting(Trainer):
                                      verbose=verbose,
                                      epochs=epochs, steps=steps)
         self.stop_training = False
+        try:
+            logs = self._train(run, validation, callbacks, range(initial_epoch, epochs), steps_per_epoch,
+                               validation_steps, validation_freq)
+        finally:  # after an interrupt or an error too: the model stays usable, no worker stays behind
+            run.close()
+            if validation is not None:
+                validation.close()
+            if self.optimizer is not None and epochs > 0 and self.optimizer.built:
+                self.optimizer.finalize_variable_values(self.trainable_weights)
+        callbacks.on_train_end(logs)
+        return self.history
+
+    def _train(self, run, validation, callbacks, epochs, steps, validation_steps, validation_freq):
+        """The epochs of `fit`; the last one's logs."""
         logs = {}
         callbacks.on_train_begin()
-        for epoch in range(initial_epoch, epochs):
+        for epoch in epochs:
             self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
-            done = run_pass(self, "train", run, callbacks, steps_per_epoch)
-            self._tell_if_short(run, done, steps_per_epoch)
+            done = run_pass(self, "train", run, callbacks, steps)
+            self._tell_if_short(run, done, steps)
             logs = plain_logs(self._pass_logs(run)) if done else {}
-            run.end()
+            run.end(whole=steps is None)
             if validation is not None and _is_due(epoch, validation_freq):
                 values = self._evaluate(validation, callbacks, validation_steps)
                 logs.update({f"val_{name}": value for name, value in values.items()})
             callbacks.on_epoch_end(epoch, logs)
             if self.stop_training or not done:
                 break
-        if self.optimizer is not None and hasattr(self.optimizer, "finalize_variable_values") and epochs > 0:
-            self.optimizer.finalize_variable_values(self.trainable_weights)
-        callbacks.on_train_end(logs)
-        return self.history
+        return logs
 
     def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None,
                  callbacks=None,
@@ -100,7 +113,10 @@ class Fitting(Trainer):
             callbacks = CallbackList(callbacks, add_progbar=verbose != 0, model=self, verbose=verbose,
                                      epochs=1,
                                      steps=steps or run.steps)
-        logs = self._evaluate(run, callbacks, steps)
+        try:
+            logs = self._evaluate(run, callbacks, steps)
+        finally:
+            run.close()
         return logs if return_dict else self._logs_in_order(logs)
 
     def _evaluate(self, run, callbacks, steps):
@@ -111,7 +127,7 @@ class Fitting(Trainer):
         done = run_pass(self, "test", run, callbacks, steps)
         self._tell_if_short(run, done, steps)
         logs = plain_logs(self._pass_logs(run)) if done else {}
-        run.end()
+        run.end(whole=steps is None)
         callbacks.on_test_end(logs)
         return logs
 
@@ -132,8 +148,12 @@ class Fitting(Trainer):
         self.stop_predicting = False
         callbacks.on_predict_begin()
         gathered = _Gathered(run)
-        done = run_pass(self, "predict", run, callbacks, steps, collect=gathered)
-        self._tell_if_short(run, done, steps)
+        try:
+            done = run_pass(self, "predict", run, callbacks, steps, collect=gathered)
+            self._tell_if_short(run, done, steps)
+            run.end(whole=steps is None)
+        finally:
+            run.close()
         callbacks.on_predict_end()
         if type(x) is np.ndarray and isinstance(run, ArrayRun) and run.source.batches == 1:
             self._remember(("predict", x.shape, x.dtype), run.program)
@@ -145,7 +165,7 @@ class Fitting(Trainer):
         """The run over a user's data, with programs made and labels looked at."""
         self._check_has_layers()
         if not is_arrays(x):
-            return self._run_over_batches(stage, x, y, sample_weight, shuffle, class_weight)
+            return self._run_over_batches(stage, x, y, sample_weight, steps, shuffle, class_weight)
         if x is None:
             raise ValueError(f"{'fit' if stage == 'train' else 'evaluate' if stage == 'test' else 'predict'}: `x` must "
                              "be arrays or a source of batches, received None")
@@ -153,16 +173,28 @@ class Fitting(Trainer):
         self._check_data(stage, source.data, min(source.batch, source.rows))
         return ArrayRun(self, source, stage)
 
-    def _run_over_batches(self, stage, x, y, sample_weight, shuffle, class_weight):
+    def _run_over_batches(self, stage, x, y, sample_weight, steps, shuffle, class_weight):
         for name, given in (("y", y), ("sample_weight", sample_weight)):
             if given is not None:
                 raise ValueError(f"`{name}` cannot be given beside a source of batches ({type(x).__name__}); "
                                  "let it yield (x, y) or (x, y, sample_weight)")
-        if not hasattr(x, "__iter__") and not (hasattr(x, "__getitem__") and hasattr(x, "__len__")):
+        if not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):
             as_arrays(x, "x")  # raises the error for what is neither
+        if isinstance(x, Dataset) and x.rows_in_batches() is not None:
+            source = RowSource(*x.rows_in_batches(), class_weight)
+            self._check_data(stage, source.data, min(source.batch, source.rows))
+            return ArrayRun(self, source, stage)
         source = BatchSource(x, class_weight, shuffle=bool(shuffle) and stage == "train")
+        if source.endless and steps is None:
+            name = {"train": "steps_per_epoch", "test": "steps (validation_steps in fit)", "predict": "steps"}[stage]
+            raise ValueError(f"`x`, a {type(x).__name__}, has no end, so a pass over it would not end either; give "
+                             f"`{name}`")
         run = BatchRun(self, source, stage)
-        self._check_data(stage, run.first(), None)
+        try:
+            self._check_data(stage, run.first(), None)
+        except BaseException:
+            run.close()
+            raise
         return run
 
     def _check_data(self, stage, data, rows):

@@ -76,62 +76,77 @@ class ArrayRun:
         """What the last step returned."""
         return self.program.step.results()
 
-    def end(self):
+    def end(self, whole):
         """A pass is over."""
+
+    def close(self):
+        """Nothing is held open."""
 
 
 class BatchRun:
-    """A model's steps over a BatchSource, one batch at a time."""
+    """A model's steps over a BatchSource, one batch at a time; a batch is asked for when a step needs it."""
 
     def __init__(self, model, source, kind):
         self.model, self.source, self.kind = model, source, kind
         self.steps = source.batches
         self._iterator = None
         self._next = None
+        self._over = False  # the pass has no more batches
+        self._seen = 0
         self.program = None
 
     def first(self):
         """The first batch, kept for the first step: what shapes are read from."""
         self.begin()
-        if self._next is None:
+        if not self.ready():
             raise ValueError("`x` yielded no batch; a generator that was used before is empty now")
         return self._next
 
     def begin(self):
+        if self._iterator is not None and not self.source.once and not self.ready():
+            self.close()  # the last pass took all there was, which could not be known then
         if self._iterator is None:
             self._iterator = iter(self.source)
-            self._next = next(self._iterator, None)
+            self._over, self._seen = False, 0
 
     def restart(self):
-        if not self.source.once:
-            self._iterator = None
+        if self._seen and not self.source.once:
+            self.close()
 
     @property
     def left(self):
         return None
 
     def ready(self):
+        if self._next is None and not self._over:
+            self._next = next(self._iterator, None)
+            self._over = self._next is None
         return self._next is not None
 
     def chunk(self):
         return 1
 
     def run(self, count):
-        if self._next is None:
-            return 0
-        data = self._next
+        data, self._next = self._next, None
+        self._seen += 1
         self.program = self.model.program_for(self.kind, data)
         self._results = self.program.step(*leaves_of(data))
-        self._next = next(self._iterator, None)
         return 1
 
     def results(self):
         return self._results
 
-    def end(self):
-        if self._next is None and not self.source.once:
-            self._iterator = None  # begin anew with the next pass
+    def end(self, whole):
+        """A pass is over; `whole` says that it was not cut short by a number of steps."""
+        if (self._over or whole or self._seen == self.steps) and not self.source.once:
+            self.close()  # begin anew with the next pass
         self.source.end_pass()
+
+    def close(self):
+        """Give up the pass: threads and processes that make batches end."""
+        if self._iterator is not None and hasattr(self._iterator, "close"):
+            self._iterator.close()
+        self._iterator = self._next = None
 
 
 def run_pass(model, stage, run, callbacks, limit, collect=None):
@@ -152,8 +167,9 @@ def run_pass(model, stage, run, callbacks, limit, collect=None):
         size = every or (1 if collect else run.chunk())
         if limit is not None:
             size = min(size, limit - done)
+        first = done
         if singles:
-            begin_hook(done)
+            begin_hook(first)
         steps = 0
         while steps < size and run.ready():
             steps += run.run(size - steps)
@@ -162,7 +178,7 @@ def run_pass(model, stage, run, callbacks, limit, collect=None):
         done += steps
         if singles:
             logs = {"outputs": run.results()} if stage == "predict" else model.running_logs(run)
-            end_hook(done - 1, logs)
+            end_hook(first + size - 1, logs)  # as in Keras, whose last group counts as a whole one
         elif callbacks.listens_to_chunks(stage):
             now = time.perf_counter()
             if now - shown >= CHUNK_SECONDS or stage == "predict" or run.left is not None:
