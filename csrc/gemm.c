@@ -1,4 +1,5 @@
-/* gemm.c - matrix products, with bias and activation: C = act(op(A) op(B) + bias), once for each matrix of a batch.
+/* gemm.c - matrix products, with bias and activation: C = act(op(A) op(B) + bias), once for each matrix of a
+ * batch.
  *
  *     gemm_nn_f32   A (m, k)   B (k, n)     forward
  *     gemm_nt_f32   A (m, k)   B (n, k)     the gradient for a dense layer's input
@@ -6,33 +7,72 @@
  *     gemm_tt_f32   A (k, m)   B (n, k)
  *
  *   bufs: a, b, [bias (n),] c (batch, m, n) contiguous.  All float32; c overlaps nothing.
- *   sizes: m, n, k, bias (0 or 1), activation (fnn_activation), then for each batch axis, outermost first, its
- *          extent and the elements from one matrix to the next in a and in b (0: the same one again).
- *   attrs: alpha (the activation's parameter).
- *   units: strips of C, a tile's rows high or a tile's columns wide, whichever way leaves more of them. A range of
- *          strips is computed as one rectangle, because an element's bits do not depend on the tile that it falls
- *          into: k is cut into the same parts everywhere.
+ *   sizes: m, n, k, bias (0 or 1), activation (fnn_activation), then for each batch axis, outermost first,
+ * its extent and the elements from one matrix to the next in a and in b (0: the same one again). attrs: alpha
+ * (the activation's parameter). units: strips of C, of rows or of columns as the way says. A range of strips
+ * is computed as one rectangle, because an element's bits do not depend on what is computed beside it: the
+ * way, and where k is cut, follow from the product's shape alone.
  *
- * The register tile (tile.h) runs over columns of B. B is read where it lies, or a chunk of it is packed into panels
- * first: always when it must be transposed (nt), else when there are rows enough to pay for it, or its rows are so far
- * apart that they compete for a few cache sets. */
+ * Three ways: see gemm_panels.h for the large, gemm_few.h for the narrow. */
 
-/* One operand: element (i, p), p along k, lies at i * ld + p, or at p * ld + i. */
+/* One operand: element (i, p), p along k, lies at i * ld + p (along_k), or at p * ld + i. */
 typedef struct {
     const float *at;
     ptrdiff_t ld;
     int along_k;
 } FNN(side);
 
-/* k is summed in parts of at most GEMM_DEPTH; a packed chunk of B, GEMM_DEPTH x GEMM_CHUNK floats, stays in the
- * second-level cache. */
-#define GEMM_DEPTH (TILE_DEPTH + TILE_DEPTH / 2)
-#define GEMM_CHUNK (6 * TILE_COLS)
+static FNN(side) FNN(side_at)(FNN(side) s, ptrdiff_t i, ptrdiff_t p)
+{
+    return (FNN(side)){s.at + (s.along_k ? i * s.ld + p : p * s.ld + i), s.ld, s.along_k};
+}
+
+/* What every rectangle of a product shares. */
+typedef struct {
+    ptrdiff_t m, n, k;
+    FNN(side) a, b;
+    const float *bias;
+    float *c;
+    ptrdiff_t ldc;
+    int activation;
+    float alpha;
+} FNN(product);
+
+/* k is cut into equal parts of at most TILE_DEPTH * 3 / 2. */
+static ptrdiff_t FNN(gemm_depth)(ptrdiff_t k)
+{
+    const ptrdiff_t parts = fnn_ceil_div(k, TILE_DEPTH + TILE_DEPTH / 2);
+    return k ? fnn_ceil_div(k, parts) : 1;
+}
+
+/* Floats of scratch in whole cache lines. */
+static ptrdiff_t FNN(gemm_lines)(ptrdiff_t floats) { return fnn_ceil_div(floats, 16) * 16; }
+
+/* Whether rows of ld floats, `rows` of them, fall into so few cache sets that they cannot all stay. A
+ * first-level set repeats every 4096 bytes on every CPU at hand, and 8 ways (here counted as 6) share it. */
+static int FNN(gemm_rows_collide)(ptrdiff_t rows, ptrdiff_t ld)
+{
+    const ptrdiff_t step = ld * (ptrdiff_t)sizeof(float) % 4096;
+    ptrdiff_t sets = 1;
+    while (sets < 64 && sets * step % 4096)
+        sets++;
+    return rows > 6 * sets;
+}
 
 /* dst[j * ldd + i] = src[i * lds + j] for i < rows, j < cols. */
 static void FNN(gemm_transpose)(ptrdiff_t rows, ptrdiff_t cols, const float *restrict src, ptrdiff_t lds,
                                 float *restrict dst, ptrdiff_t ldd)
 {
+    if (rows == 1 && ldd == 1) {
+        memcpy(dst, src, (size_t)cols * sizeof *dst);
+        return;
+    }
+    if (VF_LANES == 1 || rows < 4 || cols < 4) {
+        for (ptrdiff_t j = 0; j < cols; j++)
+            for (ptrdiff_t i = 0; i < rows; i++)
+                dst[j * ldd + i] = src[i * lds + j];
+        return;
+    }
     for (ptrdiff_t j = 0; j < cols; j += VF_LANES)
         for (ptrdiff_t i = 0; i < rows; i += VF_LANES) {
             const ptrdiff_t high = fnn_min(VF_LANES, rows - i), wide = fnn_min(VF_LANES, cols - j);
@@ -57,103 +97,57 @@ static void FNN(gemm_transpose)(ptrdiff_t rows, ptrdiff_t cols, const float *res
         }
 }
 
-/* Packs columns [0, n) of (k, n) `from` into panels of TILE_COLS columns, k rows each, one after the other. */
-static void FNN(gemm_pack)(ptrdiff_t n, ptrdiff_t k, FNN(side) from, float *restrict to)
-{
-    if (from.along_k) {
-        for (ptrdiff_t j = 0; j < n; j += TILE_COLS)
-            FNN(gemm_transpose)(fnn_min(TILE_COLS, n - j), k, from.at + j * from.ld, from.ld, to + j * k, TILE_COLS);
-        return;
-    }
-    for (ptrdiff_t p = 0; p < k; p++) {
-        const float *row = from.at + p * from.ld;
-        ptrdiff_t j = 0;
-        for (; j + TILE_COLS <= n; j += TILE_COLS)
-            for (int w = 0; w < TILE_COLS; w += TILE_LANES)
-                tv_store(to + j * k + p * TILE_COLS + w, tv_load(row + j + w));
-        for (ptrdiff_t q = j; q < n; q++)
-            to[j * k + p * TILE_COLS + q - j] = row[q];
-    }
-}
-
-/* Whether rows of ld floats, `rows` of them, fall into so few cache sets that a panel of them cannot stay. A
- * first-level set repeats every 4096 bytes on every CPU at hand, and 8 ways (here counted as 6) share it. */
-static int FNN(gemm_rows_collide)(ptrdiff_t rows, ptrdiff_t ld)
-{
-    ptrdiff_t step = ld * (ptrdiff_t)sizeof(float) % 4096, sets = 1;
-    if (step == 0)
-        return rows > 6;
-    while (sets < 64 && sets * step % 4096)
-        sets++;
-    return rows > 6 * sets;
-}
-
-/* What every rectangle of a product shares. */
-typedef struct {
-    ptrdiff_t m, n, k, depth; /* depth: k is summed in parts of so many */
-    FNN(side) a, b;
-    const float *bias;
-    float *c;
-    int activation;
-    float alpha;
-} FNN(product);
-
-/* Rows [i0, i0 + m) and columns [j0, j0 + n) of C. */
-static void FNN(gemm_rectangle)(const FNN(product) *f, ptrdiff_t i0, ptrdiff_t m, ptrdiff_t j0, ptrdiff_t n, float *packed)
-{
-    enum { ROW_TILES = 16 }; /* row tiles whose part of A stays in the second level */
-    const FNN(side) a = f->a, b = f->b;
-    const ptrdiff_t tiles = FNN(tile_count)(m);
-    const int pack = b.along_k || m > 2 * TILE_ROWS || (m > TILE_ROWS && FNN(gemm_rows_collide)(f->depth, b.ld));
-    const ptrdiff_t chunk = pack ? GEMM_CHUNK : n;
-    fnn_tile t = {.blocks = 1, .lda = a.ld, .ldc = f->n, .alpha = f->alpha};
-    for (ptrdiff_t from = j0; from < j0 + n; from += chunk) {
-        const ptrdiff_t to = fnn_min(j0 + n, from + chunk);
-        for (ptrdiff_t p = 0; p == 0 || p < f->k; p += f->depth) {
-            const int last = p + f->depth >= f->k;
-            t.k = fnn_min(f->depth, f->k - p);
-            t.accumulate = p > 0;
-            t.activation = last ? f->activation : FNN_LINEAR;
-            if (pack) {
-                const FNN(side) part = {b.at + (b.along_k ? from * b.ld + p : p * b.ld + from), b.ld, b.along_k};
-                FNN(gemm_pack)(to - from, t.k, part, packed);
-            }
-            for (ptrdiff_t first = 0; first < tiles; first += ROW_TILES)
-                for (ptrdiff_t j = from; j < to; j += TILE_COLS) {
-                    t.n = fnn_min(TILE_COLS, to - j);
-                    t.b = pack ? packed + (j - from) * t.k : b.at + p * b.ld + j;
-                    t.ldb = pack ? TILE_COLS : b.ld;
-                    t.bias = last && f->bias ? f->bias + j : NULL;
-                    for (ptrdiff_t tile = first; tile < fnn_min(tiles, first + ROW_TILES); tile++) {
-                        const ptrdiff_t at = FNN(tile_rows_at)(m, tile), rows = FNN(tile_rows_at)(m, tile + 1) - at;
-                        const ptrdiff_t i = i0 + at;
-                        t.c = f->c + i * f->n + j;
-                        t.a = a.at + (a.along_k ? i * a.ld + p : p * a.ld + i);
-                        if (a.along_k)
-                            FNN(tile_direct)(rows, &t);
-                        else
-                            FNN(tile_columns)(rows, &t);
-                    }
-                }
-        }
-    }
-}
+#include "gemm_panels.h"
+#include "gemm_few.h"
 
 /* ---- the kernels ---- */
 
 enum { GEMM_M, GEMM_N, GEMM_K, GEMM_BIAS, GEMM_ACTIVATION, GEMM_BATCH };
 
-/* How C is cut: strips of rows, or of columns. */
-static int FNN(gemm_by_columns)(ptrdiff_t m, ptrdiff_t n)
+typedef enum { GEMM_PANELS, GEMM_BY_ROWS, GEMM_BY_DOTS } FNN(gemm_form);
+
+/* How a product of some shape is computed, and cut into strips. */
+typedef struct {
+    FNN(gemm_form) form;
+    int turned;                /* few columns, not few rows */
+    int by_columns;            /* strips of columns */
+    ptrdiff_t strips, scratch; /* scratch: in floats */
+} FNN(gemm_way);
+
+static FNN(gemm_way) FNN(gemm_choose)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int turn_a, int turn_b)
 {
-    return fnn_ceil_div(n, TILE_COLS) > FNN(tile_count)(m);
+    enum { MOST_ROWS = 48, MOST_DOT_ROWS = 24, MOST_COLS = 12, LEAST_DOT = 48 };
+    const int dots = VF_LANES > 1 && k >= LEAST_DOT;
+    FNN(gemm_way) way = {.form = GEMM_PANELS};
+    if (n <= MOST_COLS && n < m && (turn_a || dots)) {
+        way.form = turn_a ? GEMM_BY_ROWS : GEMM_BY_DOTS;
+        way.turned = 1;
+    } else if (m <= MOST_ROWS && !turn_b) {
+        way.form = GEMM_BY_ROWS;
+    } else if (m <= MOST_DOT_ROWS && !turn_a && dots) {
+        way.form = GEMM_BY_DOTS;
+    }
+    if (way.form == GEMM_PANELS) {
+        const ptrdiff_t wide = fnn_ceil_div(n, TILE_COLS), high = FNN(tile_count)(m);
+        way.by_columns = wide > high;
+        way.strips = fnn_max(wide, high);
+        way.scratch = FNN(panels_scratch)(n, k);
+    } else {
+        way.by_columns = !way.turned;
+        way.strips = fnn_ceil_div(way.turned ? m : n, TILE_LANES);
+        way.scratch = FNN(few_scratch)(way.turned ? n : m, k);
+    }
+    if (m == 0 || n == 0)
+        way.strips = 0;
+    return way;
 }
 
-static ptrdiff_t FNN(gemm_strips)(ptrdiff_t m, ptrdiff_t n)
+/* The elements of C before strip `strip`, along the cut. */
+static ptrdiff_t FNN(gemm_strip_at)(const FNN(gemm_way) * way, ptrdiff_t m, ptrdiff_t n, ptrdiff_t strip)
 {
-    if (m == 0 || n == 0)
-        return 0;
-    return FNN(gemm_by_columns)(m, n) ? fnn_ceil_div(n, TILE_COLS) : FNN(tile_count)(m);
+    if (way->form == GEMM_PANELS)
+        return way->by_columns ? fnn_min(n, strip * TILE_COLS) : FNN(tile_rows_at)(m, strip);
+    return fnn_min(way->turned ? m : n, strip * TILE_LANES);
 }
 
 static ptrdiff_t FNN(gemm_batch)(const fnn_call *call)
@@ -164,27 +158,34 @@ static ptrdiff_t FNN(gemm_batch)(const fnn_call *call)
     return batch;
 }
 
-static void FNN(gemm_work)(const fnn_call *call, fnn_work *work)
+static void FNN(gemm_cost)(const fnn_call *call, fnn_work *work, int turn_a, int turn_b)
 {
     const ptrdiff_t m = call->size[GEMM_M], n = call->size[GEMM_N], k = call->size[GEMM_K];
     const double batch = (double)FNN(gemm_batch)(call);
-    work->units = FNN(gemm_batch)(call) * FNN(gemm_strips)(m, n);
-    work->scratch = GEMM_DEPTH * GEMM_CHUNK * (ptrdiff_t)sizeof(float);
+    const FNN(gemm_way) way = FNN(gemm_choose)(m, n, k, turn_a, turn_b);
+    work->units = FNN(gemm_batch)(call) * way.strips;
+    work->scratch = way.scratch * (ptrdiff_t)sizeof(float);
     work->flops = 2.0 * batch * (double)m * (double)n * (double)k;
     work->bytes = 4.0 * batch * ((double)m * (double)k + (double)k * (double)n + (double)m * (double)n);
 }
 
-static void FNN(gemm_run)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, float *packed, int turn_a, int turn_b)
+static void FNN(gemm_run)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, float *scratch, int turn_a,
+                          int turn_b)
 {
     const ptrdiff_t m = call->size[GEMM_M], n = call->size[GEMM_N], k = call->size[GEMM_K];
-    const ptrdiff_t strips = FNN(gemm_strips)(m, n);
-    const int bias = call->size[GEMM_BIAS] != 0, by_columns = FNN(gemm_by_columns)(m, n);
-    FNN(product) f = {.m = m, .n = n, .k = k, .activation = (int)call->size[GEMM_ACTIVATION],
-                      .alpha = call->attrs ? (float)call->attr[0] : 0.0f};
-    f.depth = fnn_max(1, fnn_ceil_div(k, fnn_max(1, fnn_ceil_div(k, GEMM_DEPTH)))); /* equal parts */
+    const FNN(gemm_way) way = FNN(gemm_choose)(m, n, k, turn_a, turn_b);
+    const int bias = call->size[GEMM_BIAS] != 0;
+    FNN(product)
+    f = {.m = m,
+         .n = n,
+         .k = k,
+         .ldc = n,
+         .activation = (int)call->size[GEMM_ACTIVATION],
+         .alpha = call->attrs ? (float)call->attr[0] : 0.0f};
     f.bias = bias ? call->buf[2] : NULL;
     while (lo < hi) {
-        const ptrdiff_t matrix = lo / strips, first = lo % strips, last = fnn_min(strips, first + hi - lo);
+        const ptrdiff_t matrix = lo / way.strips, first = lo % way.strips;
+        const ptrdiff_t last = fnn_min(way.strips, first + hi - lo);
         ptrdiff_t rest = matrix, a_at = 0, b_at = 0;
         for (ptrdiff_t at = call->sizes - 3; at >= GEMM_BATCH; at -= 3) {
             const ptrdiff_t index = rest % call->size[at];
@@ -195,27 +196,34 @@ static void FNN(gemm_run)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, floa
         f.a = (FNN(side)){(const float *)call->buf[0] + a_at, turn_a ? m : k, !turn_a};
         f.b = (FNN(side)){(const float *)call->buf[1] + b_at, turn_b ? k : n, turn_b};
         f.c = (float *)call->buf[2 + bias] + matrix * m * n;
-        if (by_columns) {
-            const ptrdiff_t j = first * TILE_COLS;
-            FNN(gemm_rectangle)(&f, 0, m, j, fnn_min(n, last * TILE_COLS) - j, packed);
-        } else {
-            const ptrdiff_t i = FNN(tile_rows_at)(m, first);
-            FNN(gemm_rectangle)(&f, i, FNN(tile_rows_at)(m, last) - i, 0, n, packed);
-        }
+        const ptrdiff_t from = FNN(gemm_strip_at)(&way, m, n, first),
+                        to = FNN(gemm_strip_at)(&way, m, n, last);
+        if (way.form != GEMM_PANELS)
+            FNN(few_rectangle)(&f, way.form == GEMM_BY_DOTS, way.turned, from, to - from, scratch);
+        else if (way.by_columns)
+            FNN(panels_rectangle)(&f, 0, m, from, to - from, scratch);
+        else
+            FNN(panels_rectangle)(&f, from, to - from, 0, n, scratch);
         lo += last - first;
     }
 }
 
-#define FNN_GEMM(name, turn_a, turn_b)                                                                        \
-    static void FNN(name)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)                      \
-    {                                                                                                         \
-        FNN(gemm_run)(call, lo, hi, scratch, turn_a, turn_b);                                                 \
+#define FNN_GEMM(name, turn_a, turn_b)                                                                       \
+    static void FNN(name##_work)(const fnn_call *call, fnn_work *work)                                       \
+    {                                                                                                        \
+        FNN(gemm_cost)(call, work, turn_a, turn_b);                                                          \
+    }                                                                                                        \
+    static void FNN(name##_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)             \
+    {                                                                                                        \
+        FNN(gemm_run)(call, lo, hi, scratch, turn_a, turn_b);                                                \
     }
-FNN_GEMM(gemm_nn_f32, 0, 0)
-FNN_GEMM(gemm_nt_f32, 0, 1)
-FNN_GEMM(gemm_tn_f32, 1, 0)
-FNN_GEMM(gemm_tt_f32, 1, 1)
+FNN_GEMM(gemm_nn, 0, 0)
+FNN_GEMM(gemm_nt, 0, 1)
+FNN_GEMM(gemm_tn, 1, 0)
+FNN_GEMM(gemm_tt, 1, 1)
 
-#define FNN_GEMM_KERNELS                                                                                      \
-    FNN_KERNEL(gemm_nn_f32, gemm_work) FNN_KERNEL(gemm_nt_f32, gemm_work) FNN_KERNEL(gemm_tn_f32, gemm_work)    \
-    FNN_KERNEL(gemm_tt_f32, gemm_work)
+#define FNN_GEMM_KERNELS                                                                                     \
+    FNN_KERNEL(gemm_nn_f32, gemm_nn_work)                                                                    \
+    FNN_KERNEL(gemm_nt_f32, gemm_nt_work)                                                                    \
+    FNN_KERNEL(gemm_tn_f32, gemm_tn_work)                                                                    \
+    FNN_KERNEL(gemm_tt_f32, gemm_tt_work)

@@ -90,6 +90,21 @@ static inline void vf_transpose(vf r[VF_LANES])
         r[4 + i] = _mm512_shuffle_f32x4(odd01, odd23, 0x88), r[12 + i] = _mm512_shuffle_f32x4(odd01, odd23, 0xdd);
     }
 }
+/* Lane i of the result: the sum of r[i]'s lanes. */
+static inline vf vf_sums(const vf r[VF_LANES])
+{
+    vf t[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < 8; i++) /* pairs of vectors, then pairs of pairs, inside each 128-bit quarter */
+        t[i] = _mm512_add_ps(_mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]), _mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]));
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+        t[i] = _mm512_add_ps(_mm512_shuffle_ps(t[2 * i], t[2 * i + 1], 0x44), _mm512_shuffle_ps(t[2 * i], t[2 * i + 1], 0xee));
+    /* quarter c of t[q] holds, for r[4 q] to r[4 q + 3], the sum of their quarters c */
+    const vf a = _mm512_add_ps(_mm512_shuffle_f32x4(t[0], t[1], 0x88), _mm512_shuffle_f32x4(t[0], t[1], 0xdd));
+    const vf b = _mm512_add_ps(_mm512_shuffle_f32x4(t[2], t[3], 0x88), _mm512_shuffle_f32x4(t[2], t[3], 0xdd));
+    return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
+}
 
 #elif defined(FNN_AVX2)
 #include <immintrin.h>
@@ -184,6 +199,16 @@ static inline void vf_transpose(vf r[VF_LANES])
         r[i] = _mm256_permute2f128_ps(t[i], t[4 + i], 0x20);
         r[4 + i] = _mm256_permute2f128_ps(t[i], t[4 + i], 0x31);
     }
+}
+static inline vf vf_sums(const vf r[VF_LANES])
+{
+    vf t[4];
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; i++)
+        t[i] = _mm256_add_ps(_mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]), _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]));
+    const vf a = _mm256_add_ps(_mm256_shuffle_ps(t[0], t[1], 0x44), _mm256_shuffle_ps(t[0], t[1], 0xee));
+    const vf b = _mm256_add_ps(_mm256_shuffle_ps(t[2], t[3], 0x44), _mm256_shuffle_ps(t[2], t[3], 0xee));
+    return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
 }
 
 #else

@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 from support import EPS32, ISAS, run_kernel
 
-SIZES = [(1, 1, 1), (5, 7, 3), (6, 16, 8), (7, 17, 9), (8, 48, 16), (13, 33, 400), (1, 100, 50),
-         (100, 2, 784), (300, 10, 31), (257, 49, 12), (3, 5, 0), (0, 5, 3), (5, 0, 3), (64, 130, 1000)]
+# On both sides of: a tile's rows (4, 6, 8) and columns (8, 16, 48), a word, the depth where k is cut
+# (384), the limits of the narrow ways (12 columns; 24 and 48 rows; k = 48 for dot products).
+SIZES = [(1, 1, 1), (5, 7, 3), (6, 16, 8), (7, 17, 9), (8, 48, 16), (9, 15, 385), (13, 33, 400), (1, 100, 50),
+         (100, 2, 784), (300, 10, 31), (257, 49, 12), (3, 5, 0), (0, 5, 3), (5, 0, 3), (64, 130, 1000),
+         (24, 65, 48), (25, 63, 47), (48, 25, 49), (49, 24, 33), (31, 12, 64), (33, 13, 64),
+         (2, 3000, 17), (3000, 3, 50), (50, 47, 384), (55, 1, 7), (1, 1, 5000), (60, 31, 2)]
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -23,16 +27,31 @@ def test_product_matches_float64(isa, m, n, k, ta, tb, rng):
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("activation", [0, 1, 2])
-@pytest.mark.parametrize("m, n, k", [(9, 35, 20), (40, 10, 500), (4, 6, 0)])
-def test_epilogue(isa, activation, m, n, k, rng):
-    a, b = (rng.standard_normal(s).astype("float32") for s in ((m, k), (k, n)))
-    bias = rng.standard_normal(n).astype("float32")
+@pytest.mark.parametrize("m, n, k", [(2000, 64, 40), (40, 900, 500), (4, 3000, 200), (3000, 5, 100)])
+def test_same_bits_on_any_number_of_threads(isa, m, n, k, rng):
+    a, b = (rng.standard_normal(s).astype("float32") for s in ((m, k), (n, k)))
+    results = []
+    for threads in (1, 2, 3):
+        c = np.full((m, n), np.nan, "float32")
+        run_kernel(isa, "gemm_nt_f32", [a, b], [c], [m, n, k, 0, 0], [0.0], threads=threads)
+        results.append(c)
+    assert (results[0] == results[1]).all() and (results[0] == results[2]).all()
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("activation", range(6))
+@pytest.mark.parametrize("m, n, k", [(9, 35, 20), (60, 20, 500), (40, 10, 50), (4, 6, 0)])
+def test_epilogue(isa, bias, activation, m, n, k, rng):
+    a, b = (rng.standard_normal(s).astype("float32") / np.float32(np.sqrt(k + 1)) for s in ((m, k), (k, n)))
+    bias = rng.standard_normal(n).astype("float32") if bias else None
     c = np.full((m, n), np.nan, "float32")
-    run_kernel(isa, "gemm_nn_f32", [a, b, bias], [c], [m, n, k, 1, activation], [0.25])
-    z = a.astype("float64") @ b + bias
-    want = [z, np.maximum(z, 0), np.where(z < 0, 0.25 * z, z)][activation]
-    np.testing.assert_allclose(c, want, rtol=0, atol=EPS32 * np.sqrt(k + 1) * 40)
+    reads, sizes = [a, b] if bias is None else [a, b, bias], [m, n, k, int(bias is not None), activation]
+    run_kernel(isa, "gemm_nn_f32", reads, [c], sizes, [0.25])
+    z = a.astype("float64") @ b + (0 if bias is None else bias)
+    want = [z, np.maximum(z, 0), np.where(z < 0, 0.25 * z, z), 1 / (1 + np.exp(-z)), np.tanh(z),
+            np.where(z < 0, 0.25 * np.expm1(z), z)][activation]
+    np.testing.assert_allclose(c, want, rtol=0, atol=EPS32 * (8 + 8 * np.sqrt(k)))
 
 
 @pytest.mark.parametrize("isa", ISAS)

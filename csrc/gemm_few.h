@@ -1,0 +1,236 @@
+/* gemm_few.h - products of few rows (or few columns) with a large operand, which is read once, where it lies.
+ *
+ *     T[i, j] = sum_p F[i, p] G[j, p],   i < few, j < many, for a chunk of j at a time; T stays in the
+ *     first-level cache and becomes C[i, j], or C[j, i] (`turned`), with bias and activation, at the end
+ *
+ * by rows: G's elements with the same p lie side by side. A few of its rows at a time meet each row of T:
+ * every word of G in a register serves all of F, and memory sees long runs. by dots: G's elements with the
+ * same j lie side by side, F's likewise. Both are read along k, and the words' lanes added up at the end. */
+
+enum { FEW_FLOATS = 4096 }; /* of T */
+/* FEW_DEEP rows of G, FEW_WORDS words of each, FEW_WORDS words of T and an element of F fill the registers.
+ */
+#if defined(FNN_AVX512)
+#define FEW_DEEP 8
+#else
+#define FEW_DEEP 4
+#endif
+#define FEW_WORDS 3
+#define FEW_COLS (FEW_WORDS * TILE_LANES)
+
+typedef struct {
+    ptrdiff_t few, k;
+    FNN(side) f, g;
+    int turned;
+} FNN(few);
+
+static ptrdiff_t FNN(few_chunk)(ptrdiff_t few)
+{
+    const ptrdiff_t step = FEW_COLS * 2; /* whole words of T, and whole groups of dots */
+    return fnn_max(1, FEW_FLOATS / fnn_max(few, 1) / step) * step;
+}
+
+static ptrdiff_t FNN(few_scratch)(ptrdiff_t few, ptrdiff_t k)
+{
+    return FNN(gemm_lines)(few * FNN(few_chunk)(few)) + FNN(gemm_lines)(few * FNN(gemm_depth)(k));
+}
+
+/* ---- by rows ---- */
+
+/* T's columns [0, words * TILE_LANES) += f's `few` rows, `deep` elements each, times `deep` rows of g. edge:
+ * how many columns of the last word g has. */
+TILE_INLINE void FNN(few_words)(const int deep, const int words, const int masked, ptrdiff_t few,
+                                const float *f, ptrdiff_t f_row, ptrdiff_t f_step, const float *g,
+                                ptrdiff_t ldg, ptrdiff_t edge, float *t, ptrdiff_t ldt)
+{
+    tv gw[FEW_DEEP][FEW_WORDS];
+    TILE_UNROLL
+    for (int p = 0; p < deep; p++) {
+        TILE_UNROLL
+        for (int w = 0; w < words; w++) {
+            const float *at = g + p * ldg + w * TILE_LANES;
+            gw[p][w] = masked && w == words - 1 ? tv_load_n(at, edge) : tv_load(at);
+        }
+    }
+    for (ptrdiff_t i = 0; i < few; i++, f += f_row, t += ldt) {
+        tv acc[FEW_WORDS];
+        TILE_UNROLL
+        for (int w = 0; w < words; w++)
+            acc[w] = tv_load(t + w * TILE_LANES);
+        TILE_UNROLL
+        for (int p = 0; p < deep; p++) {
+            const tv x = tv_set1(f[p * f_step]);
+            TILE_UNROLL
+            for (int w = 0; w < words; w++)
+                acc[w] = tv_fma(x, gw[p][w], acc[w]);
+        }
+        TILE_UNROLL
+        for (int w = 0; w < words; w++)
+            tv_store(t + w * TILE_LANES, acc[w]);
+    }
+}
+
+/* All n columns. */
+TILE_INLINE void FNN(few_group)(const int deep, ptrdiff_t few, ptrdiff_t n, const float *f, ptrdiff_t f_row,
+                                ptrdiff_t f_step, const float *g, ptrdiff_t ldg, float *t, ptrdiff_t ldt)
+{
+    ptrdiff_t j = 0;
+    for (; j + FEW_COLS <= n; j += FEW_COLS)
+        FNN(few_words)(deep, FEW_WORDS, 0, few, f, f_row, f_step, g + j, ldg, 0, t + j, ldt);
+    const ptrdiff_t words = fnn_ceil_div(n - j, TILE_LANES), edge = n - j - (words - 1) * TILE_LANES;
+    if (words == 3)
+        FNN(few_words)(deep, 3, 1, few, f, f_row, f_step, g + j, ldg, edge, t + j, ldt);
+    if (words == 2)
+        FNN(few_words)(deep, 2, 1, few, f, f_row, f_step, g + j, ldg, edge, t + j, ldt);
+    if (words == 1)
+        FNN(few_words)(deep, 1, 1, few, f, f_row, f_step, g + j, ldg, edge, t + j, ldt);
+}
+
+static void FNN(few_by_rows)(const FNN(few) * w, ptrdiff_t j0, ptrdiff_t n, float *t, ptrdiff_t ldt,
+                             float *packed)
+{
+    const ptrdiff_t few = w->few, depth = FNN(gemm_depth)(w->k);
+    const int pack = w->f.along_k && FNN(gemm_rows_collide)(few, w->f.ld);
+    for (ptrdiff_t from = 0; from < w->k; from += depth) {
+        const ptrdiff_t k = fnn_min(depth, w->k - from);
+        FNN(side) f = FNN(side_at)(w->f, 0, from);
+        if (pack) {
+            FNN(gemm_transpose)(few, k, f.at, f.ld, packed, few);
+            f = (FNN(side)){packed, few, 0};
+        }
+        const ptrdiff_t row = f.along_k ? f.ld : 1, step = f.along_k ? 1 : f.ld, ldg = w->g.ld;
+        const float *g = FNN(side_at)(w->g, j0, from).at;
+        ptrdiff_t p = 0;
+        for (; p + FEW_DEEP <= k; p += FEW_DEEP)
+            FNN(few_group)(FEW_DEEP, few, n, f.at + p * step, row, step, g + p * ldg, ldg, t, ldt);
+        for (; p < k; p++)
+            FNN(few_group)(1, few, n, f.at + p * step, row, step, g + p * ldg, ldg, t, ldt);
+    }
+}
+
+/* ---- by dots ---- */
+
+enum { DOTS_WIDE = VF_LANES == 8 ? 4 : VF_LANES == 16 ? 8 : 1 };
+
+/* T[i, j] += dot products of `rows` rows of F with DOTS_WIDE rows of G; of those, the ones past the last are
+ * the last again. */
+TILE_INLINE void FNN(dots_tile)(const int rows, ptrdiff_t k, const float *f, ptrdiff_t ldf, const float *g,
+                                ptrdiff_t ldg, ptrdiff_t last, float *t, ptrdiff_t ldt)
+{
+    const float *gj[DOTS_WIDE];
+    vf acc[2 * DOTS_WIDE];
+    TILE_UNROLL
+    for (int j = 0; j < DOTS_WIDE; j++) {
+        gj[j] = g + fnn_min(j, last) * ldg;
+        acc[j] = acc[DOTS_WIDE + j] = vf_zero();
+    }
+    ptrdiff_t p = 0;
+    for (; p + VF_LANES <= k; p += VF_LANES) {
+        const vf f0 = vf_load(f + p), f1 = rows > 1 ? vf_load(f + ldf + p) : vf_zero();
+        TILE_UNROLL
+        for (int j = 0; j < DOTS_WIDE; j++) {
+            const vf x = vf_load(gj[j] + p);
+            acc[j] = vf_fma(f0, x, acc[j]);
+            if (rows > 1)
+                acc[DOTS_WIDE + j] = vf_fma(f1, x, acc[DOTS_WIDE + j]);
+        }
+    }
+    if (p < k) {
+        const vf f0 = vf_load_n(f + p, k - p), f1 = rows > 1 ? vf_load_n(f + ldf + p, k - p) : vf_zero();
+        TILE_UNROLL
+        for (int j = 0; j < DOTS_WIDE; j++) {
+            const vf x = vf_load_n(gj[j] + p, k - p);
+            acc[j] = vf_fma(f0, x, acc[j]);
+            if (rows > 1)
+                acc[DOTS_WIDE + j] = vf_fma(f1, x, acc[DOTS_WIDE + j]);
+        }
+    }
+    float sums[2 * DOTS_WIDE];
+#if VF_LANES > 1
+    vf_store(sums, vf_sums(acc));
+#else
+    sums[0] = acc[0], sums[1] = acc[1];
+#endif
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < DOTS_WIDE; j++)
+            t[i * ldt + j] += sums[i * DOTS_WIDE + j];
+}
+
+static void FNN(few_by_dots)(const FNN(few) * w, ptrdiff_t j0, ptrdiff_t n, float *t, ptrdiff_t ldt,
+                             float *packed)
+{
+    const ptrdiff_t depth = FNN(gemm_depth)(w->k), stretch = w->f.along_k ? fnn_max(w->k, 1) : depth;
+    for (ptrdiff_t from = 0; from < w->k; from += stretch) { /* F packed: a part of it at a time */
+        const ptrdiff_t end = fnn_min(w->k, from + stretch);
+        if (!w->f.along_k)
+            FNN(gemm_transpose)(end - from, w->few, w->f.at + from * w->f.ld, w->f.ld, packed, depth);
+        for (ptrdiff_t j = 0; j < n; j += DOTS_WIDE)
+            for (ptrdiff_t p = from; p < end; p += depth) {
+                const ptrdiff_t k = fnn_min(depth, end - p), last = n - j - 1;
+                const FNN(side) f = w->f.along_k ? FNN(side_at)(w->f, 0, p) : (FNN(side)){packed, depth, 1};
+                const float *g = FNN(side_at)(w->g, j0 + j, p).at;
+                ptrdiff_t i = 0;
+                for (; i + 2 <= w->few; i += 2)
+                    FNN(dots_tile)(2, k, f.at + i * f.ld, f.ld, g, w->g.ld, last, t + i * ldt + j, ldt);
+                if (i < w->few)
+                    FNN(dots_tile)(1, k, f.at + i * f.ld, f.ld, g, w->g.ld, last, t + i * ldt + j, ldt);
+            }
+    }
+}
+
+/* ---- both ---- */
+
+static inline vf FNN(few_act)(int activation, vf alpha, vf x)
+{
+    if (activation == FNN_LINEAR)
+        return x;
+    return activation == FNN_RELU ? vf_max(vf_zero(), x) : FNN(tile_act)(activation, alpha, x);
+}
+
+/* n columns of T, which are many-side elements [j0, j0 + n), go to C. */
+static void FNN(few_finish)(const FNN(product) * f, const FNN(few) * w, ptrdiff_t j0, ptrdiff_t n, float *t,
+                            ptrdiff_t ldt)
+{
+    const vf alpha = vf_set1(f->alpha);
+    for (ptrdiff_t i = 0; i < w->few; i++) {
+        float *from = t + i * ldt, *to = w->turned ? from : f->c + i * f->ldc + j0;
+        const vf row_bias = w->turned && f->bias ? vf_set1(f->bias[i]) : vf_zero();
+        const float *bias = !w->turned && f->bias ? f->bias + j0 : NULL;
+        if (w->turned && !f->bias && f->activation == FNN_LINEAR)
+            continue;
+        ptrdiff_t j = 0;
+        for (; j + VF_LANES <= n; j += VF_LANES) {
+            const vf x = vf_add(vf_load(from + j), bias ? vf_load(bias + j) : row_bias);
+            vf_store(to + j, FNN(few_act)(f->activation, alpha, x));
+        }
+        if (j < n) {
+            const vf x = vf_add(vf_load_n(from + j, n - j), bias ? vf_load_n(bias + j, n - j) : row_bias);
+            vf_store_n(to + j, FNN(few_act)(f->activation, alpha, x), n - j);
+        }
+    }
+    if (w->turned)
+        FNN(gemm_transpose)(w->few, n, t, ldt, f->c + j0 * f->ldc, f->ldc);
+}
+
+/* Columns (turned: rows) [j0, j0 + n) of C. */
+static void FNN(few_rectangle)(const FNN(product) * f, int dots, int turned, ptrdiff_t j0, ptrdiff_t n,
+                               float *scratch)
+{
+    const FNN(few) w = {.few = turned ? f->n : f->m,
+                        .k = f->k,
+                        .f = turned ? f->b : f->a,
+                        .g = turned ? f->a : f->b,
+                        .turned = turned};
+    const ptrdiff_t chunk = FNN(few_chunk)(w.few);
+    float *t = scratch, *packed = scratch + FNN(gemm_lines)(w.few * chunk);
+    for (ptrdiff_t j = j0; j < j0 + n; j += chunk) {
+        const ptrdiff_t cols = fnn_min(chunk, j0 + n - j),
+                        ldt = fnn_ceil_div(cols, 2 * TILE_LANES) * 2 * TILE_LANES;
+        memset(t, 0, (size_t)(w.few * ldt) * sizeof *t);
+        if (dots)
+            FNN(few_by_dots)(&w, j, cols, t, ldt, packed);
+        else
+            FNN(few_by_rows)(&w, j, cols, t, ldt, packed);
+        FNN(few_finish)(f, &w, j, cols, t, ldt);
+    }
+}

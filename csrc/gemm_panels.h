@@ -1,0 +1,227 @@
+/* gemm_panels.h - products with many rows and many columns: B is packed, and tiles of C add up in registers.
+ *
+ * For a chunk of columns and a part of k, B is packed into panels of TILE_COLS columns, which stay in the
+ * second-level cache. Then each tile of rows sweeps over the panels: its part of A stays in the first level
+ * and is fetched once, and C is written along its rows (the loops of Goto and van de Geijn, ACM TOMS 34(3),
+ * 2008, with the two innermost exchanged). */
+
+enum {
+    PANELS_FLOATS = 1 << 16, /* of B packed at a time: half of a small second-level cache */
+    PANELS_HIGH = 8          /* a packed tile of A: element (i, p) at p * PANELS_HIGH + i */
+};
+
+static ptrdiff_t FNN(panels_chunk)(ptrdiff_t n, ptrdiff_t depth)
+{
+    const ptrdiff_t most = fnn_max(1, PANELS_FLOATS / depth / TILE_COLS), panels = fnn_ceil_div(n, TILE_COLS);
+    return TILE_COLS * fnn_ceil_div(panels, fnn_max(1, fnn_ceil_div(panels, most)));
+}
+
+static ptrdiff_t FNN(panels_scratch)(ptrdiff_t n, ptrdiff_t k)
+{
+    const ptrdiff_t depth = FNN(gemm_depth)(k), chunk = FNN(panels_chunk)(n, depth);
+    return FNN(gemm_lines)(chunk * depth) + FNN(gemm_lines)(chunk) + FNN(gemm_lines)(PANELS_HIGH * depth);
+}
+
+/* Packs columns [0, n) of (k, n) `from` into panels of TILE_COLS columns, k rows each, the last filled up
+ * with zeros. */
+static void FNN(panels_pack_b)(ptrdiff_t n, ptrdiff_t k, FNN(side) from, float *restrict to)
+{
+    const ptrdiff_t whole = n / TILE_COLS * TILE_COLS;
+    if (n > whole)
+        memset(to + whole * k, 0, (size_t)(k * TILE_COLS) * sizeof *to);
+    if (from.along_k) {
+        for (ptrdiff_t j = 0; j < n; j += TILE_COLS)
+            FNN(gemm_transpose)(fnn_min(TILE_COLS, n - j), k, from.at + j * from.ld, from.ld, to + j * k,
+                                TILE_COLS);
+        return;
+    }
+    for (ptrdiff_t p = 0; p < k; p++) {
+        const float *row = from.at + p * from.ld;
+        float *panel = to + p * TILE_COLS;
+        for (ptrdiff_t j = 0; j < whole; j += TILE_COLS, panel += k * TILE_COLS) {
+            TILE_UNROLL
+            for (int w = 0; w < TILE_WORDS; w++)
+                tv_store(panel + w * TILE_LANES, tv_load(row + j + w * TILE_LANES));
+        }
+        for (ptrdiff_t q = whole; q < n; q++)
+            panel[q - whole] = row[q];
+    }
+}
+
+/* Packs `rows` rows of A. `above`: how many there are in A from the first one on. */
+static void FNN(panels_pack_a)(ptrdiff_t rows, ptrdiff_t k, FNN(side) from, ptrdiff_t above,
+                               float *restrict to)
+{
+#if VF_LANES > 1
+    if (from.along_k) {
+        for (ptrdiff_t p = 0; p < k; p += VF_LANES) {
+            const ptrdiff_t deep = fnn_min(VF_LANES, k - p);
+            vf r[VF_LANES];
+            for (int i = 0; i < VF_LANES; i++) {
+                const float *row = from.at + fnn_min(i, rows - 1) * from.ld + p;
+                r[i] = i >= PANELS_HIGH ? vf_zero() : deep == VF_LANES ? vf_load(row) : vf_load_n(row, deep);
+            }
+            vf_transpose(r);
+            for (int l = 0; l < deep; l++)
+                vf_store_n(to + (p + l) * PANELS_HIGH, r[l], PANELS_HIGH);
+        }
+        return;
+    }
+    for (ptrdiff_t p = 0; p < k; p++) {
+        const float *row = from.at + p * from.ld;
+        const vf x = above >= VF_LANES ? vf_load(row) : vf_load_n(row, fnn_min(above, PANELS_HIGH));
+        vf_store_n(to + p * PANELS_HIGH, x, PANELS_HIGH);
+    }
+#else
+    (void)above;
+    for (ptrdiff_t p = 0; p < k; p++)
+        for (ptrdiff_t i = 0; i < rows; i++)
+            to[p * PANELS_HIGH + i] = from.along_k ? from.at[i * from.ld + p] : from.at[p * from.ld + i];
+#endif
+}
+
+/* One tile of rows against the packed panels of a chunk. */
+typedef struct {
+    ptrdiff_t n, k;
+    const float *a; /* packed, or rows lda apart */
+    ptrdiff_t lda;
+    const float *b, *bias; /* panels; (n) filled up to whole panels */
+    float *c;
+    ptrdiff_t ldc;
+    int accumulate;
+    float floor; /* 0: relu; -INFINITY: none */
+} FNN(sweep);
+
+TILE_INLINE void FNN(panels_tile)(const int packed, const int rows, const int words, const int edge,
+                                  const FNN(sweep) * s, ptrdiff_t j)
+{
+    const ptrdiff_t k = s->k, lda = s->lda, last = s->n - j - (words - 1) * TILE_LANES;
+    const float *b = s->b + j * k, *a = s->a;
+    tv acc[TILE_ROWS][TILE_WORDS];
+    TILE_UNROLL
+    for (int i = 0; i < rows; i++) {
+        TILE_UNROLL
+        for (int w = 0; w < words; w++)
+            acc[i][w] = tv_zero();
+    }
+    for (ptrdiff_t p = 0; p < k; p++) {
+        tv bw[TILE_WORDS];
+        TILE_UNROLL
+        for (int w = 0; w < words; w++)
+            bw[w] = tv_load(b + p * TILE_COLS + w * TILE_LANES);
+        TILE_UNROLL
+        for (int i = 0; i < rows; i++) {
+            const tv ai = tv_set1(packed ? a[p * PANELS_HIGH + i] : a[i * lda + p]);
+            TILE_UNROLL
+            for (int w = 0; w < words; w++)
+                acc[i][w] = tv_fma(ai, bw[w], acc[i][w]);
+        }
+    }
+    float *c = s->c + j;
+    if (s->accumulate) {
+        TILE_UNROLL
+        for (int i = 0; i < rows; i++) {
+            TILE_UNROLL
+            for (int w = 0; w < words; w++) {
+                const float *at = c + i * s->ldc + w * TILE_LANES;
+                acc[i][w] = tv_add(acc[i][w], edge && w == words - 1 ? tv_load_n(at, last) : tv_load(at));
+            }
+        }
+    }
+    const tv floor = tv_set1(s->floor);
+    TILE_UNROLL
+    for (int w = 0; w < words; w++) {
+        const tv bias = tv_load(s->bias + j + w * TILE_LANES);
+        TILE_UNROLL
+        for (int i = 0; i < rows; i++) {
+            float *at = c + i * s->ldc + w * TILE_LANES;
+            const tv y = tv_max(floor, tv_add(acc[i][w], bias)); /* a NaN survives as the second operand */
+            if (edge && w == words - 1)
+                tv_store_n(at, y, last);
+            else
+                tv_store(at, y);
+        }
+    }
+}
+
+TILE_INLINE void FNN(panels_sweep)(const int packed, const int rows, const FNN(sweep) * s)
+{
+    ptrdiff_t j = 0;
+    for (; j + TILE_COLS <= s->n; j += TILE_COLS)
+        FNN(panels_tile)(packed, rows, TILE_WORDS, 0, s, j);
+    const ptrdiff_t words = fnn_ceil_div(s->n - j, TILE_LANES);
+#if TILE_WORDS == 3
+    if (words == 3)
+        FNN(panels_tile)(packed, rows, 3, 1, s, j);
+#endif
+    if (words == 2)
+        FNN(panels_tile)(packed, rows, 2, 1, s, j);
+    if (words == 1)
+        FNN(panels_tile)(packed, rows, 1, 1, s, j);
+}
+
+#define PANELS_CASE(rows)                                                                                    \
+    case rows:                                                                                               \
+        if (packed)                                                                                          \
+            FNN(panels_sweep)(1, rows, s);                                                                   \
+        else                                                                                                 \
+            FNN(panels_sweep)(0, rows, s);                                                                   \
+        break;
+
+static void FNN(panels_rows)(int packed, ptrdiff_t rows, const FNN(sweep) * s)
+{
+    switch (rows) {
+        PANELS_CASE(1)
+        PANELS_CASE(2) PANELS_CASE(3) PANELS_CASE(4)
+#if TILE_ROWS >= 6
+            PANELS_CASE(5) PANELS_CASE(6)
+#endif
+#if TILE_ROWS >= 8
+                PANELS_CASE(7) PANELS_CASE(8)
+#endif
+                    default : assert(0);
+    }
+}
+
+/* Rows [i0, i0 + m) and columns [j0, j0 + n) of C. */
+static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_t m, ptrdiff_t j0,
+                                  ptrdiff_t n, float *scratch)
+{
+    const FNN(side) a = f->a, b = f->b;
+    const ptrdiff_t depth = FNN(gemm_depth)(f->k), chunk = FNN(panels_chunk)(n, depth),
+                    tiles = FNN(tile_count)(m);
+    float *packed_b = scratch, *bias = packed_b + FNN(gemm_lines)(chunk * depth);
+    float *packed_a = bias + FNN(gemm_lines)(chunk);
+    /* Rows of A are read where they lie, unless they compete for a few cache sets with more than one panel to
+     * pass; columns of A always are far apart. */
+    const int pack = !a.along_k || (n > 2 * TILE_COLS && FNN(gemm_rows_collide)(TILE_ROWS / 2, a.ld));
+    FNN(sweep) s = {.a = packed_a, .lda = a.ld, .b = packed_b, .bias = bias, .ldc = f->ldc};
+    for (ptrdiff_t from = j0; from < j0 + n; from += chunk) {
+        s.n = fnn_min(chunk, j0 + n - from);
+        memset(bias, 0, (size_t)chunk * sizeof *bias);
+        for (ptrdiff_t p = 0; p == 0 || p < f->k; p += depth) {
+            const int last = p + depth >= f->k;
+            s.k = fnn_min(depth, f->k - p);
+            s.accumulate = p > 0;
+            s.floor = last && f->activation == FNN_RELU ? 0.0f : -INFINITY;
+            if (last && f->bias)
+                memcpy(bias, f->bias + from, (size_t)s.n * sizeof *bias);
+            FNN(panels_pack_b)(s.n, s.k, FNN(side_at)(b, from, p), packed_b);
+            for (ptrdiff_t tile = 0; tile < tiles; tile++) {
+                const ptrdiff_t at = FNN(tile_rows_at)(m, tile), rows = FNN(tile_rows_at)(m, tile + 1) - at;
+                const FNN(side) part = FNN(side_at)(a, i0 + at, p);
+                if (pack)
+                    FNN(panels_pack_a)(rows, s.k, part, f->m - i0 - at, packed_a);
+                else
+                    s.a = part.at;
+                s.c = f->c + (i0 + at) * f->ldc + from;
+                FNN(panels_rows)(pack, rows, &s);
+                if (last && f->activation > FNN_RELU) {
+                    const fnn_tile done = {
+                        .n = s.n, .c = s.c, .ldc = f->ldc, .activation = f->activation, .alpha = f->alpha};
+                    FNN(tile_activate)(rows, &done);
+                }
+            }
+        }
+    }
+}
