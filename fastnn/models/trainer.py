@@ -202,6 +202,7 @@ class Trainer:
         with GradientTape() as tape:
             y_pred = self(x, training=True)
             loss = self._compute_loss(x, y, y_pred, sample_weight, True)
+            scaled = loss if self.optimizer is None else self.optimizer.scale_loss(loss)
         self._loss_tracker.update_state(loss, sample_weight=leaves_of(x)[0].shape[0])
         weights = self.trainable_weights
         if not weights:
@@ -209,7 +210,7 @@ class Trainer:
                           "learnt",
                           stacklevel=2)
         else:
-            self.optimizer.apply(tape.gradient(loss, weights), weights)
+            self.optimizer.apply(tape.gradient(scaled, weights), weights)
         return self.compute_metrics(x, y, y_pred, sample_weight)
 
     def test_step(self, data):

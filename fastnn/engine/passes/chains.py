@@ -40,15 +40,19 @@ def _chain_call(nodes, outputs):
 
 
 class _Group:
-    """Calls of one output shape that will run as one loop. bit: its place in sets of groups, as an int; kernels: the
-    families that have a step for each of them; inputs: ids of the values they read."""
+    """Calls of one output shape that will run as one loop.
 
-    __slots__ = ("nodes", "shape", "bit", "inputs", "kernels")
+    place: its bit in sets of groups, which are ints; past: the groups that have to run before it; kernels: the
+    families that have a step for each of its calls; inputs: ids of the values they read.
+    """
 
-    def __init__(self, bit, shape, kernels):
+    __slots__ = ("nodes", "shape", "place", "past", "inputs", "kernels")
+
+    def __init__(self, place, shape, kernels):
         self.nodes = []
         self.shape = shape
-        self.bit = bit
+        self.place = place
+        self.past = 0
         self.inputs = set()
         self.kernels = kernels
 
@@ -60,39 +64,79 @@ def _kernels(node):
     return families(node.op.pointwise, [value.dtype for value in node.inputs], node.output.dtype)
 
 
+class _Groups:
+    """All groups, and which have to run before which.
+
+    A group runs as one, so whatever reads any of its values comes after all of its calls and after all that
+    these read. What a value needs can therefore grow after it was made: it is looked up, not kept with it.
+    """
+
+    def __init__(self):
+        self.all = []
+        self.of = {}  # id(value) -> the group that makes it
+        self._behind = {}  # id(value made by no group) -> the groups it was computed from, not those behind them
+
+    def new(self, shape, kernels):
+        group = _Group(len(self.all), shape, kernels)
+        self.all.append(group)
+        return group
+
+    def before(self, values):
+        """The groups that have to run before these values exist."""
+        direct = 0
+        for value in values:
+            group = self.of.get(id(value))
+            direct |= self._behind.get(id(value), 0) if group is None else 1 << group.place
+        past, left = direct, direct
+        while left:
+            lowest = left & -left
+            past |= self.all[lowest.bit_length() - 1].past
+            left ^= lowest
+        return past
+
+    def join(self, group, node, kernels):
+        """Make an elementwise call part of a group."""
+        group.nodes.append(node)
+        group.kernels &= kernels
+        group.inputs.update(id(value) for value in node.inputs)
+        self.of[id(node.output)] = group
+        bit = 1 << group.place
+        more = self.before(node.inputs) & ~bit & ~group.past
+        if more:
+            group.past |= more
+            for other in self.all:
+                if other.past & bit:
+                    other.past |= more
+
+    def pass_by(self, node):
+        """Note what a call that is in no group reads."""
+        past = self.before(node.inputs)
+        for value in node.outputs:
+            self._behind[id(value)] = past
+
+
 def _groups(body):
-    """All groups. `behind[id(value)]` is the set (bits) of groups that a value was computed from, its own included."""
-    behind, group_of, groups = {}, {}, []
+    groups = _Groups()
     for node in body.nodes:
-        past = 0
-        for value in node.inputs:
-            past |= behind.get(id(value), 0)
         kernels = _kernels(node)
         if kernels:
-            group = _joinable(node, kernels, group_of, behind)
-            if group is None:
-                group = _Group(1 << len(groups), node.output.shape, kernels)
-                groups.append(group)
-            group.nodes.append(node)
-            group.kernels &= kernels
-            group.inputs.update(id(value) for value in node.inputs)
-            group_of[id(node.output)] = group
-            past |= group.bit
-        for value in node.outputs:
-            behind[id(value)] = past
-    return groups
+            group = _joinable(node, kernels, groups) or groups.new(node.output.shape, kernels)
+            groups.join(group, node, kernels)
+        else:
+            groups.pass_by(node)
+    return groups.all
 
 
-def _joinable(node, kernels, group_of, behind):
+def _joinable(node, kernels, groups):
     """The group of one of the node's inputs that it may join, or None."""
     for value in reversed(node.inputs):
-        group = group_of.get(id(value))
+        group = groups.of.get(id(value))
         if group is None or group.shape != node.output.shape or not group.kernels & kernels:
             continue
         if len(group.nodes) >= MOST_STEPS:
             continue
-        outside = [other for other in node.inputs if group_of.get(id(other)) is not group]
-        if any(behind.get(id(other), 0) & group.bit for other in outside):
+        outside = [other for other in node.inputs if groups.of.get(id(other)) is not group]
+        if groups.before(outside) >> group.place & 1:
             continue  # it also needs something computed from the group elsewhere: the group cannot run as one
         made_inside = {id(member.output) for member in group.nodes}
         inputs = (group.inputs | {id(other) for other in node.inputs}) - made_inside
