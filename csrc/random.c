@@ -8,13 +8,15 @@
  */
 enum { FNN_DRAW_GROUP = 64, FNN_DRAW_GROUPS = 16 };
 
-static inline __attribute__((always_inline)) void FNN(philox)(int64_t block, const uint32_t *seed, vi word[4])
+/* Lane l: counter (first + l, second, third, 0). */
+static inline __attribute__((always_inline)) void FNN(philox_at)(uint32_t first, uint32_t second, uint32_t third,
+                                                                 const uint32_t *seed, vi word[4])
 {
     int32_t lane[VF_LANES];
     for (int i = 0; i < VF_LANES; i++)
         lane[i] = i;
-    vi c0 = vi_add(vi_set1((int32_t)(uint32_t)block), vi_load(lane)), c1 = vi_set1((int32_t)(uint32_t)(block >> 32));
-    vi c2 = vi_set1(0), c3 = vi_set1(0);
+    vi c0 = vi_add(vi_set1((int32_t)first), vi_load(lane)), c1 = vi_set1((int32_t)second);
+    vi c2 = vi_set1((int32_t)third), c3 = vi_set1(0);
     uint32_t k0 = seed[0], k1 = seed[1];
 #pragma GCC unroll 10
     for (int round = 0; round < 10; round++) {
@@ -31,6 +33,11 @@ static inline __attribute__((always_inline)) void FNN(philox)(int64_t block, con
     word[1] = c1;
     word[2] = c2;
     word[3] = c3;
+}
+
+static inline __attribute__((always_inline)) void FNN(philox)(int64_t block, const uint32_t *seed, vi word[4])
+{
+    FNN(philox_at)((uint32_t)block, (uint32_t)(block >> 32), 0, seed, word);
 }
 
 static inline vf FNN(unit_float)(vi word) { return vf_mul(vi_to_float(vi_shr(word, 8)), vf_set1(0x1p-24f)); }

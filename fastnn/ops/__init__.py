@@ -30,6 +30,7 @@ from .activation import (  # noqa: F401
     threshold,
 )
 from .adaptive_pooling import adaptive_average_pool, adaptive_max_pool  # noqa: F401
+from .attention import dot_product_attention  # noqa: F401
 from .control import (  # noqa: F401
     associative_scan,
     cond,
