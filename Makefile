@@ -1,4 +1,4 @@
-# make dev | build | test | lint | bench | debug | size
+# make dev | build | test | lint | bench | debug | emulate | size
 PYTHON ?= python3
 
 dev:            ## install for development, with every tool
@@ -23,7 +23,11 @@ debug:          ## the kernel tests under the address and undefined-behaviour sa
 	cd build/debug && PYTHONPATH=lib LD_PRELOAD=$$(gcc -print-file-name=libasan.so) ASAN_OPTIONS=detect_leaks=0 \
 		UBSAN_OPTIONS=halt_on_error=1 $(PYTHON) -P -m pytest ../../tests/csrc
 
+emulate:        ## the AVX-512 kernels' tests on a CPU without it (needs Debian's libsimde-dev)
+	FASTNN_EMULATE_AVX512=1 $(PYTHON) setup.py -q build --force --build-base build/emulate --build-lib build/emulate/lib
+	cd build/emulate && PYTHONPATH=lib FASTNN_ISA=avx512 $(PYTHON) -P -m pytest ../../tests/csrc ../../tests/ops
+
 size:           ## lines per folder
 	@for d in csrc fastnn tests bench docs examples; do printf '%7d %s\n' $$(git ls-files $$d | grep -E '\.(c|h|py|pyx|md)$$' | xargs cat 2>/dev/null | wc -l) $$d; done
 
-.PHONY: dev build test lint bench debug size
+.PHONY: dev build test lint bench debug emulate size

@@ -10,15 +10,20 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 DEBUG = os.environ.get("FASTNN_DEBUG") == "1"  # asserts and sanitizers; see `make debug`
+EMULATE = os.environ.get("FASTNN_EMULATE_AVX512") == "1"  # the AVX-512 table on any x86-64; see `make emulate`
 X86 = platform.machine() in ("x86_64", "AMD64")
 ISA_FLAGS = {"base": []}
 if X86:
     ISA_FLAGS["avx2"] = ["-mavx2", "-mfma"]
     ISA_FLAGS["avx512"] = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"]
+    if EMULATE:
+        ISA_FLAGS["avx512"] = ["-mavx2", "-mfma", "-include", "tests/csrc/avx512_emulation.h"]
 
 # -ffp-contract=off: a multiply and an add are fused only where a kernel says so, so that every build rounds alike.
 C_FLAGS = ["-std=c11", "-fopenmp", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wshadow", "-ffp-contract=off",
            "-fno-math-errno", "-fno-trapping-math"]
+if EMULATE:
+    C_FLAGS += ["-DFNN_EMULATE_AVX512"]
 if DEBUG:
     C_FLAGS += ["-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-UNDEBUG"]
     LINK_FLAGS = ["-fopenmp", "-fsanitize=address,undefined"]

@@ -17,6 +17,10 @@ const fnn_table *fnn_table_for(const char *isa)
     __builtin_cpu_init();
     if (strcmp(isa, "avx2") == 0 && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         return &fnn_table_avx2;
+#if defined(FNN_EMULATE_AVX512) /* `make emulate`: the intrinsics are made of others */
+    if (strcmp(isa, "avx512") == 0)
+        return &fnn_table_avx512;
+#endif
     if (strcmp(isa, "avx512") == 0 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma"))
         return &fnn_table_avx512;

@@ -1,0 +1,108 @@
+/* avx512_emulation.h - the AVX-512 table on a CPU without AVX-512 (slow): `make emulate`.
+ *
+ * The intrinsics come from SIMDe (Debian's libsimde-dev); those that its version 0.7 lacks, or gets wrong,
+ * stand here.
+ */
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#include <simde/x86/avx512.h>
+#include <string.h>
+
+static inline __m512 emulated_maskz_loadu_ps(unsigned mask, const float *from)
+{
+    float lanes[16] = {0};
+    for (int i = 0; i < 16; i++)
+        if (mask >> i & 1)
+            lanes[i] = from[i];
+    __m512 word;
+    memcpy(&word, lanes, sizeof word);
+    return word;
+}
+
+static inline void emulated_mask_storeu_ps(float *to, unsigned mask, __m512 word)
+{
+    float lanes[16];
+    memcpy(lanes, &word, sizeof word);
+    for (int i = 0; i < 16; i++)
+        if (mask >> i & 1)
+            to[i] = lanes[i];
+}
+
+#define EMULATE_HALVES(name, from, to, half, type_from, type_to)                                                      \
+    static inline to emulated_##name(from word)                                                                       \
+    {                                                                                                                 \
+        type_from in[2];                                                                                              \
+        type_to out[2];                                                                                               \
+        to result;                                                                                                    \
+        memcpy(in, &word, sizeof in);                                                                                 \
+        out[0] = half(in[0]), out[1] = half(in[1]);                                                                   \
+        memcpy(&result, out, sizeof out);                                                                             \
+        return result;                                                                                                \
+    }
+EMULATE_HALVES(cvtepi32_ps, __m512i, __m512, _mm256_cvtepi32_ps, __m256i, __m256)
+EMULATE_HALVES(cvtps_epi32, __m512, __m512i, _mm256_cvtps_epi32, __m256, __m256i)
+
+static inline __m512i emulated_srai_epi32(__m512i word, int bits)
+{
+    int32_t lanes[16];
+    memcpy(lanes, &word, sizeof lanes);
+    for (int i = 0; i < 16; i++)
+        lanes[i] >>= bits;
+    memcpy(&word, lanes, sizeof word);
+    return word;
+}
+
+static inline __m256 emulated_extractf32x8_ps(__m512 word, int which)
+{
+    __m256 halves[2];
+    memcpy(halves, &word, sizeof halves);
+    return halves[which];
+}
+
+/* Whole numbers only: a scale of 0. */
+#define EMULATED_ROUND(half) _mm256_round_ps(half, EMULATED_MODE)
+#define EMULATED_MODE (_MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC)
+EMULATE_HALVES(floor_ps, __m512, __m512, EMULATED_ROUND, __m256, __m256)
+#undef EMULATED_MODE
+#define EMULATED_MODE (_MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC)
+EMULATE_HALVES(ceil_ps, __m512, __m512, EMULATED_ROUND, __m256, __m256)
+#undef EMULATED_MODE
+#define EMULATED_MODE (_MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC)
+EMULATE_HALVES(trunc_ps, __m512, __m512, EMULATED_ROUND, __m256, __m256)
+#undef EMULATED_MODE
+#define EMULATED_MODE (_MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)
+EMULATE_HALVES(nearest_ps, __m512, __m512, EMULATED_ROUND, __m256, __m256)
+
+static inline __m512 emulated_roundscale_ps(__m512 word, int mode)
+{
+    switch (mode & 3) {
+    case _MM_FROUND_TO_NEG_INF: return emulated_floor_ps(word);
+    case _MM_FROUND_TO_POS_INF: return emulated_ceil_ps(word);
+    case _MM_FROUND_TO_ZERO: return emulated_trunc_ps(word);
+    default: return emulated_nearest_ps(word);
+    }
+}
+
+static inline __m512 emulated_shuffle_f32x4(__m512 a, __m512 b, int choice)
+{
+    float from[2][16], lanes[16];
+    memcpy(from[0], &a, sizeof a);
+    memcpy(from[1], &b, sizeof b);
+    for (int quarter = 0; quarter < 4; quarter++)
+        memcpy(lanes + 4 * quarter, from[quarter / 2] + 4 * (choice >> 2 * quarter & 3), 16);
+    memcpy(&a, lanes, sizeof a);
+    return a;
+}
+
+#undef _mm512_roundscale_ps
+#define _mm512_roundscale_ps(word, mode) emulated_roundscale_ps(word, mode)
+#undef _mm512_shuffle_f32x4
+#define _mm512_shuffle_f32x4(a, b, choice) emulated_shuffle_f32x4(a, b, choice)
+#undef _mm512_extractf32x8_ps
+#undef _mm512_cvtps_epi32
+#undef _mm512_srai_epi32
+#define _mm512_maskz_loadu_ps(mask, from) emulated_maskz_loadu_ps(mask, from)
+#define _mm512_mask_storeu_ps(to, mask, word) emulated_mask_storeu_ps(to, mask, word)
+#define _mm512_cvtepi32_ps(word) emulated_cvtepi32_ps(word)
+#define _mm512_cvtps_epi32(word) emulated_cvtps_epi32(word)
+#define _mm512_srai_epi32(word, bits) emulated_srai_epi32(word, bits)
+#define _mm512_extractf32x8_ps(word, which) emulated_extractf32x8_ps(word, which)
