@@ -2,7 +2,8 @@
 
 Each system runs in a process of its own and trains an epoch when asked; the systems take turns (A B C A B C ...), with
 equal threads. Systems that run the same Keras source are first checked to predict the same from the same weights.
-Peers that are not installed are left out; --python NAME=PATH gives a system its own interpreter.
+Peers that are not installed are left out; --python NAME=PATH gives a system its own interpreter. `fastnn@1` is fastnn
+on one thread. A new workload is one function in workloads.py, and where it pays one branch in raw_*.py.
 """
 
 import argparse
@@ -16,17 +17,19 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+import workloads
 
 HERE = Path(__file__).resolve().parent
-SYSTEMS = ["fastnn", "keras-jax", "keras-tf", "keras-torch", "torch", "torch-compile", "jax"]
-WORKLOADS = ["tiny_mlp", "fashion_mlp", "dropout_mlp", "wide_deep", "seed_cnn", "mnist_cnn", "resnet20", "vgg_block",
-             "big_mlp"]
+SYSTEMS = ["fastnn", "fastnn@1", "keras-jax", "keras-tf", "keras-torch", "torch", "torch-compile", "jax", "sklearn"]
+WORKLOADS = [workload.__name__ for workload in workloads.ALL]
 
 
 class Worker:
     """A system's process."""
 
     def __init__(self, system, workload, python, threads):
+        system, _, given = system.partition("@")
+        threads = int(given or threads)
         environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "FASTNN_NUM_THREADS": str(threads),
                        "TF_NUM_INTRAOP_THREADS": str(threads), "TF_CPP_MIN_LOG_LEVEL": "3",
                        "PYTHONPATH": os.pathsep.join([str(HERE.parent), str(HERE)])}
@@ -87,6 +90,35 @@ def measure(workload, systems, pythons, threads, rounds):
     return rows
 
 
+def best_peer(rows):
+    """(system, median ms) of the fastest that is not fastnn; (None, nan) without peers."""
+    times = {system: statistics.median(row["ms"]) for system, row in rows.items() if not system.startswith("fastnn")}
+    return min(times.items(), key=lambda pair: pair[1], default=(None, float("nan")))
+
+
+def draw(results, path):
+    """A bar for each system and workload, step time relative to fastnn's, to a PNG or SVG."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    systems = list(dict.fromkeys(system for rows in results.values() for system in rows))
+    figure, pane = plt.subplots(figsize=(1.2 + 1.1 * len(results), 4.5))
+    for s, system in enumerate(systems):
+        for w, rows in enumerate(results.values()):
+            if system in rows and "fastnn" in rows:
+                height = statistics.median(rows[system]["ms"]) / statistics.median(rows["fastnn"]["ms"])
+                pane.bar(w + 0.85 * (s + 0.5) / len(systems), height, 0.8 / len(systems), color=f"C{s}",
+                         label=system if w == 0 else None)
+    pane.set(yscale="log", ylabel="step time, relative to fastnn", xticks=[w + 0.42 for w in range(len(results))])
+    pane.set_xticklabels(results, rotation=30, ha="right")
+    pane.axhline(1.0, color="black", linewidth=0.8)
+    pane.legend(fontsize="small", ncols=3)
+    figure.tight_layout()
+    figure.savefig(path)
+
+
 def _versions(pythons):
     code = ("import importlib.metadata as m, json; print(json.dumps({n: m.version(n) for n in ('numpy', 'torch', 'jax', "
             "'tensorflow-cpu', 'tensorflow', 'keras') if any(d.metadata['Name'] == n for d in m.distributions())}))")
@@ -111,6 +143,7 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", help="write the results here")
+    parser.add_argument("--chart", help="draw them here (.png or .svg; needs matplotlib)")
     args = parser.parse_args()
     pythons = dict(pair.split("=", 1) for pair in args.python)
     results = {}
@@ -124,10 +157,24 @@ def main():
             one = f"{row['one_row_s']['predict'] * 1e6:.0f}" if row["one_row_s"] else ""
             print(f"{workload:<13}{system:<15}{middle:>10.4f}{min(row['ms']):>9.4f}{max(row['ms']):>9.4f}"
                   f"{middle / ours:>9.2f}{one:>12}{row['first_s']:>9.2f}{row['peak_mb']:>9.0f}", flush=True)
+        peer, time = best_peer(rows)
+        if peer and "fastnn" in rows:
+            print(f"{workload:<13}best peer: {peer}, {time / ours:.2f} times fastnn's step", flush=True)
+    ratios = [best_peer(rows)[1] / statistics.median(rows["fastnn"]["ms"]) for rows in results.values()
+              if "fastnn" in rows and best_peer(rows)[0]]
+    if ratios:
+        print(f"geometric mean over {len(ratios)} workloads: {statistics.geometric_mean(ratios):.2f} times as fast as the "
+              f"best peer of each; least {min(ratios):.2f}")
     if args.json:
         commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True)
-        about = {"cpu": _cpu(), "threads": args.threads, "commit": commit.stdout.strip(), "versions": _versions(pythons)}
+        config = subprocess.run([pythons.get("fastnn", sys.executable), "-m", "fastnn"], cwd=HERE.parent,
+                                capture_output=True, text=True)
+        about = {"cpu": _cpu(), "threads": args.threads, "commit": commit.stdout.strip(), "config": config.stdout,
+                 "versions": _versions(pythons)}
         Path(args.json).write_text(json.dumps({"about": about, "results": results}, indent=1))
+    if args.chart:
+        draw(results, args.chart)
 
 
-main()
+if __name__ == "__main__":
+    main()

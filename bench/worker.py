@@ -15,6 +15,7 @@ import time
 
 import numpy as np
 
+BY_HAND = {"torch": "raw_torch", "torch-compile": "raw_torch", "jax": "raw_jax", "sklearn": "raw_sklearn"}
 KERAS = {"keras-tf": "tensorflow", "keras-jax": "jax", "keras-torch": "torch"}
 
 
@@ -66,11 +67,11 @@ class KerasLike:
 
 
 class ByHand:
-    """A workload of raw_torch.py or raw_jax.py."""
+    """A workload of raw_torch.py, raw_jax.py or raw_sklearn.py."""
 
     def __init__(self, system, name):
         start = time.perf_counter()
-        module = importlib.import_module("raw_jax" if system == "jax" else "raw_torch")
+        module = importlib.import_module(BY_HAND[system])
         self.import_seconds = time.perf_counter() - start
         self.epoch, self.steps = module.epoch(name, system == "torch-compile")
 
@@ -78,7 +79,7 @@ class ByHand:
 def main():
     system, name = sys.argv[1:]
     start = time.perf_counter()
-    work = (ByHand if system in ("torch", "torch-compile", "jax") else KerasLike)(system, name)
+    work = (ByHand if system in BY_HAND else KerasLike)(system, name)
     work.epoch()
     answer = {"first": time.perf_counter() - start, "import": work.import_seconds, "steps": work.steps}
     while True:
