@@ -29,7 +29,7 @@ model = keras.Sequential([
 ])
 model.summary()
 model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-history = model.fit(x_train, y_train, batch_size=64, epochs=10, validation_data=(x_test, y_test))
+history = model.fit(x_train, y_train, batch_size=32, epochs=10, validation_data=(x_test, y_test))
 
 loss, accuracy = model.evaluate(x_test, y_test, verbose=0)
 print(f"test accuracy: {accuracy:.3f}")

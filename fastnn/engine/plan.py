@@ -148,9 +148,12 @@ class Plan:
         for i, source in enumerate(sources):
             self.core.bind(self.first_input + i, source)
         self.core.bind(self.index_slot, index)
+        self.steps_fed = len(index) // self.body.inputs[0].shape[0]
 
     def run(self, first, count):
         """Run `count` steps; step s takes rows index[s * batch : (s + 1) * batch], from s = `first`."""
+        if first < 0 or first + count > self.steps_fed:
+            raise IndexError(f"Plan.run: steps {first}..{first + count} of the {self.steps_fed} that were fed")
         self._before()
         self.step[0] = first
         if self.lock is None:
@@ -218,6 +221,7 @@ class Plan:
         start = time.perf_counter()
         try:
             if self.fed:
+                steps = min(steps, self.steps_fed)
                 self.run(0, steps)
             else:
                 inputs = [np.zeros(value.shape, NUMPY[value.dtype]) for value in self.body.inputs]

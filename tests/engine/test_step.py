@@ -203,8 +203,9 @@ def test_feeding_wrong_rows_is_refused(rng):
     with pytest.raises(ValueError, match=r"rows of shape \(2,\)"):
         step.feed([np.zeros((10, 2))], np.arange(4))
     step.feed([np.zeros((10, 3))], np.arange(4))
-    with pytest.raises(IndexError, match="4 were fed"):
+    with pytest.raises(IndexError, match="steps 0..2 of the 1 that were fed"):
         step.run(0, 2)
+    assert step.plan.profile(steps=100)  # times the one that there is
 
 
 def test_looking_at_a_value_while_tracing_says_what_to_do():
