@@ -40,6 +40,10 @@ class Programs:
             self._kept.move_to_end(key)
         return program
 
+    def latest(self, stage):
+        """The program of a stage that was used last, or None."""
+        return next((self._kept[key] for key in reversed(self._kept) if key[0].split()[0] == stage), None)
+
     def keep(self, key, program):
         self._kept[key] = program
         if len(self._kept) > MOST_KEPT:

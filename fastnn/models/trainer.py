@@ -253,6 +253,19 @@ class Trainer:
             program = self._programs.keep(key, self._trace(kind, data, specs))
         return program
 
+    def plan(self, stage="train"):
+        """The compiled plan that `fit` ("train"), `evaluate` ("test") or `predict` ("predict") used last: its
+        `describe()` is the list of its instructions as text, its `profile()` times them.
+
+        Raises:
+            ValueError: nothing was compiled for that stage yet, or the model runs eagerly.
+        """
+        program = self._programs.latest(stage)
+        if program is None or not hasattr(program.step, "plan"):
+            raise ValueError(f"plan: {type(self).__name__} {self.name!r} has compiled nothing for {stage!r} yet; call fit, "
+                             "evaluate or predict first (without run_eagerly=True)")
+        return program.step.plan
+
     def _trace(self, kind, data, specs):
         if kind == "predict":
             return Program(make_step(self, lambda batch: self.predict_step(pack_x_y_sample_weight(*batch)),
