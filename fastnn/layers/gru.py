@@ -1,6 +1,7 @@
 """GRU: gated recurrent unit."""
 
 from .. import activations, ops
+from ..ops import recurrent
 from .fused_recurrence import FusedRNN, without_cudnn
 from .input_spec import InputSpec
 from .recurrent_cell import RecurrentCell, layer_config, shows_cell
@@ -91,6 +92,9 @@ class GRU(FusedRNN):
     >>> GRU(4).compute_output_shape((8, 10, 3))
     (8, 4)
     """
+
+    kind = recurrent.GRU
+    cell_class = GRUCell
 
     def __init__(self, units, activation="tanh", recurrent_activation="sigmoid", use_bias=True,
                  kernel_initializer="glorot_uniform", recurrent_initializer="orthogonal", bias_initializer="zeros",

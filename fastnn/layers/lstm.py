@@ -1,6 +1,7 @@
 """LSTM: long short-term memory."""
 
 from .. import activations, ops
+from ..ops import recurrent
 from .fused_recurrence import FusedRNN, without_cudnn
 from .input_spec import InputSpec
 from .recurrent_cell import RecurrentCell, layer_config, shows_cell, with_unit_forget_bias
@@ -75,6 +76,9 @@ class LSTM(FusedRNN):
     >>> [tuple(shape) for shape in LSTM(4, return_state=True).compute_output_shape((8, 10, 3))]
     [(8, 4), (8, 4), (8, 4)]
     """
+
+    kind = recurrent.LSTM
+    cell_class = LSTMCell
 
     def __init__(self, units, activation="tanh", recurrent_activation="sigmoid", use_bias=True,
                  kernel_initializer="glorot_uniform", recurrent_initializer="orthogonal", bias_initializer="zeros",

@@ -1,6 +1,7 @@
 """SimpleRNN: a layer that is fed its own output."""
 
 from .. import ops
+from ..ops import recurrent
 from .fused_recurrence import FusedRNN
 from .input_spec import InputSpec
 from .recurrent_cell import RecurrentCell, layer_config, shows_cell
@@ -47,6 +48,9 @@ class SimpleRNN(FusedRNN):
     >>> SimpleRNN(4, return_sequences=True).compute_output_shape((8, 10, 3))
     (8, 10, 4)
     """
+
+    kind = recurrent.SIMPLE
+    cell_class = SimpleRNNCell
 
     def __init__(self, units, activation="tanh", use_bias=True, kernel_initializer="glorot_uniform",
                  recurrent_initializer="orthogonal", bias_initializer="zeros", kernel_regularizer=None,

@@ -1,0 +1,316 @@
+/* recurrent.c - SimpleRNN, LSTM and GRU over whole sequences, forward.
+ *
+ *     SimpleRNN  h = act(z),                       z = x W + h' R + b
+ *     LSTM       c = s(f) c' + s(i) act(g),  h = s(o) act(c),       i, f, g, o the parts of z = x W + h' R + b
+ *     GRU        h = z h' + (1 - z) act(g + r q),  z, r = s(parts of x W + h' R + b),  g of x W + b,  q of h' R + b2
+ *
+ * with h', c' the state before the step and s the recurrent activation (Hochreiter and Schmidhuber 1997; Cho et al.
+ * 2014, the reset after the product as in Keras and cuDNN). Rows of a batch do not see each other: a range of rows runs
+ * through all steps by itself, without a barrier, the weights' panels in the second-level cache. Where the weights are
+ * larger than that and rows few, each step is a call of its own, its units panels of hidden columns: threads then meet
+ * once a step, and each reads its part of the weights only (Zhang et al., DeepCPU, USENIX ATC 2018).
+ *
+ *   recurrent_f32
+ *   bufs: x     fused: (batch, steps, features); else what x W + b is, (batch, steps, groups * units)
+ *         w     packed kernel (fused; else anything)
+ *         r     packed recurrent kernel; or, packed = 0, both kernels as they are
+ *         bias  if biased: (groups * units); GRU: two rows of it, the second for h' R
+ *         h0    (batch, units); LSTM: and c0
+ *         mask  if masked: (batch, steps) bytes; where 0 the state stays, and y is it (zero_masked: 0)
+ *         y     if sequences: (batch, steps, units), in the order of computation
+ *         hn    (batch, units); LSTM: and cn
+ *         hs    keep: (batch, steps, units), each step's h'; else two steps' room, (batch, 2, units)
+ *         gates if keep: (batch, steps, parts * units), activated; parts: SimpleRNN 1 (h), LSTM i f g o, GRU z r g q
+ *         cs    if keep, LSTM: (batch, steps, units), each step's c
+ *   hs, gates and cs are in the order of x's steps. gates may be x (not fused).
+ *   sizes: kind, batch, steps, features, units, fused, packed, biased, masked, zero_masked, sequences, keep, backwards,
+ *          activation, recurrent activation (fnn_gate), first, last: the steps to compute; columns: whether units are
+ *          panels
+ *   units: rows; or panels, for one step.
+ */
+
+typedef struct {
+    int kind, fused, packed, biased, masked, zero_masked, sequences, keep, backwards, act, ract, columns;
+    ptrdiff_t batch, steps, features, units, first, last;
+    ptrdiff_t panel, panels, groups; /* groups: gates in the kernels */
+    const float *x, *w, *r, *bias, *h0, *c0;
+    const unsigned char *mask;
+    float *y, *hn, *cn, *hs, *gates, *cs;
+} FNN(recurrence);
+
+static FNN(recurrence) FNN(recurrence_of)(const fnn_call *call)
+{
+    const ptrdiff_t *n = call->size;
+    FNN(recurrence) f = {.kind = (int)n[0], .batch = n[1], .steps = n[2], .features = n[3], .units = n[4],
+                         .fused = (int)n[5], .packed = (int)n[6], .biased = (int)n[7], .masked = (int)n[8],
+                         .zero_masked = (int)n[9], .sequences = (int)n[10], .keep = (int)n[11],
+                         .backwards = (int)n[12], .act = (int)n[13], .ract = (int)n[14], .first = n[15], .last = n[16],
+                         .columns = (int)n[17]};
+    const int lstm = f.kind == FNN_LSTM;
+    int b = 0;
+    f.panel = FNN(recurrent_panel)(f.batch);
+    f.panels = fnn_ceil_div(f.units, f.panel);
+    f.groups = lstm ? 4 : f.kind == FNN_GRU ? 3 : 1;
+    f.x = call->buf[b++];
+    f.w = call->buf[b++];
+    f.r = call->buf[b++];
+    f.bias = f.biased ? call->buf[b++] : NULL;
+    f.h0 = call->buf[b++];
+    f.c0 = lstm ? call->buf[b++] : NULL;
+    f.mask = f.masked ? call->buf[b++] : NULL;
+    f.y = f.sequences ? call->buf[b++] : NULL;
+    f.hn = call->buf[b++];
+    f.cn = lstm ? call->buf[b++] : NULL;
+    f.hs = call->buf[b++];
+    f.gates = f.keep ? call->buf[b++] : NULL;
+    f.cs = lstm && f.keep ? call->buf[b++] : NULL;
+    return f;
+}
+
+/* Where in x step s of the computation lies. */
+static inline ptrdiff_t FNN(recurrent_time)(ptrdiff_t s, ptrdiff_t steps, int backwards)
+{
+    return backwards ? steps - 1 - s : s;
+}
+
+/* Some rows and hidden columns of one step. z: the parts' rows of `panel` floats, one part after the other. */
+typedef struct {
+    ptrdiff_t s, row, rows, column, n; /* rows [row, row + rows), columns [column, column + n) */
+    const float *h;                    /* the state before, from row 0 and column 0 on */
+    ptrdiff_t ldh;
+} FNN(recurrent_block);
+
+/* The parts of x W + h' R + b that this block needs, into z. */
+static void FNN(recurrent_sums)(const FNN(recurrence) *f, const FNN(recurrent_block) *at, float *z)
+{
+    const ptrdiff_t units = f->units, panel = f->panel, number = at->column / panel, part = at->rows * panel;
+    const ptrdiff_t t = FNN(recurrent_time)(at->s, f->steps, f->backwards), groups = f->groups;
+    const ptrdiff_t ldb = f->packed ? panel : groups * units;
+    for (ptrdiff_t g = 0; g < groups; g++) {
+        const int apart = f->kind == FNN_GRU && g == 2; /* h' R_h is multiplied by r: its sum stays by itself */
+        const float *bias = f->biased ? f->bias + g * units + at->column : NULL;
+        const float *bias2 = f->biased && f->kind == FNN_GRU ? bias + groups * units : NULL;
+        float *c = z + g * part;
+        if (f->fused) {
+            const float *w = f->packed ? f->w + (number * groups + g) * f->features * panel : f->w + g * units + at->column;
+            FNN(recurrent_product)(at->rows, at->n, f->features, f->x + (at->row * f->steps + t) * f->features,
+                                   f->steps * f->features, w, ldb, c, panel, bias, 0);
+        } else {
+            const ptrdiff_t width = groups * units;
+            for (ptrdiff_t i = 0; i < at->rows; i++)
+                memcpy(c + i * panel, f->x + ((at->row + i) * f->steps + t) * width + g * units + at->column,
+                       (size_t)at->n * sizeof(float));
+        }
+        const float *r = f->packed ? f->r + (number * groups + g) * units * panel : f->r + g * units + at->column;
+        FNN(recurrent_product)(at->rows, at->n, units, at->h + at->row * at->ldh, at->ldh, r, ldb,
+                               apart ? c + part : c, panel, bias2, !apart);
+    }
+}
+
+/* What a row of a block reads and writes in its cell; pointers to the block's first column. */
+typedef struct {
+    const float *before, *carry; /* h', c' */
+    float *h, *y, *c, *gates, *cs, *first; /* h: the next step's h' or hn; NULL: not wanted */
+    int skip;                              /* a masked step */
+} FNN(recurrent_row);
+
+static FNN(recurrent_row) FNN(recurrent_row_at)(const FNN(recurrence) *f, const FNN(recurrent_block) *at, ptrdiff_t row)
+{
+    const ptrdiff_t steps = f->steps, units = f->units, s = at->s, column = at->column;
+    const ptrdiff_t t = FNN(recurrent_time)(s, steps, f->backwards);
+    const ptrdiff_t next = f->keep ? FNN(recurrent_time)(s + 1, steps, f->backwards) : (s + 1) & 1;
+    const ptrdiff_t slots = f->keep ? steps : 2, parts = f->kind == FNN_SIMPLE ? 1 : 4;
+    FNN(recurrent_row) r = {.before = at->h + row * at->ldh + column, .skip = f->masked && !f->mask[row * steps + t]};
+    r.h = s + 1 == steps ? f->hn + row * units + column : f->hs + (row * slots + next) * units + column;
+    if (f->sequences)
+        r.y = f->y + (row * steps + s) * units + column;
+    if (f->kind == FNN_LSTM) {
+        r.carry = (s ? f->cn : f->c0) + row * units + column;
+        r.c = f->cn + row * units + column;
+    }
+    if (f->keep) {
+        r.gates = f->gates + (row * steps + t) * parts * units + column;
+        r.cs = f->kind == FNN_LSTM ? f->cs + (row * steps + t) * units + column : NULL;
+        r.first = s ? NULL : f->hs + (row * slots + t) * units + column;
+    }
+    return r;
+}
+
+/* Always inlined: with the usual activations known, their switches go. */
+TILE_INLINE void FNN(lstm_row)(const int act, const int ract, ptrdiff_t n, ptrdiff_t units, ptrdiff_t part, const float *z,
+                               const FNN(recurrent_row) *r)
+{
+    for (ptrdiff_t j = 0; j < n; j += VF_LANES) {
+        const ptrdiff_t m = fnn_min(VF_LANES, n - j);
+        const vf i = FNN(gate)(ract, vf_load_n(z + j, m)), f = FNN(gate)(ract, vf_load_n(z + part + j, m));
+        const vf g = FNN(gate)(act, vf_load_n(z + 2 * part + j, m));
+        const vf o = FNN(gate)(ract, vf_load_n(z + 3 * part + j, m));
+        const vf c = vf_fma(f, vf_load_n(r->carry + j, m), vf_mul(i, g));
+        const vf h = vf_mul(o, FNN(gate)(act, c));
+        vf_store_n(r->c + j, c, m);
+        vf_store_n(r->h + j, h, m);
+        if (r->y)
+            vf_store_n(r->y + j, h, m);
+        if (r->gates) {
+            vf_store_n(r->gates + j, i, m);
+            vf_store_n(r->gates + units + j, f, m);
+            vf_store_n(r->gates + 2 * units + j, g, m);
+            vf_store_n(r->gates + 3 * units + j, o, m);
+            vf_store_n(r->cs + j, c, m);
+        }
+    }
+}
+
+TILE_INLINE void FNN(gru_row)(const int act, const int ract, ptrdiff_t n, ptrdiff_t units, ptrdiff_t part, const float *sums,
+                              const FNN(recurrent_row) *r)
+{
+    for (ptrdiff_t j = 0; j < n; j += VF_LANES) {
+        const ptrdiff_t m = fnn_min(VF_LANES, n - j);
+        const vf z = FNN(gate)(ract, vf_load_n(sums + j, m)), reset = FNN(gate)(ract, vf_load_n(sums + part + j, m));
+        const vf q = vf_load_n(sums + 3 * part + j, m);
+        const vf g = FNN(gate)(act, vf_fma(reset, q, vf_load_n(sums + 2 * part + j, m)));
+        const vf h = vf_fma(z, vf_sub(vf_load_n(r->before + j, m), g), g);
+        vf_store_n(r->h + j, h, m);
+        if (r->y)
+            vf_store_n(r->y + j, h, m);
+        if (r->gates) {
+            vf_store_n(r->gates + j, z, m);
+            vf_store_n(r->gates + units + j, reset, m);
+            vf_store_n(r->gates + 2 * units + j, g, m);
+            vf_store_n(r->gates + 3 * units + j, q, m);
+        }
+    }
+}
+
+TILE_INLINE void FNN(simple_row)(const int act, ptrdiff_t n, const float *z, const FNN(recurrent_row) *r)
+{
+    for (ptrdiff_t j = 0; j < n; j += VF_LANES) {
+        const ptrdiff_t m = fnn_min(VF_LANES, n - j);
+        const vf h = FNN(gate)(act, vf_load_n(z + j, m));
+        vf_store_n(r->h + j, h, m);
+        if (r->y)
+            vf_store_n(r->y + j, h, m);
+        if (r->gates)
+            vf_store_n(r->gates + j, h, m);
+    }
+}
+
+/* A masked step: the state stays. */
+static void FNN(recurrent_skip)(const FNN(recurrence) *f, ptrdiff_t n, const FNN(recurrent_row) *r)
+{
+    const size_t bytes = (size_t)n * sizeof(float);
+    memcpy(r->h, r->before, bytes);
+    if (r->c && r->c != r->carry)
+        memcpy(r->c, r->carry, bytes);
+    if (r->cs)
+        memcpy(r->cs, r->carry, bytes);
+    if (r->y && f->zero_masked)
+        memset(r->y, 0, bytes);
+    else if (r->y)
+        memcpy(r->y, r->before, bytes);
+}
+
+static void FNN(recurrent_cells)(const FNN(recurrence) *f, const FNN(recurrent_block) *at, const float *z)
+{
+    const ptrdiff_t part = at->rows * f->panel, n = at->n, units = f->units;
+    const int usual = f->act == FNN_GATE_TANH && f->ract == FNN_GATE_SIGMOID;
+    for (ptrdiff_t i = 0; i < at->rows; i++) {
+        const FNN(recurrent_row) r = FNN(recurrent_row_at)(f, at, at->row + i);
+        const float *zi = z + i * f->panel;
+        if (r.first)
+            memcpy(r.first, r.before, (size_t)n * sizeof(float));
+        if (r.skip)
+            FNN(recurrent_skip)(f, n, &r);
+        else if (f->kind == FNN_SIMPLE && f->act == FNN_GATE_TANH)
+            FNN(simple_row)(FNN_GATE_TANH, n, zi, &r);
+        else if (f->kind == FNN_SIMPLE)
+            FNN(simple_row)(f->act, n, zi, &r);
+        else if (f->kind == FNN_LSTM && usual)
+            FNN(lstm_row)(FNN_GATE_TANH, FNN_GATE_SIGMOID, n, units, part, zi, &r);
+        else if (f->kind == FNN_LSTM)
+            FNN(lstm_row)(f->act, f->ract, n, units, part, zi, &r);
+        else if (usual)
+            FNN(gru_row)(FNN_GATE_TANH, FNN_GATE_SIGMOID, n, units, part, zi, &r);
+        else
+            FNN(gru_row)(f->act, f->ract, n, units, part, zi, &r);
+    }
+}
+
+/* Rows [r0, r1) and panels [p0, p1) of step s. */
+static void FNN(recurrent_step)(const FNN(recurrence) *f, ptrdiff_t s, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t p0,
+                                ptrdiff_t p1, float *z)
+{
+    const ptrdiff_t slots = f->keep ? f->steps : 2;
+    const ptrdiff_t slot = f->keep ? FNN(recurrent_time)(s, f->steps, f->backwards) : s & 1;
+    FNN(recurrent_block) at = {.s = s, .h = s ? f->hs + slot * f->units : f->h0, .ldh = s ? slots * f->units : f->units};
+    const ptrdiff_t blocks = fnn_ceil_div(r1 - r0, RECURRENT_ROWS);
+    for (ptrdiff_t p = p0; p < p1; p++)
+        for (ptrdiff_t b = 0; b < blocks; b++) {
+            at.row = r0 + (r1 - r0) * b / blocks;
+            at.rows = r0 + (r1 - r0) * (b + 1) / blocks - at.row;
+            at.column = p * f->panel;
+            at.n = fnn_min(f->panel, f->units - at.column);
+            FNN(recurrent_sums)(f, &at, z);
+            FNN(recurrent_cells)(f, &at, z);
+        }
+}
+
+static void FNN(recurrent_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
+{
+    const FNN(recurrence) f = FNN(recurrence_of)(call);
+    for (ptrdiff_t s = f.first; s < f.last && lo < hi; s++)
+        if (f.columns)
+            FNN(recurrent_step)(&f, s, 0, f.batch, lo, hi, scratch);
+        else
+            FNN(recurrent_step)(&f, s, lo, hi, 0, f.panels, scratch);
+}
+
+static void FNN(recurrent_work)(const fnn_call *call, fnn_work *work)
+{
+    const FNN(recurrence) f = FNN(recurrence_of)(call);
+    const double steps = (double)(f.last - f.first), width = (double)(f.groups * f.units);
+    const double rows = (double)f.batch * steps;
+    work->units = f.columns ? f.panels : f.batch;
+    work->scratch = 4 * RECURRENT_ROWS * fnn_max(f.panel, TILE_COLS) * (ptrdiff_t)sizeof(float);
+    /* an activation costs about as much as 20 multiply-adds a lane */
+    work->flops = rows * width * (2.0 * (double)((f.fused ? f.features : 0) + f.units) + 40.0);
+    work->bytes = 4.0 * (rows * width * (f.keep ? 2.0 : 1.0) + width * (double)f.units);
+}
+
+/* ---- packing ----
+ *
+ *   recurrent_pack_f32
+ *   bufs: matrix, packed: see recurrent.h
+ *   sizes: k, n, gates, turned, batch. turned = 0: the matrix is (k, gates * n), each gate's n columns go to panels;
+ *          1: it is (n, k) and gates is 1: the panels of its transpose.
+ *   units: panels of each gate.
+ */
+static void FNN(recurrent_pack_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
+{
+    const ptrdiff_t k = call->size[0], n = call->size[1], gates = call->size[2];
+    const ptrdiff_t panel = FNN(recurrent_panel)(call->size[4]);
+    const int turned = call->size[3] != 0;
+    (void)scratch;
+    for (ptrdiff_t u = lo; u < hi; u++) {
+        const ptrdiff_t column = u / gates * panel, width = fnn_min(panel, n - column);
+        float *to = (float *)call->buf[1] + u * k * panel;
+        const float *from = call->buf[0];
+        if (turned) {
+            FNN(gemm_transpose)(width, k, from + column * k, k, to, panel);
+            continue;
+        }
+        from += u % gates * n + column;
+        for (ptrdiff_t p = 0; p < k; p++)
+            memcpy(to + p * panel, from + p * gates * n, (size_t)width * sizeof(float));
+    }
+}
+
+static void FNN(recurrent_pack_work)(const fnn_call *call, fnn_work *work)
+{
+    const ptrdiff_t k = call->size[0], n = call->size[1], gates = call->size[2];
+    work->units = fnn_ceil_div(n, FNN(recurrent_panel)(call->size[4])) * gates;
+    work->bytes = 8.0 * (double)k * (double)n * (double)gates;
+}
+
+#define FNN_RECURRENT_KERNELS                                                                                \
+    FNN_KERNEL(recurrent_f32, recurrent_work) FNN_KERNEL(recurrent_pack_f32, recurrent_pack_work)

@@ -1,0 +1,76 @@
+/* recurrent.h - what the recurrent layers' kernels share: activations, panels of weights, products of a few rows.
+ *
+ * Weights are packed once a call (recurrent_pack_f32) into panels as wide as a register tile, so that the loop over
+ * the steps reads them in order: panel `at` of gate g of `gates`, from a matrix of k rows, is k rows of `panel` floats
+ * at ((at * gates + g) * k * panel). A batch of a few rows takes wider panels, for more chains of multiply-adds.
+ */
+#ifndef FNN_RECURRENT_H
+#define FNN_RECURRENT_H
+
+typedef enum { FNN_SIMPLE = 0, FNN_LSTM, FNN_GRU } fnn_recurrent_kind;
+typedef enum { FNN_GATE_LINEAR = 0, FNN_GATE_RELU, FNN_GATE_TANH, FNN_GATE_SIGMOID, FNN_GATE_HARD } fnn_gate;
+#endif
+
+/* Rows whose gates are computed together: their part of z stays in the first-level cache. */
+#define RECURRENT_ROWS (TILE_ROWS == 6 ? 36 : 32)
+
+static inline vf FNN(gate)(const int kind, vf x)
+{
+    switch (kind) {
+    case FNN_GATE_RELU:
+        return vf_max(vf_zero(), x);
+    case FNN_GATE_TANH:
+        return vf_tanh(x);
+    case FNN_GATE_SIGMOID:
+        return vf_sigmoid(x);
+    case FNN_GATE_HARD: /* min(max(x / 6 + 1/2, 0), 1) */
+        return vf_min(vf_set1(1.0f), vf_max(vf_zero(), vf_fma(x, vf_set1(1.0f / 6.0f), vf_set1(0.5f))));
+    default:
+        return x;
+    }
+}
+
+/* The derivative, from the activation's value y. */
+static inline vf FNN(gate_slope)(const int kind, vf y)
+{
+    const vf one = vf_set1(1.0f), zero = vf_zero();
+    switch (kind) {
+    case FNN_GATE_RELU:
+        return vf_select(vf_lt(zero, y), one, zero);
+    case FNN_GATE_TANH:
+        return vf_fnma(y, y, one);
+    case FNN_GATE_SIGMOID:
+        return vf_fnma(y, y, y);
+    case FNN_GATE_HARD:
+        return vf_select(vm_and(vf_lt(zero, y), vf_lt(y, one)), vf_set1(1.0f / 6.0f), zero);
+    default:
+        return one;
+    }
+}
+
+static inline ptrdiff_t FNN(recurrent_panel)(ptrdiff_t batch)
+{
+    return batch <= TILE_ROWS / 2 ? TILE_WIDE_WORDS(1) * TILE_LANES : TILE_COLS;
+}
+
+/* C[i,j] = (C[i,j] if accumulate) + sum_p A[i,p] B[p,j] + bias[j] for rows x n; B (k, n) with row stride ldb. */
+static void FNN(recurrent_product)(ptrdiff_t rows, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t lda,
+                                   const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc, const float *bias,
+                                   int accumulate)
+{
+    const ptrdiff_t tiles = FNN(tile_count)(rows);
+    const ptrdiff_t depth = fnn_max(1, fnn_ceil_div(k, fnn_max(1, fnn_ceil_div(k, TILE_DEPTH)))); /* equal parts */
+    fnn_tile t = {.n = n, .blocks = 1, .lda = lda, .ldb = ldb, .ldc = ldc};
+    for (ptrdiff_t p = 0; p < k; p += depth) {
+        t.k = fnn_min(depth, k - p);
+        t.b = b + p * ldb;
+        t.bias = p == 0 ? bias : NULL;
+        t.accumulate = accumulate || p > 0;
+        for (ptrdiff_t tile = 0; tile < tiles; tile++) {
+            const ptrdiff_t at = FNN(tile_rows_at)(rows, tile);
+            t.a = a + at * lda + p;
+            t.c = c + at * ldc;
+            FNN(tile_direct)(FNN(tile_rows_at)(rows, tile + 1) - at, &t);
+        }
+    }
+}
