@@ -15,6 +15,9 @@
  *
  * Registers: the inputs, then the outputs, then temporaries. An output may be the memory of an input of its
  * size that has every axis, provided that no later step reads an input: who writes the program sees to that.
+ * chain_sum_f32: as chain_f32, but of the last output only the sum of each tile is kept, times the last attribute:
+ * buf[inputs + outputs - 1] is (units,) float32. Nothing to sum: no units, and nothing is written.
+ *
  * A unit is a tile. Tiles begin and end at fixed elements, and an element depends on its own operands alone.
  */
 
@@ -133,6 +136,7 @@ FNN_STORER(store_f32_u32, float, uint32_t, FNN(to_i64)(in[i]))
 FNN_STORER(store_i64_32, int64_t, uint32_t, in[i])
 FNN_STORER(store_i64_8, int64_t, uint8_t, in[i])
 FNN_STORER(store_i64_bool, int64_t, uint8_t, in[i] != 0)
+FNN_STORER(store_i64_f32, int64_t, float, in[i])
 
 static void FNN(store_f32)(int type, ptrdiff_t n, const void *from, void *to)
 {
@@ -161,6 +165,9 @@ static void FNN(store_f32)(int type, ptrdiff_t n, const void *from, void *to)
 static void FNN(store_i64)(int type, ptrdiff_t n, const void *from, void *to)
 {
     switch (type) {
+    case CHAIN_F32:
+        FNN(store_i64_f32)(n, from, to);
+        break;
     case CHAIN_I64:
         memcpy(to, from, (size_t)n * sizeof(int64_t));
         break;
@@ -235,9 +242,9 @@ static FNN(chain_shape) FNN(chain_read_shape)(const fnn_call *call)
     return s;
 }
 
-/* How a register gets its tile: from where the operand lies, filled once for all tiles, or filled for each.
- */
-enum { CHAIN_IN_PLACE, CHAIN_ONCE, CHAIN_CONVERT, CHAIN_GATHER };
+/* How a register gets its tile: from where the operand lies, filled once for all tiles, or filled for each;
+ * a sum's is the steps' to fill. */
+enum { CHAIN_IN_PLACE, CHAIN_ONCE, CHAIN_CONVERT, CHAIN_GATHER, CHAIN_SUM };
 
 typedef struct {
     const char *memory;
@@ -288,8 +295,9 @@ static void FNN(chain_gather)(const FNN(chain_kind) * kind, const fnn_call *call
     }
 }
 
-static void FNN(chain_run)(const FNN(chain_kind) * kind, const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi,
-                           char *scratch)
+/* With `sums` the last output is a sum: see chain_sum_f32. */
+FNN_INLINE void FNN(chain_run)(const FNN(chain_kind) * kind, int sums, const fnn_call *call, ptrdiff_t lo,
+                               ptrdiff_t hi, char *scratch)
 {
     const FNN(chain_shape) s = FNN(chain_read_shape)(call);
     const ptrdiff_t operands = s.inputs + s.outputs, dims = s.dims;
@@ -315,7 +323,9 @@ static void FNN(chain_run)(const FNN(chain_kind) * kind, const fnn_call *call, p
             stride *= mask >> d & 1 ? call->size[CHAIN_EXTENTS_AT + d] : 1;
         }
         const int native = o->type == kind->type;
-        if (mask == full)
+        if (sums && i == operands - 1)
+            o->way = CHAIN_SUM;
+        else if (mask == full)
             o->way = native ? CHAIN_IN_PLACE : CHAIN_CONVERT;
         else if (mask == 0 || (mask == inner && s.tile_rows)) { /* every tile is alike */
             o->way = CHAIN_ONCE;
@@ -353,5 +363,9 @@ static void FNN(chain_run)(const FNN(chain_kind) * kind, const fnn_call *call, p
         for (ptrdiff_t i = s.inputs; i < operands; i++)
             if (x[i].way == CHAIN_CONVERT)
                 kind->store(x[i].type, n, reg[i], (char *)call->buf[i] + (row * s.cols + col) * x[i].bytes);
+        if (sums) {
+            const float total = FNN(reduce_row)(REDUCE_SUM, n, (const float *)(const void *)reg[operands - 1]);
+            ((float *)call->buf[operands - 1])[unit] = total * (float)call->attr[FNN_MAX_ATTRS - 1];
+        }
     }
 }

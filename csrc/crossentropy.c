@@ -9,6 +9,8 @@
  * softmax_cross_entropy_grad_f32:         dx[r,j] = (exp(x[r,j] - L[r]) * sum_i t[r,i] - t[r,j]) * dy[r]
  *   bufs: x, t, L, dy, dx
  *   sizes: rows, cols.  units: rows.  dx may be x or t.
+ * sparse_softmax_cross_entropy_both_f32, softmax_cross_entropy_both_f32:  loss and dx at once, dy being known
+ *   bufs: x, label or t, dy, loss, dx (rows, cols); dx may be x.  sizes, units: as above.
  * sigmoid_cross_entropy_f32:              loss[i] = max(x, 0) - x * t + log(1 + exp(-|x|))
  *   bufs: x, t, loss (n,).  sizes: n.  units: blocks of STRIP elements.  loss may be x or t.
  *
@@ -108,6 +110,122 @@ static void FNN(softmax_cross_entropy_grad_f32)(const fnn_call *call, ptrdiff_t 
     }
 }
 
+/* e[j] = exp(x[j] - shift); the sum of all but e[label], which is then exactly what the label's probability lacks. */
+FNN_INLINE float FNN(row_exp_others)(ptrdiff_t cols, const float *x, float shift, ptrdiff_t label, float *e)
+{
+    const vf s = vf_set1(shift), lane = vf_load(FNN(lane_number));
+    vf a = vf_zero(), b = a;
+    ptrdiff_t c = 0;
+    for (; c + VF_LANES <= cols; c += VF_LANES) {
+        const vf y = vf_exp(vf_sub(vf_load(x + c), s));
+        vf_store(e + c, y);
+        a = vf_add(a, vf_select(vf_eq(lane, vf_set1((float)(label - c))), vf_zero(), y));
+    }
+    if (c < cols) {
+        const vf y = vf_exp(vf_sub(vf_load_n(x + c, cols - c), s));
+        const vm counts = vm_and(FNN(lanes_below)(cols - c), vm_not(vf_eq(lane, vf_set1((float)(label - c)))));
+        vf_store_n(e + c, y, cols - c);
+        b = vf_select(counts, y, vf_zero());
+    }
+    return vf_sum(vf_add(a, b));
+}
+
+static inline void FNN(row_times)(ptrdiff_t cols, float factor, float *x)
+{
+    const vf f = vf_set1(factor);
+    ptrdiff_t c = 0;
+    for (; c + VF_LANES <= cols; c += VF_LANES)
+        vf_store(x + c, vf_mul(vf_load(x + c), f));
+    if (c < cols)
+        vf_store_n(x + c, vf_mul(vf_load_n(x + c, cols - c), f), cols - c);
+}
+
+/* Rows go by VF_LANES at a time, so that their logarithms and quotients are taken together; the exponentials wait
+ * in dx. */
+static void FNN(sparse_softmax_cross_entropy_both_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi,
+                                                       void *scratch)
+{
+    (void)scratch;
+    const ptrdiff_t cols = call->size[1];
+    const float *x = call->buf[0], *dy = call->buf[2];
+    const int32_t *label = call->buf[1];
+    float *loss = call->buf[3], *dx = call->buf[4];
+    for (ptrdiff_t r = lo; r < hi; r += VF_LANES) {
+        const ptrdiff_t n = fnn_min(VF_LANES, hi - r);
+        float away[VF_LANES], others[VF_LANES], factor[VF_LANES], own[VF_LANES];
+        memset(away, 0, sizeof away);
+        memset(others, 0, sizeof others);
+        for (ptrdiff_t i = 0; i < n; i++) {
+            const float *xr = x + (r + i) * cols, shift = FNN(row_shift)(cols, xr);
+            const int inside = label[r + i] >= 0 && label[r + i] < cols;
+            away[i] = inside ? xr[label[r + i]] - shift : NAN;
+            others[i] = FNN(row_exp_others)(cols, xr, shift, label[r + i], dx + (r + i) * cols);
+        }
+        const vf a = vf_load(away), rest = vf_load(others), total = vf_add(rest, vf_exp(a));
+        const vf share = vf_div(vf_load_n(dy + r, n), total);
+        vf_store_n(loss + r, vf_sub(vf_log(total), a), n);
+        vf_store(factor, share);
+        vf_store(own, vf_neg(vf_mul(rest, share))); /* p - 1 without the digits that a subtraction from 1 loses */
+        for (ptrdiff_t i = 0; i < n; i++) {
+            FNN(row_times)(cols, factor[i], dx + (r + i) * cols);
+            if (label[r + i] >= 0 && label[r + i] < cols)
+                dx[(r + i) * cols + label[r + i]] = own[i];
+        }
+    }
+}
+
+static void FNN(softmax_cross_entropy_both_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
+{
+    (void)scratch;
+    const ptrdiff_t cols = call->size[1];
+    const float *x = call->buf[0], *t = call->buf[1], *dy = call->buf[2];
+    float *loss = call->buf[3], *dx = call->buf[4];
+    for (ptrdiff_t r = lo; r < hi; r += VF_LANES) {
+        const ptrdiff_t n = fnn_min(VF_LANES, hi - r);
+        float sums[3][VF_LANES], factor[VF_LANES]; /* of exponentials, of t, of t (x - shift) */
+        memset(sums, 0, sizeof sums);
+        for (ptrdiff_t i = 0; i < n; i++) {
+            const float *xr = x + (r + i) * cols, *tr = t + (r + i) * cols;
+            float *to = dx + (r + i) * cols;
+            const vf s = vf_set1(FNN(row_shift)(cols, xr));
+            vf e = vf_zero(), weight = e, dot = e;
+            ptrdiff_t c = 0;
+            for (; c + VF_LANES <= cols; c += VF_LANES) {
+                const vf away = vf_sub(vf_load(xr + c), s), w = vf_load(tr + c), y = vf_exp(away);
+                vf_store(to + c, y);
+                e = vf_add(e, y);
+                weight = vf_add(weight, w);
+                dot = vf_fma(w, away, dot);
+            }
+            if (c < cols) {
+                const vm counts = FNN(lanes_below)(cols - c);
+                const vf away = vf_sub(vf_load_n(xr + c, cols - c), s), w = vf_load_n(tr + c, cols - c);
+                const vf y = vf_exp(away);
+                vf_store_n(to + c, y, cols - c);
+                e = vf_add(e, vf_select(counts, y, vf_zero()));
+                weight = vf_add(weight, w);
+                dot = vf_add(dot, vf_select(counts, vf_mul(w, away), vf_zero()));
+            }
+            sums[0][i] = vf_sum(e);
+            sums[1][i] = vf_sum(weight);
+            sums[2][i] = vf_sum(dot);
+        }
+        const vf total = vf_load(sums[0]), weight = vf_load(sums[1]);
+        vf_store_n(loss + r, vf_sub(vf_mul(weight, vf_log(total)), vf_load(sums[2])), n);
+        vf_store(factor, vf_div(weight, total));
+        for (ptrdiff_t i = 0; i < n; i++) {
+            const vf f = vf_set1(factor[i]), d = vf_set1(dy[r + i]);
+            const float *tr = t + (r + i) * cols;
+            float *to = dx + (r + i) * cols;
+            for (ptrdiff_t c = 0; c < cols; c += VF_LANES) {
+                const ptrdiff_t k = fnn_min(VF_LANES, cols - c);
+                const vf p = vf_mul(FNN(load_upto)(to + c, k), f);
+                FNN(store_upto)(to + c, vf_mul(vf_sub(p, FNN(load_upto)(tr + c, k)), d), k);
+            }
+        }
+    }
+}
+
 static void FNN(sigmoid_cross_entropy_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     (void)scratch;
@@ -134,4 +252,6 @@ static void FNN(sigmoid_cross_entropy_work)(const fnn_call *call, fnn_work *work
     FNN_KERNEL(sparse_softmax_cross_entropy_grad_f32, softmax_work)     \
     FNN_KERNEL(softmax_cross_entropy_f32, softmax_work)                 \
     FNN_KERNEL(softmax_cross_entropy_grad_f32, softmax_work)            \
+    FNN_KERNEL(sparse_softmax_cross_entropy_both_f32, softmax_work)     \
+    FNN_KERNEL(softmax_cross_entropy_both_f32, softmax_work)            \
     FNN_KERNEL(sigmoid_cross_entropy_f32, sigmoid_cross_entropy_work)

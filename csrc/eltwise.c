@@ -1,6 +1,6 @@
-/* eltwise.c - the steps of elementwise chains, in float32 and in int64, and the two kernels that run them.
+/* eltwise.c - the steps of elementwise chains, in float32 and in int64, and the kernels that run them.
  *
- * chain_f32, chain_i64: operands and program as chain.h tells. A step's formula is written here beside its
+ * chain_f32, chain_sum_f32, chain_i64: operands and program as chain.h tells. A step's formula is written here beside its
  * name; engine/chain.py lists the names in the same order.
  */
 #include "chain.h"
@@ -348,7 +348,7 @@ static const FNN(chain_entry) FNN(steps_i64)[] = {
     FNN_STEP_I64(wrap, 60)};
 // clang-format on
 
-/* ---- the two kernels ---- */
+/* ---- the kernels ---- */
 
 static const FNN(chain_kind) FNN(kind_f32) = {CHAIN_F32,      sizeof(float),   FNN(load_f32),
                                               FNN(store_f32), FNN(repeat_f32), FNN(steps_f32)};
@@ -377,20 +377,27 @@ static void FNN(chain_work)(const FNN(chain_kind) * kind, const fnn_call *call, 
 
 static void FNN(chain_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
-    FNN(chain_run)(&FNN(kind_f32), call, lo, hi, scratch);
+    FNN(chain_run)(&FNN(kind_f32), 0, call, lo, hi, scratch);
 }
 static void FNN(chain_f32_work)(const fnn_call *call, fnn_work *work)
 {
     FNN(chain_work)(&FNN(kind_f32), call, work);
 }
 
+static void FNN(chain_sum_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
+{
+    FNN(chain_run)(&FNN(kind_f32), 1, call, lo, hi, scratch);
+}
+
 static void FNN(chain_i64)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
-    FNN(chain_run)(&FNN(kind_i64), call, lo, hi, scratch);
+    FNN(chain_run)(&FNN(kind_i64), 0, call, lo, hi, scratch);
 }
 static void FNN(chain_i64_work)(const fnn_call *call, fnn_work *work)
 {
     FNN(chain_work)(&FNN(kind_i64), call, work);
 }
 
-#define FNN_ELTWISE_KERNELS FNN_KERNEL(chain_f32, chain_f32_work) FNN_KERNEL(chain_i64, chain_i64_work)
+#define FNN_ELTWISE_KERNELS                                                                                  \
+    FNN_KERNEL(chain_f32, chain_f32_work) FNN_KERNEL(chain_sum_f32, chain_f32_work)                          \
+    FNN_KERNEL(chain_i64, chain_i64_work)

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define FNN_MAX_BUFS 20
+#define FNN_MAX_BUFS 64
 #define FNN_MAX_SIZES 32
 #define FNN_MAX_ATTRS 8
 

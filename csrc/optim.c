@@ -14,6 +14,9 @@
  * adam_update_f32      m' = m + (1 - b1)(g - m);  v' = v + (1 - b2)(g^2 - v);  h' = max(h, v') or v'
  *                      w' = d(w) - m' alpha / (sqrt(h') + epsilon)
  *     bufs: w g alpha decay m v [h]; w' m' v' [h'].  attrs: b1, b2, epsilon, decays.
+ * sgd_update_sweep_f32, momentum_..., rmsprop_..., adam_update_sweep_f32: several such updates, one rate and decay
+ *     bufs: rate (lr or alpha) decay; w g and slots of each update in turn; w' and slots' of each in turn.
+ *     sizes: each update's n.  attrs: as above.  units: blocks of the first, then of the second, ...
  * adam_rate_f32        alpha = lr sqrt(1 - b2^t) / (1 - b1^t), t = iterations + 1
  *     bufs: lr, iterations (int32); alpha.  attrs: b1, b2.  The powers are rounded to float, as Keras has them.
  * count_up_i32         out = n + 1.  bufs: n; out.
@@ -138,6 +141,58 @@ static void FNN(adam_update_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t h
     }
 }
 
+/* Units [lo, hi) of several updates, each made into a call of its own. */
+static void FNN(update_sweep)(void (*update)(const fnn_call *, ptrdiff_t, ptrdiff_t, void *), const fnn_call *call,
+                              ptrdiff_t lo, ptrdiff_t hi)
+{
+    const ptrdiff_t count = call->sizes, slots = ((call->bufs - 2) / count - 3) / 2;
+    void *const *in = call->buf + 2, *const *out = in + count * (2 + slots);
+    fnn_call one;
+    memcpy(one.attr, call->attr, sizeof one.attr);
+    one.attrs = call->attrs;
+    one.sizes = 1;
+    one.bufs = 5 + 2 * slots;
+    one.buf[2] = call->buf[0];
+    one.buf[3] = call->buf[1];
+    for (ptrdiff_t k = 0, first = 0; k < count && first < hi; k++) {
+        const ptrdiff_t units = fnn_ceil_div(call->size[k], FNN_UPDATE_BLOCK);
+        const ptrdiff_t from = fnn_max(lo - first, 0), to = fnn_min(hi - first, units);
+        if (from < to) {
+            one.size[0] = call->size[k];
+            one.buf[0] = in[0];
+            one.buf[1] = in[1];
+            for (ptrdiff_t s = 0; s < slots; s++)
+                one.buf[4 + s] = in[2 + s];
+            for (ptrdiff_t s = 0; s <= slots; s++)
+                one.buf[4 + slots + s] = out[s];
+            update(&one, from, to, NULL);
+        }
+        in += 2 + slots;
+        out += 1 + slots;
+        first += units;
+    }
+}
+
+static void FNN(update_sweep_work)(const fnn_call *call, fnn_work *work)
+{
+    const double streams = (double)((call->bufs - 2) / fnn_max(call->sizes, 1));
+    for (ptrdiff_t k = 0; k < call->sizes; k++) {
+        work->units += fnn_ceil_div(call->size[k], FNN_UPDATE_BLOCK);
+        work->bytes += 4.0 * streams * (double)call->size[k];
+    }
+}
+
+#define FNN_UPDATE_SWEEP(name)                                                                                  \
+    static void FNN(name##_update_sweep_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)          \
+    {                                                                                                           \
+        (void)scratch;                                                                                          \
+        FNN(update_sweep)(FNN(name##_update_f32), call, lo, hi);                                                \
+    }
+FNN_UPDATE_SWEEP(sgd)
+FNN_UPDATE_SWEEP(momentum)
+FNN_UPDATE_SWEEP(rmsprop)
+FNN_UPDATE_SWEEP(adam)
+
 static void FNN(scalar_work)(const fnn_call *call, fnn_work *work)
 {
     (void)call;
@@ -163,4 +218,6 @@ static void FNN(count_up_i32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, 
 #define FNN_OPTIM_KERNELS                                                                                 \
     FNN_KERNEL(sgd_update_f32, sgd_update_f32_work) FNN_KERNEL(momentum_update_f32, momentum_update_f32_work) \
     FNN_KERNEL(rmsprop_update_f32, rmsprop_update_f32_work) FNN_KERNEL(adam_update_f32, adam_update_f32_work) \
+    FNN_KERNEL(sgd_update_sweep_f32, update_sweep_work) FNN_KERNEL(momentum_update_sweep_f32, update_sweep_work) \
+    FNN_KERNEL(rmsprop_update_sweep_f32, update_sweep_work) FNN_KERNEL(adam_update_sweep_f32, update_sweep_work) \
     FNN_KERNEL(adam_rate_f32, scalar_work) FNN_KERNEL(count_up_i32, scalar_work)

@@ -6,8 +6,6 @@
  * argmax_f32, argmin_f32: the first row whose element is the extreme, or is NaN
  *   bufs: x (outer, rows, inner), y (outer, inner) int32.  sizes: outer, rows, inner.  rows >= 1.
  *   units: outer * strips.
- * in_top_k_f32: whether fewer than k of a row's elements are greater than the target's
- *   bufs: targets (rows,) int32, x (rows, cols), y (rows,) uint8.  sizes: rows, cols, k.  units: rows.
  *
  * A long sum is two calls: one to pieces, one over the pieces' results. The caller cuts by shape alone, so the bits
  * do not depend on threads; and because each piece adds in many chains (rows) or trees of 8 (columns), the error
@@ -267,31 +265,7 @@ static void FNN(position_work)(const fnn_call *call, fnn_work *work)
     work->bytes = 6.0 * (double)outer * (double)inner * (double)rows;
 }
 
-static void FNN(in_top_k_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
-{
-    (void)scratch;
-    const ptrdiff_t cols = call->size[1], k = call->size[2];
-    const int32_t *target = call->buf[0];
-    const float *x = call->buf[1];
-    uint8_t *y = call->buf[2];
-    for (ptrdiff_t r = lo; r < hi; r++) {
-        const float *row = x + r * cols;
-        const int inside = target[r] >= 0 && target[r] < cols;
-        const float own = inside ? row[target[r]] : NAN;
-        ptrdiff_t above = 0, odd = !isfinite(own);
-        for (ptrdiff_t c = 0; c < cols; c++)
-            above += row[c] > own;
-        y[r] = !odd && above < k;
-    }
-}
-
-static void FNN(in_top_k_work)(const fnn_call *call, fnn_work *work)
-{
-    work->units = call->size[0];
-    work->bytes = 4.0 * (double)call->size[0] * (double)call->size[1];
-}
-
 #define FNN_REDUCE_KERNELS                                                                             \
     FNN_KERNEL(sum_f32, reduce_work) FNN_KERNEL(prod_f32, reduce_work) FNN_KERNEL(max_f32, reduce_work) \
     FNN_KERNEL(min_f32, reduce_work) FNN_KERNEL(argmax_f32, position_work)                             \
-    FNN_KERNEL(argmin_f32, position_work) FNN_KERNEL(in_top_k_f32, in_top_k_work)
+    FNN_KERNEL(argmin_f32, position_work)

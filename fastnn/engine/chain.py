@@ -6,6 +6,7 @@ each step's result. Operands are such numbers; attributes are a tuple of (name, 
 
 import numpy as np
 
+from . import settings
 from .op import define_op, no_gradient, records
 from .tensor import Spec
 
@@ -27,7 +28,7 @@ _I64 = {name: code for code, name in enumerate(_I64_STEPS)}
 _SCALARS = {"clip": ("x_min", "x_max"),
             "leaky_relu": ("negative_slope",), "leaky_relu_grad": ("negative_slope",),
             "elu": ("alpha", "scale"), "elu_grad": ("alpha", "scale"), "celu": ("alpha",)}
-_ELEMENT = {"float32": 0, "int32": 1, "int64": 2, "uint8": 3, "bool": 4, "int8": 5, "uint32": 6}
+ELEMENT = {"float32": 0, "int32": 1, "int64": 2, "uint8": 3, "bool": 4, "int8": 5, "uint32": 6}
 
 # What csrc/eltwise.c and fnn.h have room for.
 MOST_OPERANDS = 16
@@ -46,12 +47,14 @@ def families(name, inputs, output):
     name: the record's; inputs: the operands' dtypes; output: the result's dtype.
     """
     kinds = (*inputs, output)
-    if any(dtype not in _ELEMENT for dtype in kinds):
+    if any(dtype not in ELEMENT for dtype in kinds):
         return frozenset()
     if all(dtype == "bool" for dtype in kinds) and name in _TRUTH_STEPS:
         return frozenset(["f32", "i64"])
     if "float32" not in kinds:
         return frozenset(["i64"] if name in _I64 or name == "cast" else [])
+    if name == "cast" and output == "float32" and inputs[0] != "float32":
+        return frozenset(["f32", "i64"])
     if name == "cast" or (name in _F32 and all(dtype in ("float32", "bool") for dtype in kinds)):
         return frozenset(["f32"])
     return frozenset()
@@ -60,7 +63,8 @@ def families(name, inputs, output):
 class _Compiler:
     """Turns steps on values of known shape and dtype into the sizes and scalars of one kernel call."""
 
-    def __init__(self, specs, steps, results, outputs):
+    def __init__(self, specs, steps, results, outputs, sums=False):
+        self.sums = sums
         self.count = len(specs)  # inputs
         self.steps = steps
         self.specs = [*specs, *results]  # of every value
@@ -73,6 +77,8 @@ class _Compiler:
         for at, (name, operands, _) in enumerate(self.steps):
             kinds &= families(name, [self.specs[i].dtype for i in operands],
                               self.specs[self.count + at].dtype)
+        if self.sums:
+            kinds &= {"f32"} if self.specs[self.outputs[-1]].dtype == "float32" else set()
         if not kinds:
             return None
         self.kind = min(kinds)  # where both could, f32: its steps are vectors
@@ -85,14 +91,16 @@ class _Compiler:
             return None
         extents, masks = axes
         steps, scalars, registers = program
-        operands = [_ELEMENT[self.specs[i].dtype] | mask << 8 for i, mask in enumerate(masks)]
-        operands += [_ELEMENT[self.specs[o].dtype] | (1 << len(extents)) - 1 << 8 for o in self.outputs]
+        operands = [ELEMENT[self.specs[i].dtype] | mask << 8 for i, mask in enumerate(masks)]
+        operands += [ELEMENT[self.specs[o].dtype] | (1 << len(extents)) - 1 << 8 for o in self.outputs]
         operands += [0] * (MOST_OPERANDS - len(operands))
         counts = len(extents) | self.count << 8 | len(self.outputs) << 16 | len(steps) << 24 | registers << 32
         packed = [sum(code << 16 * place for place, code in enumerate(operands[i : i + 4]))
                   for i in range(0, MOST_OPERANDS, 4)]
         sizes = [counts, *extents, *[1] * (_MOST_DIMS - len(extents)), *packed, *steps]
-        return f"chain_{self.kind}", sizes, scalars
+        if self.sums:
+            scalars = [*scalars, *[0.0] * (_MOST_SCALARS - 1 - len(scalars))]
+        return f"chain_{'sum_' if self.sums else ''}{self.kind}", sizes, scalars
 
     def _axes(self, shape):
         """The fewest axes that tell how inputs repeat: extents, and each input's mask. None: too many."""
@@ -154,7 +162,7 @@ class _Compiler:
             start = _scalar_place(scalars, values)
             code.append(self._pack(opcode, target, sources, start))
         code += [self._pack("copy", target, [source], 0) for source, target in finish]
-        if len(code) > MOST_STEPS or len(scalars) > _MOST_SCALARS or registers > _MOST_REGISTERS:
+        if len(code) > MOST_STEPS or len(scalars) > _MOST_SCALARS - self.sums or registers > _MOST_REGISTERS:
             return None
         return code, scalars, registers
 
@@ -191,9 +199,11 @@ class _Compiler:
             if self.kind == "f32" and dtype not in ("float32", "bool"):
                 return None  # a cast to integers cuts fractions off, and only the store at the end does that
             exact = dtype == "int64" or (dtype == "bool" and opcode not in ("copy", "add", "multiply"))
+            if self.kind == "i64" and dtype == "float32":
+                return None  # integers become floats where they are stored
             if self.kind == "i64" and not exact:
                 wrapped = extra + at
-                operations.append(("wrap", [result], (float(_ELEMENT[dtype]),), wrapped))
+                operations.append(("wrap", [result], (float(ELEMENT[dtype]),), wrapped))
                 renamed[result] = wrapped
         return operations
 
@@ -207,9 +217,9 @@ def _scalar_place(scalars, values):
     return len(scalars) - len(values)
 
 
-def fits(specs, steps, results, outputs):
+def fits(specs, steps, results, outputs, sums=False):
     """Whether one instruction can compute this; the arguments are those of `emit_chain`, buffers or Specs."""
-    return _Compiler(specs, steps, results, outputs).run() is not None
+    return _Compiler(specs, steps, results, outputs, sums).run() is not None
 
 
 def emit_chain(lowering, inputs, steps, results, outputs):
@@ -223,6 +233,24 @@ def emit_chain(lowering, inputs, steps, results, outputs):
         return False
     kernel, sizes, scalars = compiled
     lowering.emit(kernel, reads=inputs, writes=[buffer for _, buffer in outputs], sizes=sizes, attrs=scalars)
+    return True
+
+
+def emit_chain_sum(lowering, inputs, steps, results, outputs, factor):
+    """As `emit_chain`, but the last pair's Buffer gets the sum, times `factor`, of that value's elements."""
+    compiled = _Compiler(inputs, steps, results, [number for number, _ in outputs], sums=True).run()
+    if compiled is None:
+        return False
+    kernel, sizes, scalars = compiled
+    writes = [buffer for _, buffer in outputs]
+    units = settings.kernels().work(kernel, sizes, [*scalars, 1.0])["units"]
+    if units < 1:
+        return False
+    if units > 1:  # a sum a tile, then their sum
+        writes[-1] = lowering.workspace(4 * units)
+    lowering.emit(kernel, reads=inputs, writes=writes, sizes=sizes, attrs=[*scalars, factor if units == 1 else 1.0])
+    if units > 1:
+        lowering.emit("sum_f32", reads=[writes[-1]], writes=[outputs[-1][1]], sizes=[1, units, 1, 1], attrs=[factor])
     return True
 
 
@@ -270,3 +298,30 @@ def _kernel(lowering):
 chain_op = define_op("chain", shape=_shape, reference=_reference, kernel=_kernel,
                      inplace={i: (...,) for i in range(MOST_OPERANDS)},
                      grad=no_gradient("fusion runs after differentiation"))
+
+
+# ---- the same with a sum at its end ----
+
+
+def _sum_shape(*inputs, steps, results, factor, shape):
+    specs = [result_specs(inputs, steps)[number - len(inputs)] for number in results]
+    specs[-1] = Spec(shape, "float32")
+    return specs[0] if len(specs) == 1 else tuple(specs)
+
+
+def _sum_reference(*arrays, steps, results, factor, shape):
+    *stored, summed = _reference(*arrays, steps=steps, results=results)
+    total = np.sum(summed, dtype=summed.dtype) * summed.dtype.type(factor)
+    return (*stored, np.asarray(total, summed.dtype).reshape(shape))
+
+
+def _sum_kernel(lowering):
+    inputs = lowering.inputs
+    return emit_chain_sum(lowering, inputs, lowering.steps, result_specs(inputs, lowering.steps),
+                          list(zip(lowering.results, lowering.outputs, strict=True)), lowering.factor)
+
+
+# factor, shape: the last of `results` is summed over all its elements, times factor; the sum has this shape of 1s.
+chain_sum_op = define_op("chain_sum", shape=_sum_shape, reference=_sum_reference, kernel=_sum_kernel,
+                         inplace={i: (...,) for i in range(MOST_OPERANDS)},
+                         grad=no_gradient("fusion runs after differentiation"))

@@ -56,11 +56,14 @@ class Op:
     view: the output is the input's memory in another shape.
     inplace: input indices whose memory output 0 may reuse, or a dict {output: input indices}.
     pointwise: the element function's name in csrc/eltwise.c, for ops that chains may absorb.
+    sweep: (shared, records) where several calls may run as one. shared: the places of inputs they must have in
+        common; records[number of a call's inputs]: the op that takes these, then every call's other inputs, and
+        makes every call's outputs.
     """
 
-    __slots__ = ("name", "shape", "reference", "grad", "kernel", "view", "inplace", "pointwise")
+    __slots__ = ("name", "shape", "reference", "grad", "kernel", "view", "inplace", "pointwise", "sweep")
 
-    def __init__(self, name, shape, reference, grad, kernel, view, inplace, pointwise):
+    def __init__(self, name, shape, reference, grad, kernel, view, inplace, pointwise, sweep):
         self.name = name
         self.shape = shape
         self.reference = reference
@@ -69,6 +72,7 @@ class Op:
         self.view = view
         self.inplace = inplace if isinstance(inplace, dict) else {0: tuple(inplace)}
         self.pointwise = pointwise
+        self.sweep = sweep
 
     def __call__(self, *inputs, **attrs):
         return apply(self, inputs, attrs)
@@ -77,7 +81,7 @@ class Op:
         return f"<op {self.name}>"
 
 
-def define_op(name, *, shape, reference, grad, kernel=None, view=False, inplace=(), pointwise=None):
+def define_op(name, *, shape, reference, grad, kernel=None, view=False, inplace=(), pointwise=None, sweep=None):
     """Make and register an op's record; see `Op` for the rules.
 
     Raises:
@@ -88,7 +92,7 @@ def define_op(name, *, shape, reference, grad, kernel=None, view=False, inplace=
     for rule, function in (("shape", shape), ("reference", reference), ("grad", grad)):
         if not callable(function):
             raise ValueError(f"define_op({name!r}): `{rule}` must be a function, received {function!r}")
-    records[name] = Op(name, shape, reference, grad, kernel, view, inplace, pointwise)
+    records[name] = Op(name, shape, reference, grad, kernel, view, inplace, pointwise, sweep)
     return records[name]
 
 

@@ -8,6 +8,7 @@ from ..engine import settings
 from ..engine.variable import convert
 from ..losses.categorical import class_numbers
 from ..losses.loss import squeeze_or_expand_to_same_rank
+from ..ops.hits import class_hits, shared_peak
 from .reduction import NamedMetric
 
 
@@ -29,14 +30,13 @@ def categorical_accuracy(y_true, y_pred):
     """Where y_true and y_pred, both (..., classes), have their largest value at the same class; shape (...)."""
     y_true, y_pred = convert(y_true), convert(y_pred)
     _check_one_hot("categorical_accuracy", y_true, y_pred)
-    same = ops.equal(ops.argmax(y_true, axis=-1), ops.argmax(y_pred, axis=-1))
-    return ops.cast(same, settings.floatx())
+    return ops.cast(shared_peak(y_true, y_pred), settings.floatx())
 
 
 def sparse_categorical_accuracy(y_true, y_pred):
     """Where y_pred, (..., classes), has its largest value at class number y_true, (...) or (..., 1); shape (...)."""
     y_true, y_pred = class_numbers("sparse_categorical_accuracy", y_true, y_pred)
-    matches = ops.cast(ops.equal(y_true, ops.argmax(y_pred, axis=-1)), settings.floatx())
+    matches = ops.cast(class_hits(y_true, y_pred), settings.floatx())
     if len(matches.shape) > 1 and matches.shape[-1] == 1:
         matches = ops.squeeze(matches, -1)
     return matches

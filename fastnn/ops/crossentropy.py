@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from ..engine import settings
-from ..engine.op import define_op, records, same_shape
+from ..engine.op import define_op, no_gradient, records, same_shape
 from ..engine.symbolic import public
 from ..engine.tensor import Spec, Traced
 from ..engine.variable import convert
@@ -44,6 +44,8 @@ def _rows_kernel(name):
     """The lowering of a kernel over rows of the first input (..., cols)."""
 
     def kernel(call):
+        if call.inputs[0].dtype != "float32":
+            return False
         call.emit(name, reads=call.inputs, writes=call.outputs, sizes=_rows(call.inputs[0].shape))
 
     return kernel
@@ -80,12 +82,18 @@ def _place_reference(labels, dy, *, classes):
     return (np.arange(classes) == labels[..., None]) * dy[..., None]
 
 
+def _place_kernel(call):
+    if call.output.dtype != "float32":
+        return False
+    call.emit("place_class_f32", reads=call.inputs, writes=call.outputs, sizes=_rows(call.output.shape))
+
+
 pick_class_op = define_op(
-    "pick_class", shape=_pick_shape, reference=_picked,
+    "pick_class", shape=_pick_shape, reference=_picked, kernel=_rows_kernel("pick_class_f32"),
     grad=lambda call, dy: [place_class_op(call.inputs[1], dy, classes=call.inputs[0].shape[-1]), None])
 place_class_op = define_op(
     "place_class", shape=lambda labels, dy, *, classes: Spec((*labels.shape, classes), dy.dtype),
-    reference=_place_reference, grad=lambda call, g: [None, pick_class_op(g, call.inputs[0])])
+    reference=_place_reference, kernel=_place_kernel, grad=lambda call, g: [None, pick_class_op(g, call.inputs[0])])
 
 
 def _sparse_shape(logits, labels):
@@ -123,6 +131,21 @@ sparse_softmax_cross_entropy_op = define_op(
 sparse_softmax_cross_entropy_grad_op = define_op(
     "sparse_softmax_cross_entropy_grad", shape=same_shape, reference=_sparse_grad_reference, inplace=(0,),
     kernel=_rows_kernel("sparse_softmax_cross_entropy_grad_f32"), grad=gradient_of(_sparse_grad_composed))
+
+
+def _sparse_both_reference(logits, labels, dy):
+    loss, log_sum = _sparse_reference(logits, labels)
+    return loss, _sparse_grad_reference(logits, labels, log_sum, dy)
+
+
+def _both_shape(logits, target, dy):
+    return Spec(logits.shape[:-1], logits.dtype), Spec(logits.shape, logits.dtype)
+
+
+# Loss and gradient at once: what passes/pairs.py makes of the two calls above (or below).
+define_op("sparse_softmax_cross_entropy_both", shape=_both_shape, reference=_sparse_both_reference,
+          inplace={1: (0,)}, kernel=_rows_kernel("sparse_softmax_cross_entropy_both_f32"),
+          grad=no_gradient("fusion runs after differentiation"))
 
 
 # ---- distributions ----
@@ -164,6 +187,16 @@ softmax_cross_entropy_op = define_op(
 softmax_cross_entropy_grad_op = define_op(
     "softmax_cross_entropy_grad", shape=same_shape, reference=_dense_grad_reference, inplace=(0, 1),
     kernel=_rows_kernel("softmax_cross_entropy_grad_f32"), grad=gradient_of(_dense_grad_composed))
+
+
+def _dense_both_reference(logits, targets, dy):
+    loss, log_sum = _dense_reference(logits, targets)
+    return loss, _dense_grad_reference(logits, targets, log_sum, dy)
+
+
+define_op("softmax_cross_entropy_both", shape=_both_shape, reference=_dense_both_reference, inplace={1: (0,)},
+          kernel=_rows_kernel("softmax_cross_entropy_both_f32"),
+          grad=no_gradient("fusion runs after differentiation"))
 
 
 # ---- two classes ----

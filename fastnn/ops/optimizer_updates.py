@@ -8,22 +8,24 @@ slots. Outputs: the new variable, then the new slots, which a plan writes over t
 import numpy as np
 
 from ..engine.op import define_op, no_gradient
+from ..engine.passes.sweeps import MOST_BUFFERS
 from ..engine.tensor import Spec
 
 _NONE = no_gradient("an update is where differentiation ends")
 
 
-def _define(name, formula, scalars, kernel_attrs):
-    """A record with `scalars` () inputs after variable and gradient, then as many slots as a call gives it."""
-    first_slot = 2 + scalars
+def _define(name, formula, slots, kernel_attrs):
+    """A record with rate and decay, both (), after variable and gradient, then as many slots as a call gives it.
 
-    def shape(w, g, *rest, **attrs):
-        for x in (g, *rest[scalars:]):
+    slots: how many that may be. For each there is a record `<name>_sweep<slots>` of several such updates at once:
+    rate, decay, then every update's variable, gradient and slots.
+    """
+    def shape(w, g, rate, decay, *rest, **attrs):
+        for x in (g, *rest):
             if tuple(x.shape) != tuple(w.shape) or x.dtype != w.dtype:
                 raise ValueError(f"{name}: the gradient and the slots must be like the variable, of shape "
                                  f"{tuple(w.shape)}, {w.dtype}; received {tuple(x.shape)}, {x.dtype}")
-        outputs = 1 + len(rest) - scalars
-        return (Spec(w.shape, w.dtype),) * outputs if outputs > 1 else Spec(w.shape, w.dtype)
+        return (Spec(w.shape, w.dtype),) * (1 + len(rest)) if rest else Spec(w.shape, w.dtype)
 
     def kernel(call):
         if any(b.dtype != "float32" for b in call.inputs):
@@ -31,8 +33,35 @@ def _define(name, formula, scalars, kernel_attrs):
         call.emit(name + "_f32", reads=call.inputs, writes=call.outputs, sizes=[call.output.size],
                   attrs=kernel_attrs(call))
 
-    inplace = {0: (0,)} | {1 + i: (first_slot + i,) for i in range(3)}
-    return define_op(name, shape=shape, reference=formula, grad=_NONE, kernel=kernel, inplace=inplace)
+    inplace = {0: (0,)} | {1 + i: (4 + i,) for i in range(max(slots))}
+    sweeps = {4 + count: _define_sweep(f"{name}_sweep{count}", name, formula, count, kernel_attrs) for count in slots}
+    return define_op(name, shape=shape, reference=formula, grad=_NONE, kernel=kernel, inplace=inplace,
+                     sweep=((2, 3), sweeps))
+
+
+def _define_sweep(name, each, formula, slots, kernel_attrs):
+    takes, makes = 2 + slots, 1 + slots
+
+    def calls(operands):
+        return [operands[i : i + takes] for i in range(2, len(operands), takes)]
+
+    def shape(*operands, **attrs):
+        return tuple([Spec(w.shape, w.dtype) for w, *_ in calls(operands) for _ in range(makes)])
+
+    def reference(*arrays, **attrs):
+        rate, decay = arrays[:2]
+        results = [formula(w, g, rate, decay, *rest, **attrs) for w, g, *rest in calls(arrays)]
+        return tuple([array for result in results for array in result])
+
+    def kernel(call):
+        if any(b.dtype != "float32" for b in call.inputs):
+            return False
+        call.emit(f"{each}_sweep_f32", reads=call.inputs, writes=call.outputs,
+                  sizes=[w.size for w, *_ in calls(call.inputs)], attrs=kernel_attrs(call))
+
+    places = range(MOST_BUFFERS // (takes + makes))
+    inplace = {i * makes + j: (2 + i * takes + (j + 1 if j else 0),) for i in places for j in range(makes)}
+    return define_op(name, shape=shape, reference=reference, grad=_NONE, kernel=kernel, inplace=inplace)
 
 
 # w' = w - lr g
@@ -89,11 +118,12 @@ def _quiet(formula):
     return reference
 
 
-sgd_update = _define("sgd_update", _quiet(_sgd), 2, lambda c: [c.decays])
-momentum_update = _define("momentum_update", _quiet(_momentum), 2, lambda c: [c.momentum, c.nesterov, c.decays])
-rmsprop_update = _define("rmsprop_update", _quiet(_rmsprop), 2,
+sgd_update = _define("sgd_update", _quiet(_sgd), (0,), lambda c: [c.decays])
+momentum_update = _define("momentum_update", _quiet(_momentum), (1,),
+                          lambda c: [c.momentum, c.nesterov, c.decays])
+rmsprop_update = _define("rmsprop_update", _quiet(_rmsprop), (1, 2, 3),
                          lambda c: [c.rho, c.momentum, c.epsilon, c.centered, c.decays])
-adam_update = _define("adam_update", _quiet(_adam), 2, lambda c: [c.beta_1, c.beta_2, c.epsilon, c.decays])
+adam_update = _define("adam_update", _quiet(_adam), (2, 3), lambda c: [c.beta_1, c.beta_2, c.epsilon, c.decays])
 
 
 # ---- scalars of a step ----

@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from ..engine import dtypes, settings
+from ..engine.chain import ELEMENT
 from ..engine.op import define_op, no_gradient, records
 from ..engine.symbolic import public
 from ..engine.tensor import Spec
@@ -50,6 +51,8 @@ def _reduce_kernel(name, scale=None):
 
     def kernel(call):
         x, y = call.inputs[0], call.output
+        if x.dtype != "float32" and scale is None:
+            return _integer_kernel(name.removesuffix("_f32") + "_int")(call)
         if x.dtype != "float32" or y.dtype != "float32" or 0 in x.shape:
             return False
         groups = _merge([(n, call.axis is None or i in call.axis) for i, n in enumerate(x.shape)])
@@ -72,6 +75,24 @@ def _reduce_kernel(name, scale=None):
             call.emit(name, reads=[x], writes=[out], sizes=[outer, rows, inner, pieces],
                       attrs=[factor if last else 1.0])
             x = out
+
+    return kernel
+
+
+def _integer_kernel(name):
+    """The lowering of a reduction of integers or truth values over neighbouring axes."""
+
+    def kernel(call):
+        x, y = call.inputs[0], call.output
+        if x.dtype not in ELEMENT or y.dtype not in ELEMENT or 0 in x.shape:
+            return False
+        axes = [i for i, n in enumerate(x.shape) if n > 1 and (call.axis is None or i in call.axis)]
+        first, end = (axes[0], axes[-1] + 1) if axes else (len(x.shape), len(x.shape))
+        if axes != list(range(first, end)):
+            return False
+        call.emit(name, reads=[x], writes=[y], sizes=[
+            math.prod(x.shape[:first]), math.prod(x.shape[first:end]), math.prod(x.shape[end:]), ELEMENT[x.dtype],
+            ELEMENT[y.dtype]])
 
     return kernel
 
@@ -207,13 +228,16 @@ min_op = define_op("min", shape=_extreme_shape("min"), reference=lambda x, **k: 
                    kernel=_reduce_kernel("min_f32"))
 prod_op = define_op("prod", shape=_sum_shape, grad=_prod_grad, kernel=_reduce_kernel("prod_f32"),
                     reference=lambda x, **k: np.prod(x, dtype=_sum_dtype(x.dtype.name), **k))
-any_op = define_op("any", shape=_to_bool, reference=lambda x, **k: np.any(x, **k), grad=no_gradient("truth values"))
-all_op = define_op("all", shape=_to_bool, reference=lambda x, **k: np.all(x, **k), grad=no_gradient("truth values"))
+any_op = define_op("any", shape=_to_bool, reference=lambda x, **k: np.any(x, **k), grad=no_gradient("truth values"),
+                   kernel=_integer_kernel("any_int"))
+all_op = define_op("all", shape=_to_bool, reference=lambda x, **k: np.all(x, **k), grad=no_gradient("truth values"),
+                   kernel=_integer_kernel("all_int"))
 argmax_op = define_op("argmax", shape=_position_shape("argmax"), reference=_position_reference(np.argmax),
                       grad=no_gradient("integer output"), kernel=_argument_kernel("argmax_f32"))
 argmin_op = define_op("argmin", shape=_position_shape("argmin"), reference=_position_reference(np.argmin),
                       grad=no_gradient("integer output"), kernel=_argument_kernel("argmin_f32"))
 count_nonzero_op = define_op("count_nonzero", shape=_to_int, grad=no_gradient("integer output"),
+                             kernel=_integer_kernel("nonzero_int"),
                              reference=lambda x, **k: np.count_nonzero(x, **k))
 
 

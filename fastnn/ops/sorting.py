@@ -1,5 +1,7 @@
 """Order: sort, argsort, the largest few, where values belong, what occurs and how often."""
 
+import math
+
 import numpy as np
 
 from ..engine import dtypes
@@ -54,7 +56,18 @@ def _top_shape(x, *, k):
     return Spec((*x.shape[:-1], k), "int32")
 
 
-top_op = define_op("top_k", shape=_top_shape, reference=_top_reference, grad=no_gradient("integer output"))
+_MOST_RANKED = 128  # the kernel's time grows with k for each element: sorting is faster from some hundreds on
+
+
+def _top_kernel(call):
+    x, y = call.inputs[0], call.output
+    if x.dtype != "float32" or not 0 < call.k <= _MOST_RANKED:
+        return False
+    call.emit("top_k_f32", reads=call.inputs, writes=call.outputs, sizes=[y.size // call.k, x.shape[-1], call.k])
+
+
+top_op = define_op("top_k", shape=_top_shape, reference=_top_reference, kernel=_top_kernel,
+                   grad=no_gradient("integer output"))
 
 
 @public
@@ -149,7 +162,7 @@ def unique(x, sorted=True, return_index=False, return_inverse=False, return_coun
 
 
 def _bincount_reference(x, *weights, size):
-    rows = x.reshape(-1, x.shape[-1])
+    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
     heavy = weights[0].reshape(rows.shape) if weights else np.ones(rows.shape, np.int32)
     out = np.zeros((rows.shape[0], size), heavy.dtype)
     r, c = np.nonzero((rows >= 0) & (rows < size))
@@ -157,8 +170,17 @@ def _bincount_reference(x, *weights, size):
     return out.reshape(*x.shape[:-1], size)
 
 
+def _bincount_kernel(call):
+    kinds = {x.dtype for x in (*call.inputs[1:], call.output)}
+    x = call.inputs[0]
+    if x.dtype != "int32" or kinds not in ({"int32"}, {"float32"}) or not x.shape:
+        return False
+    call.emit("bincount_i32" if kinds == {"int32"} else "bincount_f32", reads=call.inputs, writes=call.outputs,
+              sizes=[math.prod(x.shape[:-1]), x.shape[-1], call.size])
+
+
 bincount_op = define_op(
-    "bincount", reference=_bincount_reference,
+    "bincount", reference=_bincount_reference, kernel=_bincount_kernel,
     shape=lambda x, *weights, size: Spec((*x.shape[:-1], size), weights[0].dtype if weights else "int32"),
     grad=no_gradient("counts"))
 

@@ -99,3 +99,27 @@ def test_rows_of_no_length(isa):
             assert loss.shape == shape[:1] and np.isnan(loss).all()
             total, = apply_record(records["logsumexp"], [x], axis=(1,), keepdims=False)
             assert (total == -np.inf).all()
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("cols", COLS)
+def test_cross_entropy_and_gradient_at_once(isa, cols, rng):
+    x = _logits(rng, cols, rows=19)
+    labels = rng.integers(0, cols, len(x)).astype("int32")
+    labels[3] = x[3].argmax()
+    x[4, labels[4]] += 100  # a loss and a slope near 0
+    labels[5], labels[6] = -1, cols
+    dy = rng.normal(0, 1, len(x)).astype("float32")
+    targets = rng.random((len(x), cols), dtype="float32")
+    targets[2] = np.eye(cols)[0]
+    for name, target in (("sparse_softmax_cross_entropy_both", labels), ("softmax_cross_entropy_both", targets)):
+        for row in range(len(x)):
+            part = [a[row : row + 1] for a in (x, target, dy)]
+            # terms of the size of the row's spread, one a column, cancel in the loss
+            size = np.ptp(x[row]) + np.log(cols) + 1
+            check_kernel(records[name], part, isa=isa, rtol=_tolerance(x[row]), atol=EPS32 * size * (4 + cols))
+        with on_isa(isa):
+            whole = apply_record(records[name], [x, target, dy])
+            parts = [apply_record(records[name], [a[r : r + 1] for a in (x, target, dy)]) for r in range(len(x))]
+        for i, array in enumerate(whole):  # a row's bits do not depend on its neighbours
+            np.testing.assert_array_equal(array, np.concatenate([p[i] for p in parts]))

@@ -3,7 +3,10 @@
 from .body import Body
 from .chains import fuse_chains
 from .epilogues import fuse_epilogues
+from .pairs import fuse_pairs
 from .simplify import fold_constants, remove_dead_code, share_common, simplify_algebra
+from .sums import fuse_sums
+from .sweeps import fuse_sweeps
 
 PASSES = {
     "remove_dead_code": remove_dead_code,
@@ -11,7 +14,10 @@ PASSES = {
     "simplify_algebra": simplify_algebra,
     "share_common": share_common,
     "fuse_epilogues": fuse_epilogues,
+    "fuse_pairs": fuse_pairs,
     "fuse_chains": fuse_chains,
+    "fuse_sums": fuse_sums,
+    "fuse_sweeps": fuse_sweeps,
 }
 
 switched_off = set()  # names of passes to leave out, for debugging

@@ -2,26 +2,28 @@
 
 from ..chain import MOST_OPERANDS, MOST_STEPS, chain_op, families, fits
 from .body import Body, new_call
+from .grouping import Group, Grouping, in_order
+
+_SMALL = 64  # elements: calls of so few cost no more than their start, so they join though they share nothing
 
 
 def fuse_chains(body):
     """Join each elementwise call to the group of a call it reads, unless that would make a circle."""
-    groups = _groups(body)
-    if not any(len(group.nodes) > 1 for group in groups):
+    groups = [group for group in _groups(body) if len(group.nodes) > 1]
+    if not groups:
         return body
     users, wanted = body.users(), body.wanted()
     calls = {}
     for group in groups:
-        if len(group.nodes) > 1:
-            members = set(map(id, group.nodes))
-            outputs = [value for node in group.nodes for value in node.outputs
-                       if id(value) in wanted or any(id(user) not in members for user in users.get(id(value), ()))]
-            call = _chain_call(group.nodes, outputs)
-            if call is not None:
-                for node in group.nodes:
-                    calls[id(node)] = call
-    return Body(_sorted([calls.get(id(node), node) for node in body.nodes]), body.inputs, body.outputs, body.updates,
-                body.reads)
+        members = set(map(id, group.nodes))
+        outputs = [value for node in group.nodes for value in node.outputs
+                   if id(value) in wanted or any(id(user) not in members for user in users.get(id(value), ()))]
+        call = _chain_call(group.nodes, outputs)
+        if call is not None:
+            for node in group.nodes:
+                calls[id(node)] = call
+    return Body(in_order([calls.get(id(node), node) for node in body.nodes]), body.inputs, body.outputs,
+                body.updates, body.reads)
 
 
 def _chain_call(nodes, outputs):
@@ -39,20 +41,15 @@ def _chain_call(nodes, outputs):
     return new_call(chain_op, inputs, {"steps": tuple(steps), "results": results}, outputs)
 
 
-class _Group:
-    """Calls of one output shape that will run as one loop.
+class _Chain(Group):
+    """Calls of one output shape. kernels: the families that have a step for each of them; inputs: ids of the values
+    they read."""
 
-    place: its bit in sets of groups, which are ints; past: the groups that have to run before it; kernels: the
-    families that have a step for each of its calls; inputs: ids of the values they read.
-    """
+    __slots__ = ("shape", "inputs", "kernels")
 
-    __slots__ = ("nodes", "shape", "place", "past", "inputs", "kernels")
-
-    def __init__(self, place, shape, kernels):
-        self.nodes = []
+    def __init__(self, shape, kernels):
+        super().__init__()
         self.shape = shape
-        self.place = place
-        self.past = 0
         self.inputs = set()
         self.kernels = kernels
 
@@ -64,106 +61,34 @@ def _kernels(node):
     return families(node.op.pointwise, [value.dtype for value in node.inputs], node.output.dtype)
 
 
-class _Groups:
-    """All groups, and which have to run before which.
-
-    A group runs as one, so whatever reads any of its values comes after all of its calls and after all that
-    these read. What a value needs can therefore grow after it was made: it is looked up, not kept with it.
-    """
-
-    def __init__(self):
-        self.all = []
-        self.of = {}  # id(value) -> the group that makes it
-        self._behind = {}  # id(value made by no group) -> the groups it was computed from, not those behind them
-
-    def new(self, shape, kernels):
-        group = _Group(len(self.all), shape, kernels)
-        self.all.append(group)
-        return group
-
-    def before(self, values):
-        """The groups that have to run before these values exist."""
-        direct = 0
-        for value in values:
-            group = self.of.get(id(value))
-            direct |= self._behind.get(id(value), 0) if group is None else 1 << group.place
-        past, left = direct, direct
-        while left:
-            lowest = left & -left
-            past |= self.all[lowest.bit_length() - 1].past
-            left ^= lowest
-        return past
-
-    def join(self, group, node, kernels):
-        """Make an elementwise call part of a group."""
-        group.nodes.append(node)
-        group.kernels &= kernels
-        group.inputs.update(id(value) for value in node.inputs)
-        self.of[id(node.output)] = group
-        bit = 1 << group.place
-        more = self.before(node.inputs) & ~bit & ~group.past
-        if more:
-            group.past |= more
-            for other in self.all:
-                if other.past & bit:
-                    other.past |= more
-
-    def pass_by(self, node):
-        """Note what a call that is in no group reads."""
-        past = self.before(node.inputs)
-        for value in node.outputs:
-            self._behind[id(value)] = past
-
-
 def _groups(body):
-    groups = _Groups()
+    grouping = Grouping()
     for node in body.nodes:
         kernels = _kernels(node)
-        if kernels:
-            group = _joinable(node, kernels, groups) or groups.new(node.output.shape, kernels)
-            groups.join(group, node, kernels)
-        else:
-            groups.pass_by(node)
-    return groups.all
+        if not kernels:
+            grouping.add(node)
+            continue
+        group = _joinable(node, kernels, grouping)
+        if group is None:
+            group = grouping.new(_Chain(node.output.shape, kernels))
+        group.kernels &= kernels
+        group.inputs.update(id(value) for value in node.inputs)
+        grouping.add(node, group)
+    return grouping.groups
 
 
-def _joinable(node, kernels, groups):
-    """The group of one of the node's inputs that it may join, or None."""
-    for value in reversed(node.inputs):
-        group = groups.of.get(id(value))
+def _joinable(node, kernels, grouping):
+    """The group that the call may join, or None: one that makes an input of it or, for small calls, any."""
+    candidates = [grouping.group_of(value) for value in reversed(node.inputs)]
+    if node.output.size <= _SMALL:
+        candidates += reversed(grouping.groups)
+    for group in candidates:
         if group is None or group.shape != node.output.shape or not group.kernels & kernels:
             continue
         if len(group.nodes) >= MOST_STEPS:
             continue
-        outside = [other for other in node.inputs if groups.of.get(id(other)) is not group]
-        if groups.before(outside) >> group.place & 1:
-            continue  # it also needs something computed from the group elsewhere: the group cannot run as one
         made_inside = {id(member.output) for member in group.nodes}
-        inputs = (group.inputs | {id(other) for other in node.inputs}) - made_inside
-        if len(inputs) + len(made_inside) < MOST_OPERANDS:
+        inputs = (group.inputs | {id(value) for value in node.inputs}) - made_inside
+        if len(inputs) + len(made_inside) < MOST_OPERANDS and grouping.may_join(node, group):
             return group
     return None
-
-
-def _sorted(nodes):
-    """The different nodes in an order that respects their inputs, otherwise as early as they stood."""
-    unique = list({id(node): node for node in reversed(nodes)}.values())[::-1]  # at its last member's place
-    maker = {id(value): node for node in unique for value in node.outputs}
-    done, order = set(), []
-
-    for root in unique:
-        stack = [root]
-        while stack:
-            node = stack[-1]
-            if id(node) in done:
-                stack.pop()
-                continue
-            waiting = [maker[id(value)] for value in node.inputs
-                       if id(value) in maker and id(maker[id(value)]) not in done]
-            if waiting:
-                stack.extend(waiting)
-            else:
-                done.add(id(node))
-                order.append(node)
-                stack.pop()
-    return order

@@ -76,8 +76,26 @@ def _same_as_input(node, inputs):
     return None
 
 
+# The place of the largest element is the same before and after these; which inputs of a call are looked at so.
+_KEEP_PEAKS = ("softmax", "log_softmax")
+_SEEK_PEAKS = {"argmax": (0,), "class_hits": (1,), "shared_peak": (0, 1)}
+
+
+def _before_softmax(node, inputs):
+    """The inputs of a call that looks for the largest element of each row, with softmaxes of rows left out."""
+    seen = list(inputs)
+    for i in _SEEK_PEAKS[node.op.name]:
+        maker = inputs[i].node
+        last = len(inputs[i].shape) - 1
+        if (maker is not None and maker.op.name in _KEEP_PEAKS and maker.attrs["axis"] == last
+                and node.attrs.get("axis", (last,)) == (last,)):
+            seen[i] = maker.inputs[0]
+    return seen
+
+
 def simplify_algebra(body):
-    """Remove calls that change nothing, and steps that undo or repeat each other (reshapes, transposes)."""
+    """Remove calls that change nothing, steps that undo or repeat each other (reshapes, transposes), and the
+    softmax where only the place of the largest element is asked for."""
     replaced, kept = {}, []
     for node in body.nodes:
         inputs = [replaced.get(id(value), value) for value in node.inputs]
@@ -85,6 +103,8 @@ def simplify_algebra(body):
         if same is not None and len(node.outputs) == 1:
             replaced[id(node.output)] = same
             continue
+        if node.op.name in _SEEK_PEAKS:
+            inputs = _before_softmax(node, inputs)
         if any(new is not old for new, old in zip(inputs, node.inputs)):
             node = with_inputs(node, inputs)
         before = inputs[0].node if inputs else None

@@ -1,0 +1,135 @@
+"""The passes that join calls: what becomes one call, what may not, and the same numbers as without them."""
+
+import numpy as np
+import pytest
+
+from fastnn import losses, ops
+from fastnn.engine import passes
+from fastnn.engine.step import Step
+from fastnn.engine.tape import GradientTape
+from fastnn.engine.variable import Variable
+from fastnn.optimizers import SGD, Adam
+
+
+def named(step):
+    return [node.op.name for node in step.body.nodes]
+
+
+def both_ways(make, *arrays):
+    """What a step gives with and without the fusions, and the names of its calls with them."""
+    step = make()
+    got = step(*arrays)
+    off = {"fuse_chains", "fuse_sums", "fuse_sweeps", "fuse_pairs"}
+    passes.switched_off |= off
+    try:
+        want = make()(*arrays)
+    finally:
+        passes.switched_off -= off
+    return got, want, named(step)
+
+
+def test_groups_that_need_each_other_stay_apart():
+    """Two chains, each with a call that reads a call of the other: as wholes neither could run first."""
+
+    def function(x, y):
+        a0 = x + 1.0
+        c = y * 2.0
+        a1 = ops.exp(a0)
+        b1 = c + a1
+        b2 = ops.negative(c)
+        return [b1, a0 * b2 + a1, b2]
+
+    x, y = np.full((200,), 0.3, np.float32), np.full((200,), 0.7, np.float32)
+    step = Step(function, [((200,), "float32")] * 2)
+    for got, want in zip(step(x, y), function(x, y), strict=True):
+        np.testing.assert_array_equal(np.asarray(got), want)
+
+
+def test_scalars_share_a_chain_though_they_share_no_input():
+    step = Step(lambda x, y: [ops.exp(x), y * 2.0, ops.sin(y)], [((), "float32")] * 2)
+    assert named(step) == ["chain"]
+
+
+@pytest.mark.parametrize("loss", ["sparse", "dense"])
+def test_cross_entropy_and_its_gradient_are_one_call(loss, rng):
+    labels = rng.integers(0, 5, 20).astype("int32")
+    target = labels if loss == "sparse" else np.eye(5, dtype="float32")[labels]
+    function = losses.SparseCategoricalCrossentropy(True) if loss == "sparse" else losses.CategoricalCrossentropy(True)
+
+    def make():
+        def run(x, t):
+            with GradientTape() as tape:
+                tape.watch(x)
+                value = function(t, x)
+            return [value, tape.gradient(value, x)]
+
+        return Step(run, [((20, 5), "float32"), (target.shape, target.dtype.name)])
+
+    got, want, names = both_ways(make, rng.normal(0, 3, (20, 5)).astype("float32"), target)
+    assert [name for name in names if "entropy" in name] == [
+        "sparse_softmax_cross_entropy_both" if loss == "sparse" else "softmax_cross_entropy_both"]
+    for g, w in zip(got, want, strict=True):
+        np.testing.assert_allclose(g, w, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("shape", [(8, 1), (7, 3), (300, 40)])
+def test_a_mean_of_means_joins_the_chain_before_it(shape, rng):
+    def make():
+        def run(x, y):
+            with GradientTape() as tape:
+                tape.watch(x)
+                value = losses.MeanSquaredError()(y, x)
+            return [value, tape.gradient(value, x)]
+
+        return Step(run, [(shape, "float32")] * 2)
+
+    got, want, names = both_ways(make, *rng.normal(0, 1, (2, *shape)).astype("float32"))
+    assert "chain_sum" in names and not {"mean", "sum"} & set(names)
+    for g, w in zip(got, want, strict=True):
+        np.testing.assert_allclose(g, w, rtol=1e-5, atol=1e-7)
+
+
+def test_a_sum_that_others_read_stays():
+    step = Step(lambda x: [ops.sum(ops.exp(x), axis=1), ops.sum(ops.sum(ops.exp(x), axis=1))], [((4, 5), "float32")])
+    assert "sum" in named(step)
+    x = np.arange(20, dtype="float32").reshape(4, 5) / 10
+    rows, total = step(x)
+    np.testing.assert_allclose(rows, np.exp(x).sum(1), rtol=1e-6)
+    np.testing.assert_allclose(total, np.exp(x).sum(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("make_optimizer", [
+    lambda: SGD(0.1), lambda: SGD(0.1, momentum=0.9, nesterov=True), lambda: Adam(0.1), lambda: Adam(0.1, amsgrad=True),
+    lambda: SGD(0.1, weight_decay=0.01)], ids=["sgd", "nesterov", "adam", "amsgrad", "decay"])
+def test_small_updates_are_one_call(make_optimizer, rng):
+    start = [rng.normal(0, 1, (n,)).astype("float32") for n in (3, 17, 5000, 20_000, 1)] * 7
+    results = []
+
+    def make():
+        variables = [Variable(array) for array in start]
+        results.append(variables)
+        optimizer = make_optimizer()
+        optimizer.build(variables)
+
+        def run(x):
+            optimizer.apply([v * x for v in variables], variables)
+
+        return Step(run, [((), "float32")])
+
+    _, _, names = both_ways(make, np.float32(0.5))
+    assert sum("sweep" in name for name in names) >= 2  # 28 small variables: more than one instruction has room for
+    assert sum(name.endswith("_update") for name in names) == 7  # the large ones, each on its own
+    for got, want in zip(*results, strict=True):
+        np.testing.assert_array_equal(got, want)
+
+
+def test_a_variable_updated_twice_is_updated_in_turn():
+    variable, optimizer = Variable(np.ones(4, np.float32)), SGD(0.5)
+    optimizer.build([variable])
+
+    def run(x):
+        optimizer.apply([x * 1.0], [variable])
+        optimizer.apply([variable * x], [variable])
+
+    Step(run, [((4,), "float32")])(np.full(4, 0.5, np.float32))
+    np.testing.assert_allclose(variable, 0.75 - 0.5 * 0.75 * 0.5)
