@@ -38,12 +38,14 @@ typedef struct {
     float alpha;
 } FNN(product);
 
-/* k is cut into equal parts of at most TILE_DEPTH * 3 / 2. */
-static ptrdiff_t FNN(gemm_depth)(ptrdiff_t k)
+/* k in parts of at most `most`, as equal as whole words allow: how long each but the last is. */
+static ptrdiff_t FNN(gemm_parts)(ptrdiff_t k, ptrdiff_t most)
 {
-    const ptrdiff_t parts = fnn_ceil_div(k, TILE_DEPTH + TILE_DEPTH / 2);
-    return k ? fnn_ceil_div(k, parts) : 1;
+    const ptrdiff_t even = fnn_ceil_div(k, fnn_max(1, fnn_ceil_div(k, most)));
+    return fnn_max(1, fnn_min(k, fnn_ceil_div(even, 16) * 16));
 }
+
+static ptrdiff_t FNN(gemm_depth)(ptrdiff_t k) { return FNN(gemm_parts)(k, TILE_DEPTH); }
 
 /* Floats of scratch in whole cache lines. */
 static ptrdiff_t FNN(gemm_lines)(ptrdiff_t floats) { return fnn_ceil_div(floats, 16) * 16; }
@@ -80,10 +82,7 @@ static void FNN(gemm_transpose)(ptrdiff_t rows, ptrdiff_t cols, const float *res
             float *to = dst + j * ldd + i;
             vf r[VF_LANES];
             if (high == VF_LANES && wide == VF_LANES) {
-#pragma GCC unroll 16
-                for (int l = 0; l < VF_LANES; l++)
-                    r[l] = vf_load(from + l * lds);
-                vf_transpose(r);
+                vf_load_turned(from, lds, r);
 #pragma GCC unroll 16
                 for (int l = 0; l < VF_LANES; l++)
                     vf_store(to + l * ldd, r[l]);
@@ -97,6 +96,30 @@ static void FNN(gemm_transpose)(ptrdiff_t rows, ptrdiff_t cols, const float *res
         }
 }
 
+static inline vf FNN(gemm_act)(int activation, vf alpha, vf x)
+{
+    if (activation == FNN_LINEAR)
+        return x;
+    return activation == FNN_RELU ? vf_max(vf_zero(), x) : FNN(tile_act)(activation, alpha, x);
+}
+
+/* y = act(x + bias), n of them; y may be x. bias (n), or NULL for `shift`
+ * everywhere. */
+static void FNN(gemm_finish)(ptrdiff_t n, const float *x, const float *bias, float shift, int activation,
+                             float alpha, float *y)
+{
+    const vf slope = vf_set1(alpha), constant = vf_set1(shift);
+    ptrdiff_t j = 0;
+    for (; j + VF_LANES <= n; j += VF_LANES) {
+        const vf sum = vf_add(vf_load(x + j), bias ? vf_load(bias + j) : constant);
+        vf_store(y + j, FNN(gemm_act)(activation, slope, sum));
+    }
+    if (j < n) {
+        const vf sum = vf_add(vf_load_n(x + j, n - j), bias ? vf_load_n(bias + j, n - j) : constant);
+        vf_store_n(y + j, FNN(gemm_act)(activation, slope, sum), n - j);
+    }
+}
+
 #include "gemm_panels.h"
 #include "gemm_few.h"
 
@@ -104,19 +127,19 @@ static void FNN(gemm_transpose)(ptrdiff_t rows, ptrdiff_t cols, const float *res
 
 enum { GEMM_M, GEMM_N, GEMM_K, GEMM_BIAS, GEMM_ACTIVATION, GEMM_BATCH };
 
-typedef enum { GEMM_PANELS, GEMM_BY_ROWS, GEMM_BY_DOTS } FNN(gemm_form);
+typedef enum { GEMM_PANELS, GEMM_TURNED, GEMM_BY_ROWS, GEMM_BY_DOTS } FNN(gemm_form);
 
 /* How a product of some shape is computed, and cut into strips. */
 typedef struct {
     FNN(gemm_form) form;
-    int turned;                /* few columns, not few rows */
+    int turned;                /* by rows, by dots: few columns, not few rows */
     int by_columns;            /* strips of columns */
     ptrdiff_t strips, scratch; /* scratch: in floats */
 } FNN(gemm_way);
 
 static FNN(gemm_way) FNN(gemm_choose)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int turn_a, int turn_b)
 {
-    enum { MOST_ROWS = 48, MOST_DOT_ROWS = 24, MOST_COLS = 12, LEAST_DOT = 48 };
+    enum { MOST_ROWS = 48, MOST_DOT_ROWS = 12, MOST_TURNED_ROWS = 64, MOST_COLS = 12, LEAST_DOT = 48 };
     const int dots = VF_LANES > 1 && k >= LEAST_DOT;
     FNN(gemm_way) way = {.form = GEMM_PANELS};
     if (n <= MOST_COLS && n < m && (turn_a || dots)) {
@@ -126,14 +149,18 @@ static FNN(gemm_way) FNN(gemm_choose)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int
         way.form = GEMM_BY_ROWS;
     } else if (m <= MOST_DOT_ROWS && !turn_a && dots) {
         way.form = GEMM_BY_DOTS;
+    } else if (m <= MOST_TURNED_ROWS && m <= k && m < n && turn_b) {
+        way.form = GEMM_TURNED;
     }
     if (way.form == GEMM_PANELS) {
         const ptrdiff_t wide = fnn_ceil_div(n, TILE_COLS), high = FNN(tile_count)(m);
         way.by_columns = wide > high;
         way.strips = fnn_max(wide, high);
         way.scratch = FNN(panels_scratch)(n, k);
+    } else if (way.form == GEMM_TURNED) {
+        way.strips = FNN(tile_count)(n);
+        way.scratch = FNN(turned_scratch)(m, k);
     } else {
-        way.by_columns = !way.turned;
         way.strips = fnn_ceil_div(way.turned ? m : n, TILE_LANES);
         way.scratch = FNN(few_scratch)(way.turned ? n : m, k);
     }
@@ -145,9 +172,14 @@ static FNN(gemm_way) FNN(gemm_choose)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int
 /* The elements of C before strip `strip`, along the cut. */
 static ptrdiff_t FNN(gemm_strip_at)(const FNN(gemm_way) * way, ptrdiff_t m, ptrdiff_t n, ptrdiff_t strip)
 {
-    if (way->form == GEMM_PANELS)
+    switch (way->form) {
+    case GEMM_PANELS:
         return way->by_columns ? fnn_min(n, strip * TILE_COLS) : FNN(tile_rows_at)(m, strip);
-    return fnn_min(way->turned ? m : n, strip * TILE_LANES);
+    case GEMM_TURNED:
+        return FNN(tile_rows_at)(n, strip);
+    default:
+        return fnn_min(way->turned ? m : n, strip * TILE_LANES);
+    }
 }
 
 static ptrdiff_t FNN(gemm_batch)(const fnn_call *call)
@@ -198,7 +230,9 @@ static void FNN(gemm_run)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, floa
         f.c = (float *)call->buf[2 + bias] + matrix * m * n;
         const ptrdiff_t from = FNN(gemm_strip_at)(&way, m, n, first),
                         to = FNN(gemm_strip_at)(&way, m, n, last);
-        if (way.form != GEMM_PANELS)
+        if (way.form == GEMM_TURNED)
+            FNN(turned_rectangle)(&f, from, to - from, scratch);
+        else if (way.form != GEMM_PANELS)
             FNN(few_rectangle)(&f, way.form == GEMM_BY_DOTS, way.turned, from, to - from, scratch);
         else if (way.by_columns)
             FNN(panels_rectangle)(&f, 0, m, from, to - from, scratch);

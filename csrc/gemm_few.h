@@ -7,7 +7,10 @@
  * every word of G in a register serves all of F, and memory sees long runs. by dots: G's elements with the
  * same j lie side by side, F's likewise. Both are read along k, and the words' lanes added up at the end. */
 
-enum { FEW_FLOATS = 4096 }; /* of T */
+enum {
+    FEW_FLOATS = 4096, /* of T */
+    DOTS_DEPTH = 768   /* k is cut into parts of at most so many */
+};
 /* FEW_DEEP rows of G, FEW_WORDS words of each, FEW_WORDS words of T and an element of F fill the registers.
  */
 #if defined(FNN_AVX512)
@@ -32,7 +35,7 @@ static ptrdiff_t FNN(few_chunk)(ptrdiff_t few)
 
 static ptrdiff_t FNN(few_scratch)(ptrdiff_t few, ptrdiff_t k)
 {
-    return FNN(gemm_lines)(few * FNN(few_chunk)(few)) + FNN(gemm_lines)(few * FNN(gemm_depth)(k));
+    return FNN(gemm_lines)(few * FNN(few_chunk)(few)) + FNN(gemm_lines)(few * FNN(gemm_parts)(k, DOTS_DEPTH));
 }
 
 /* ---- by rows ---- */
@@ -110,10 +113,22 @@ static void FNN(few_by_rows)(const FNN(few) * w, ptrdiff_t j0, ptrdiff_t n, floa
 
 /* ---- by dots ---- */
 
-enum { DOTS_WIDE = VF_LANES == 8 ? 4 : VF_LANES == 16 ? 8 : 1 };
+#define DOTS_WIDE (VF_LANES > 1 ? VF_LANES / 2 : 1)
+typedef float FNN(dots)
+    __attribute__((vector_size(DOTS_WIDE * sizeof(float)), aligned(sizeof(float)), may_alias));
 
-/* T[i, j] += dot products of `rows` rows of F with DOTS_WIDE rows of G; of those, the ones past the last are
- * the last again. */
+/* x, in a register: the compiler would rather load it again for each of its two uses, and loads are what
+ * limits. */
+static inline vf FNN(dots_kept)(vf x)
+{
+#if VF_LANES > 1
+    __asm__("" : "+v"(x));
+#endif
+    return x;
+}
+
+/* T[i, j] += dot products of `rows` rows of F (1 or 2) with DOTS_WIDE rows of G; of those, the ones past the
+ * last are the last again. */
 TILE_INLINE void FNN(dots_tile)(const int rows, ptrdiff_t k, const float *f, ptrdiff_t ldf, const float *g,
                                 ptrdiff_t ldg, ptrdiff_t last, float *t, ptrdiff_t ldt)
 {
@@ -124,22 +139,23 @@ TILE_INLINE void FNN(dots_tile)(const int rows, ptrdiff_t k, const float *f, ptr
         gj[j] = g + fnn_min(j, last) * ldg;
         acc[j] = acc[DOTS_WIDE + j] = vf_zero();
     }
-    ptrdiff_t p = 0;
-    for (; p + VF_LANES <= k; p += VF_LANES) {
+    const ptrdiff_t whole = k - k % VF_LANES, rest = k - whole;
+    for (ptrdiff_t p = 0; p < whole; p += VF_LANES) {
         const vf f0 = vf_load(f + p), f1 = rows > 1 ? vf_load(f + ldf + p) : vf_zero();
         TILE_UNROLL
         for (int j = 0; j < DOTS_WIDE; j++) {
-            const vf x = vf_load(gj[j] + p);
+            const vf x = FNN(dots_kept)(vf_load(gj[j] + p));
             acc[j] = vf_fma(f0, x, acc[j]);
             if (rows > 1)
                 acc[DOTS_WIDE + j] = vf_fma(f1, x, acc[DOTS_WIDE + j]);
         }
     }
-    if (p < k) {
-        const vf f0 = vf_load_n(f + p, k - p), f1 = rows > 1 ? vf_load_n(f + ldf + p, k - p) : vf_zero();
+    if (rest) {
+        const vf f0 = vf_load_n(f + whole, rest),
+                 f1 = rows > 1 ? vf_load_n(f + ldf + whole, rest) : vf_zero();
         TILE_UNROLL
         for (int j = 0; j < DOTS_WIDE; j++) {
-            const vf x = vf_load_n(gj[j] + p, k - p);
+            const vf x = vf_load_n(gj[j] + whole, rest);
             acc[j] = vf_fma(f0, x, acc[j]);
             if (rows > 1)
                 acc[DOTS_WIDE + j] = vf_fma(f1, x, acc[DOTS_WIDE + j]);
@@ -151,15 +167,16 @@ TILE_INLINE void FNN(dots_tile)(const int rows, ptrdiff_t k, const float *f, ptr
 #else
     sums[0] = acc[0], sums[1] = acc[1];
 #endif
+    TILE_UNROLL
     for (int i = 0; i < rows; i++)
-        for (int j = 0; j < DOTS_WIDE; j++)
-            t[i * ldt + j] += sums[i * DOTS_WIDE + j];
+        *(FNN(dots) *)(t + i * ldt) += *(const FNN(dots) *)(sums + i * DOTS_WIDE);
 }
 
 static void FNN(few_by_dots)(const FNN(few) * w, ptrdiff_t j0, ptrdiff_t n, float *t, ptrdiff_t ldt,
                              float *packed)
 {
-    const ptrdiff_t depth = FNN(gemm_depth)(w->k), stretch = w->f.along_k ? fnn_max(w->k, 1) : depth;
+    const ptrdiff_t depth = FNN(gemm_parts)(w->k, DOTS_DEPTH),
+                    stretch = w->f.along_k ? fnn_max(w->k, 1) : depth;
     for (ptrdiff_t from = 0; from < w->k; from += stretch) { /* F packed: a part of it at a time */
         const ptrdiff_t end = fnn_min(w->k, from + stretch);
         if (!w->f.along_k)
@@ -180,33 +197,17 @@ static void FNN(few_by_dots)(const FNN(few) * w, ptrdiff_t j0, ptrdiff_t n, floa
 
 /* ---- both ---- */
 
-static inline vf FNN(few_act)(int activation, vf alpha, vf x)
-{
-    if (activation == FNN_LINEAR)
-        return x;
-    return activation == FNN_RELU ? vf_max(vf_zero(), x) : FNN(tile_act)(activation, alpha, x);
-}
-
 /* n columns of T, which are many-side elements [j0, j0 + n), go to C. */
 static void FNN(few_finish)(const FNN(product) * f, const FNN(few) * w, ptrdiff_t j0, ptrdiff_t n, float *t,
                             ptrdiff_t ldt)
 {
-    const vf alpha = vf_set1(f->alpha);
     for (ptrdiff_t i = 0; i < w->few; i++) {
-        float *from = t + i * ldt, *to = w->turned ? from : f->c + i * f->ldc + j0;
-        const vf row_bias = w->turned && f->bias ? vf_set1(f->bias[i]) : vf_zero();
-        const float *bias = !w->turned && f->bias ? f->bias + j0 : NULL;
-        if (w->turned && !f->bias && f->activation == FNN_LINEAR)
-            continue;
-        ptrdiff_t j = 0;
-        for (; j + VF_LANES <= n; j += VF_LANES) {
-            const vf x = vf_add(vf_load(from + j), bias ? vf_load(bias + j) : row_bias);
-            vf_store(to + j, FNN(few_act)(f->activation, alpha, x));
-        }
-        if (j < n) {
-            const vf x = vf_add(vf_load_n(from + j, n - j), bias ? vf_load_n(bias + j, n - j) : row_bias);
-            vf_store_n(to + j, FNN(few_act)(f->activation, alpha, x), n - j);
-        }
+        float *from = t + i * ldt;
+        if (!w->turned)
+            FNN(gemm_finish)(n, from, f->bias ? f->bias + j0 : NULL, 0.0f, f->activation, f->alpha,
+                             f->c + i * f->ldc + j0);
+        else if (f->bias || f->activation != FNN_LINEAR)
+            FNN(gemm_finish)(n, from, NULL, f->bias ? f->bias[i] : 0.0f, f->activation, f->alpha, from);
     }
     if (w->turned)
         FNN(gemm_transpose)(w->few, n, t, ldt, f->c + j0 * f->ldc, f->ldc);

@@ -6,8 +6,10 @@
  * 2008, with the two innermost exchanged). */
 
 enum {
-    PANELS_FLOATS = 1 << 16, /* of B packed at a time: half of a small second-level cache */
-    PANELS_HIGH = 8          /* a packed tile of A: element (i, p) at p * PANELS_HIGH + i */
+    PANELS_FLOATS = 3 << 15, /* of B packed at a time: most of a small second-level cache */
+    PANELS_HIGH = 8,         /* a packed tile of A: element (i, p) at p * PANELS_HIGH + i */
+    TURNED_FLOATS = 1 << 14, /* of the transpose of C at a time */
+    PANELS_TILES = 8         /* of A packed at a time: a cache line of a column of A serves them together */
 };
 
 static ptrdiff_t FNN(panels_chunk)(ptrdiff_t n, ptrdiff_t depth)
@@ -19,7 +21,8 @@ static ptrdiff_t FNN(panels_chunk)(ptrdiff_t n, ptrdiff_t depth)
 static ptrdiff_t FNN(panels_scratch)(ptrdiff_t n, ptrdiff_t k)
 {
     const ptrdiff_t depth = FNN(gemm_depth)(k), chunk = FNN(panels_chunk)(n, depth);
-    return FNN(gemm_lines)(chunk * depth) + FNN(gemm_lines)(chunk) + FNN(gemm_lines)(PANELS_HIGH * depth);
+    return FNN(gemm_lines)(chunk * depth) + FNN(gemm_lines)(chunk) +
+           PANELS_TILES * FNN(gemm_lines)(PANELS_HIGH * depth);
 }
 
 /* Packs columns [0, n) of (k, n) `from` into panels of TILE_COLS columns, k rows each, the last filled up
@@ -48,36 +51,58 @@ static void FNN(panels_pack_b)(ptrdiff_t n, ptrdiff_t k, FNN(side) from, float *
     }
 }
 
-/* Packs `rows` rows of A. `above`: how many there are in A from the first one on. */
-static void FNN(panels_pack_a)(ptrdiff_t rows, ptrdiff_t k, FNN(side) from, ptrdiff_t above,
-                               float *restrict to)
+/* to[p * PANELS_HIGH + i] = from[i * ld + p] for i < rows, p < k; what is above the rows in `to` means
+ * nothing. */
+static void FNN(panels_turn)(ptrdiff_t rows, ptrdiff_t k, const float *from, ptrdiff_t ld, float *restrict to)
 {
 #if VF_LANES > 1
-    if (from.along_k) {
-        for (ptrdiff_t p = 0; p < k; p += VF_LANES) {
-            const ptrdiff_t deep = fnn_min(VF_LANES, k - p);
-            vf r[VF_LANES];
-            for (int i = 0; i < VF_LANES; i++) {
-                const float *row = from.at + fnn_min(i, rows - 1) * from.ld + p;
-                r[i] = i >= PANELS_HIGH ? vf_zero() : deep == VF_LANES ? vf_load(row) : vf_load_n(row, deep);
-            }
-            vf_transpose(r);
+    for (ptrdiff_t p = 0; p < k; p += VF_LANES) {
+        const ptrdiff_t deep = fnn_min(VF_LANES, k - p);
+        vf r[VF_LANES];
+        TILE_UNROLL
+        for (int i = 0; i < VF_LANES; i++) {
+            const float *row = from + fnn_min(i, rows - 1) * ld + p;
+            r[i] = i >= PANELS_HIGH ? vf_zero() : deep == VF_LANES ? vf_load(row) : vf_load_n(row, deep);
+        }
+        vf_transpose(r);
+        if (deep == VF_LANES) {
+#pragma GCC unroll 16
+            for (int l = 0; l < VF_LANES; l++)
+                vf_store_n(to + (p + l) * PANELS_HIGH, r[l], PANELS_HIGH);
+        } else
             for (int l = 0; l < deep; l++)
                 vf_store_n(to + (p + l) * PANELS_HIGH, r[l], PANELS_HIGH);
-        }
-        return;
-    }
-    for (ptrdiff_t p = 0; p < k; p++) {
-        const float *row = from.at + p * from.ld;
-        const vf x = above >= VF_LANES ? vf_load(row) : vf_load_n(row, fnn_min(above, PANELS_HIGH));
-        vf_store_n(to + p * PANELS_HIGH, x, PANELS_HIGH);
     }
 #else
-    (void)above;
     for (ptrdiff_t p = 0; p < k; p++)
         for (ptrdiff_t i = 0; i < rows; i++)
-            to[p * PANELS_HIGH + i] = from.along_k ? from.at[i * from.ld + p] : from.at[p * from.ld + i];
+            to[p * PANELS_HIGH + i] = from[i * ld + p];
 #endif
+}
+
+/* Packs tiles [first, end) of A's m rows, from.at being the first row of all: each into `step` floats. */
+static void FNN(panels_pack_a)(ptrdiff_t m, ptrdiff_t first, ptrdiff_t end, ptrdiff_t k, FNN(side) from,
+                               float *restrict to, ptrdiff_t step)
+{
+    ptrdiff_t at[PANELS_TILES + 1];
+    for (ptrdiff_t t = first; t <= end; t++)
+        at[t - first] = FNN(tile_rows_at)(m, t);
+    if (from.along_k) {
+        for (ptrdiff_t t = 0; t < end - first; t++, to += step)
+            FNN(panels_turn)(at[t + 1] - at[t], k, from.at + at[t] * from.ld, from.ld, to);
+        return;
+    }
+    for (ptrdiff_t p = 0; p < k; p++)
+        for (ptrdiff_t t = 0; t < end - first; t++) {
+            const float *row = from.at + p * from.ld + at[t];
+            float *high = to + t * step + p * PANELS_HIGH;
+            if (VF_LANES == PANELS_HIGH && at[t] + VF_LANES <= m)
+                vf_store(high, vf_load(row));
+            else if (VF_LANES > 1)
+                vf_store_n(high, vf_load_n(row, at[t + 1] - at[t]), PANELS_HIGH);
+            else
+                memcpy(high, row, (size_t)(at[t + 1] - at[t]) * sizeof *row);
+        }
 }
 
 /* One tile of rows against the packed panels of a chunk. */
@@ -89,8 +114,21 @@ typedef struct {
     float *c;
     ptrdiff_t ldc;
     int accumulate;
-    float floor; /* 0: relu; -INFINITY: none */
+    float floor;       /* 0: relu; -INFINITY: none */
+    const float *next; /* the next tile's rows, lda apart and `ahead` of them, to be fetched meanwhile */
+    ptrdiff_t ahead;
 } FNN(sweep);
+
+/* Asks for elements [from, to) of `rows` rows that will be read soon: without it whoever reads them first
+ * waits for the third-level cache or for memory, because they are too short for the hardware to see them
+ * coming. */
+static inline void FNN(panels_fetch)(const float *at, ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t from,
+                                     ptrdiff_t to)
+{
+    for (ptrdiff_t i = 0; i < rows; i++)
+        for (ptrdiff_t p = from; p < to; p += 16)
+            __builtin_prefetch(at + i * ld + p);
+}
 
 TILE_INLINE void FNN(panels_tile)(const int packed, const int rows, const int words, const int edge,
                                   const FNN(sweep) * s, ptrdiff_t j)
@@ -100,6 +138,7 @@ TILE_INLINE void FNN(panels_tile)(const int packed, const int rows, const int wo
     tv acc[TILE_ROWS][TILE_WORDS];
     TILE_UNROLL
     for (int i = 0; i < rows; i++) {
+        __builtin_prefetch(s->c + j + i * s->ldc, 1);
         TILE_UNROLL
         for (int w = 0; w < words; w++)
             acc[i][w] = tv_zero();
@@ -147,8 +186,11 @@ TILE_INLINE void FNN(panels_tile)(const int packed, const int rows, const int wo
 TILE_INLINE void FNN(panels_sweep)(const int packed, const int rows, const FNN(sweep) * s)
 {
     ptrdiff_t j = 0;
-    for (; j + TILE_COLS <= s->n; j += TILE_COLS)
+    for (; j + TILE_COLS <= s->n; j += TILE_COLS) {
+        if (s->ahead)
+            FNN(panels_fetch)(s->next, s->lda, s->ahead, s->k * j / s->n, s->k * (j + TILE_COLS) / s->n);
         FNN(panels_tile)(packed, rows, TILE_WORDS, 0, s, j);
+    }
     const ptrdiff_t words = fnn_ceil_div(s->n - j, TILE_LANES);
 #if TILE_WORDS == 3
     if (words == 3)
@@ -172,7 +214,8 @@ static void FNN(panels_rows)(int packed, ptrdiff_t rows, const FNN(sweep) * s)
 {
     switch (rows) {
         PANELS_CASE(1)
-        PANELS_CASE(2) PANELS_CASE(3) PANELS_CASE(4)
+        PANELS_CASE(2)
+        PANELS_CASE(3) PANELS_CASE(4)
 #if TILE_ROWS >= 6
             PANELS_CASE(5) PANELS_CASE(6)
 #endif
@@ -188,14 +231,15 @@ static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_
                                   ptrdiff_t n, float *scratch)
 {
     const FNN(side) a = f->a, b = f->b;
-    const ptrdiff_t depth = FNN(gemm_depth)(f->k), chunk = FNN(panels_chunk)(n, depth),
-                    tiles = FNN(tile_count)(m);
-    float *packed_b = scratch, *bias = packed_b + FNN(gemm_lines)(chunk * depth);
-    float *packed_a = bias + FNN(gemm_lines)(chunk);
+    const ptrdiff_t depth = FNN(gemm_depth)(f->k), tiles = FNN(tile_count)(m);
     /* Rows of A are read where they lie, unless they compete for a few cache sets with more than one panel to
      * pass; columns of A always are far apart. */
-    const int pack = !a.along_k || (n > 2 * TILE_COLS && FNN(gemm_rows_collide)(TILE_ROWS / 2, a.ld));
-    FNN(sweep) s = {.a = packed_a, .lda = a.ld, .b = packed_b, .bias = bias, .ldc = f->ldc};
+    const int pack = !a.along_k || (n > 2 * TILE_COLS && FNN(gemm_rows_collide)(2 * TILE_ROWS, a.ld));
+    const ptrdiff_t chunk = FNN(panels_chunk)(n, depth);
+    float *packed_b = scratch, *bias = packed_b + FNN(gemm_lines)(chunk * depth);
+    float *packed_a = bias + FNN(gemm_lines)(chunk);
+    const ptrdiff_t step = FNN(gemm_lines)(PANELS_HIGH * depth); /* of one packed tile */
+    FNN(sweep) s = {.lda = a.ld, .b = packed_b, .bias = bias, .ldc = f->ldc};
     for (ptrdiff_t from = j0; from < j0 + n; from += chunk) {
         s.n = fnn_min(chunk, j0 + n - from);
         memset(bias, 0, (size_t)chunk * sizeof *bias);
@@ -209,12 +253,14 @@ static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_
             FNN(panels_pack_b)(s.n, s.k, FNN(side_at)(b, from, p), packed_b);
             for (ptrdiff_t tile = 0; tile < tiles; tile++) {
                 const ptrdiff_t at = FNN(tile_rows_at)(m, tile), rows = FNN(tile_rows_at)(m, tile + 1) - at;
-                const FNN(side) part = FNN(side_at)(a, i0 + at, p);
-                if (pack)
-                    FNN(panels_pack_a)(rows, s.k, part, f->m - i0 - at, packed_a);
-                else
-                    s.a = part.at;
+                const float *part = FNN(side_at)(a, i0 + at, p).at;
+                if (pack && tile % PANELS_TILES == 0)
+                    FNN(panels_pack_a)(m, tile, fnn_min(tiles, tile + PANELS_TILES), s.k,
+                                       FNN(side_at)(a, i0, p), packed_a, step);
+                s.a = pack ? packed_a + tile % PANELS_TILES * step : part;
                 s.c = f->c + (i0 + at) * f->ldc + from;
+                s.ahead = !pack && tile + 1 < tiles ? rows : 0;
+                s.next = part + rows * a.ld;
                 FNN(panels_rows)(pack, rows, &s);
                 if (last && f->activation > FNN_RELU) {
                     const fnn_tile done = {
@@ -223,5 +269,36 @@ static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_
                 }
             }
         }
+    }
+}
+
+/* ---- turned: the transpose of C, for a B along k and few rows, so that A is what must be turned, not B ----
+ */
+
+static ptrdiff_t FNN(turned_chunk)(ptrdiff_t m)
+{
+    return fnn_max(1, TURNED_FLOATS / fnn_max(m, 1) / TILE_ROWS) * TILE_ROWS;
+}
+
+static ptrdiff_t FNN(turned_scratch)(ptrdiff_t m, ptrdiff_t k)
+{
+    return FNN(gemm_lines)(FNN(turned_chunk)(m) * FNN(gemm_lines)(m)) + FNN(panels_scratch)(m, k);
+}
+
+/* Columns [j0, j0 + n) of C. */
+static void FNN(turned_rectangle)(const FNN(product) * f, ptrdiff_t j0, ptrdiff_t n, float *scratch)
+{
+    const ptrdiff_t chunk = FNN(turned_chunk)(f->m), ldt = FNN(gemm_lines)(f->m);
+    FNN(product) g = {.m = n, .n = f->m, .k = f->k, .b = f->a, .c = scratch, .ldc = ldt};
+    for (ptrdiff_t from = j0; from < j0 + n; from += chunk) {
+        const ptrdiff_t cols = fnn_min(chunk, j0 + n - from);
+        g.a = FNN(side_at)(f->b, from, 0);
+        FNN(panels_rectangle)(&g, 0, cols, 0, f->m, scratch + FNN(gemm_lines)(chunk * ldt));
+        FNN(gemm_transpose)(cols, f->m, scratch, ldt, f->c + from, f->ldc);
+        if (f->bias || f->activation != FNN_LINEAR)
+            for (ptrdiff_t i = 0; i < f->m; i++) {
+                float *c = f->c + i * f->ldc + from;
+                FNN(gemm_finish)(cols, c, f->bias ? f->bias + from : NULL, 0.0f, f->activation, f->alpha, c);
+            }
     }
 }

@@ -105,6 +105,14 @@ static inline vf vf_sums(const vf r[VF_LANES])
     const vf b = _mm512_add_ps(_mm512_shuffle_f32x4(t[2], t[3], 0x88), _mm512_shuffle_f32x4(t[2], t[3], 0xdd));
     return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
 }
+/* Lane l of r[i]: from[l * ld + i]. */
+static inline void vf_load_turned(const float *from, ptrdiff_t ld, vf r[VF_LANES])
+{
+#pragma GCC unroll 16
+    for (int l = 0; l < VF_LANES; l++)
+        r[l] = vf_load(from + l * ld);
+    vf_transpose(r);
+}
 
 #elif defined(FNN_AVX2)
 #include <immintrin.h>
@@ -210,6 +218,22 @@ static inline vf vf_sums(const vf r[VF_LANES])
     const vf b = _mm256_add_ps(_mm256_shuffle_ps(t[2], t[3], 0x44), _mm256_shuffle_ps(t[2], t[3], 0xee));
     return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
 }
+/* The halves that vf_transpose exchanges last are put in place by the loads: a third fewer shuffles. */
+static inline void vf_load_turned(const float *from, ptrdiff_t ld, vf r[VF_LANES])
+{
+#pragma GCC unroll 2
+    for (int h = 0; h < 2; h++) {
+        vf t[4];
+#pragma GCC unroll 4
+        for (int l = 0; l < 4; l++)
+            t[l] = _mm256_insertf128_ps(_mm256_castps128_ps256(_mm_loadu_ps(from + l * ld + 4 * h)),
+                                        _mm_loadu_ps(from + (l + 4) * ld + 4 * h), 1);
+        const vf ab = _mm256_unpacklo_ps(t[0], t[1]), AB = _mm256_unpackhi_ps(t[0], t[1]);
+        const vf cd = _mm256_unpacklo_ps(t[2], t[3]), CD = _mm256_unpackhi_ps(t[2], t[3]);
+        r[4 * h] = _mm256_shuffle_ps(ab, cd, 0x44), r[4 * h + 1] = _mm256_shuffle_ps(ab, cd, 0xee);
+        r[4 * h + 2] = _mm256_shuffle_ps(AB, CD, 0x44), r[4 * h + 3] = _mm256_shuffle_ps(AB, CD, 0xee);
+    }
+}
 
 #else
 #define VF_LANES 1
@@ -279,6 +303,7 @@ static inline vi vi_mul_wide(vi a, uint32_t b, vi *low)
     *low = (vi)(uint32_t)product;
     return (vi)(uint32_t)(product >> 32);
 }
+static inline void vf_load_turned(const float *from, ptrdiff_t ld, vf r[VF_LANES]) { (void)ld, r[0] = *from; }
 static inline void vf_transpose(vf r[VF_LANES]) { (void)r; }
 #endif
 
