@@ -74,8 +74,8 @@ def test_constraints(name, arguments, rng):
 
 @pytest.mark.parametrize(("make", "message"), [
     (lambda: regularizers.get("l3"), "did you mean 'l"), (lambda: regularizers.L2(-1), "at least 0"),
-    (lambda: regularizers.L1(float("nan")), "finite"), (lambda: constraints.get("maxnorm"), "did you mean "
-                                                                                            "'max_norm'"),
+    (lambda: regularizers.L1(float("nan")), "finite"),
+    (lambda: constraints.get("maxnorm"), "did you mean 'MaxNorm'"),
     (lambda: regularizers.OrthogonalRegularizer(mode="rowz"), "'rows' or 'columns'"),
     (lambda: activations.get(3), "of type int"), (lambda: dtype_policies.get("float33"), "float33")])
 def test_errors(make, message):

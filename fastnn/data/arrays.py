@@ -75,13 +75,17 @@ def _from_numbers(structure, what):
     try:
         array = np.asarray(structure)
     except ValueError as error:
-        raise ValueError(f"`{what}` is a list whose rows have unequal lengths; pad them to one length first "
-                         f"({error})") from None
+        raise ValueError(f"`{what}` is a list whose rows have unequal lengths; pad them to one length first, for "
+                         f"instance with utils.pad_sequences({what})") from error
     return array.astype(np.float32) if array.dtype == np.float64 else array
 
 
 def _checked(array, what):
     if array.dtype.kind in "OUSMmV":
+        if array.dtype.kind in "US" and what.startswith("y"):
+            raise ValueError(f"`{what}` holds strings, such as {str(array.flat[0]) if array.size else ''!r}, received shape "
+                             f"{array.shape}; losses take numbers: classes, {what} = np.unique({what}, "
+                             "return_inverse=True) numbers the classes")
         check_array(array, f"`{what}`")
     if array.ndim == 0:
         raise ValueError(f"`{what}` must have an axis of samples, received a single value, {array!r}; wrap "

@@ -40,6 +40,7 @@ def check_no_nan(y, what="y"):
 # Losses of one number a sample, a class; and of a probability a class.
 _SPARSE = {"SparseCategoricalCrossentropy", "sparse_categorical_crossentropy"}
 _ONE_HOT = {"CategoricalCrossentropy", "categorical_crossentropy"}
+_BINARY = {"BinaryCrossentropy", "binary_crossentropy"}
 
 
 def check_labels(loss, y, output_shape, what="y", output="the model's output"):
@@ -50,6 +51,9 @@ def check_labels(loss, y, output_shape, what="y", output="the model's output"):
     """
     kind = loss_kind(loss)
     if kind is None or y is None or len(output_shape) < 2:
+        return
+    if kind == "binary":
+        _check_binary(y, what)
         return
     axis = _option(loss, "axis", -1)
     if axis not in (-1, len(output_shape) - 1) or output_shape[-1] is None:
@@ -62,13 +66,24 @@ def check_labels(loss, y, output_shape, what="y", output="the model's output"):
 
 
 def loss_kind(loss):
-    """ "sparse", "one-hot", or None: a loss whose labels are not checked."""
+    """ "sparse", "one-hot", "binary", or None: a loss whose labels are not checked."""
     function = getattr(loss, "fn", loss)
     names = {loss if isinstance(loss, str) else None, type(loss).__name__,
              getattr(function, "__name__", None)}
     if names & _SPARSE:
         return "sparse"
-    return "one-hot" if names & _ONE_HOT else None
+    return "one-hot" if names & _ONE_HOT else "binary" if names & _BINARY else None
+
+
+def class_limit(loss, output_shape):
+    """How many classes integer labels may number, for a sparse loss on outputs of `output_shape`; None for others.
+
+    It serves to look at one batch after another, which `check_labels` would take longer for.
+    """
+    if loss_kind(loss) != "sparse" or len(output_shape) < 2 or _option(loss, "ignore_class", None) is not None or (
+            _option(loss, "axis", -1) not in (-1, len(output_shape) - 1)):
+        return None
+    return output_shape[-1]
 
 
 def _option(loss, name, default):
@@ -101,6 +116,20 @@ def _check_one_hot(y, classes, rank, what, output):
                          f"categorical_crossentropy wants a row of {classes} values, as {output} has. Use "
                          f"loss='sparse_categorical_crossentropy', or pass utils.to_categorical({what}, "
                          f"{classes})")
+
+
+def _check_binary(y, what):
+    """Class numbers other than 0 and 1 have no meaning to a binary loss; fractions are taken as they are."""
+    if y.size == 0 or y.dtype.kind not in "fiub":
+        return
+    low, high = y.min(), y.max()
+    if (low >= 0 and high <= 1) or (y.dtype.kind == "f" and not (y == np.round(y)).all()):
+        return
+    cure = f"({what} + 1) / 2 maps -1 and 1 to them" if low == -1 and high == 1 else (
+        f"for {int(high) + 1} classes make the last layer {int(high) + 1} units wide with softmax, and use "
+        "loss='sparse_categorical_crossentropy'" if low >= 0 else "look for wrong labels")
+    raise ValueError(f"`{what}` holds class numbers {low:g}..{high:g}, but binary_crossentropy knows the classes 0 and "
+                     f"1; {cure}")
 
 
 def check_weights(y, sample_weight, class_weight):

@@ -46,6 +46,17 @@ class Embedding(Layer):
                 name="embeddings", shape=(self.input_dim, self.output_dim), initializer=self.embeddings_initializer,
                 regularizer=self.embeddings_regularizer, constraint=self.embeddings_constraint)
 
+    def check_range(self, indices):
+        """Raise ValueError for an array with numbers outside 0..input_dim - 1, which would give NaN."""
+        if indices.size == 0 or indices.dtype.kind not in "fiu":
+            return
+        low, high = indices.min(), indices.max()
+        if low < 0 or high >= self.input_dim:
+            raise ValueError(f"Embedding {self.name!r}: its input holds numbers {low:g}..{high:g}, but `input_dim` is "
+                             f"{self.input_dim}, so they must be 0..{self.input_dim - 1}. "
+                             + (f"Make the layer with input_dim={int(high) + 1}" if low >= 0 else
+                                "Number what is looked up from 0"))
+
     def call(self, inputs):
         if inputs.dtype not in ("int32", "int64"):
             inputs = ops.cast(inputs, "int32")

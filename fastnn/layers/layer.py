@@ -12,6 +12,7 @@ from ..engine.op import context
 from ..engine.symbolic import KerasTensor, Operation, _Leaf, infer, snake_case, unique_name
 from ..engine.tensor import Spec, Tensor, Traced, check_array
 from ..engine.variable import Variable, convert
+from ..saving.lookup import nearest
 from .building import Building, building
 from .call_state import state
 from .call_signature import CallSignature, shapes_for
@@ -70,8 +71,9 @@ class Layer(Building, Operation):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._batch_input_shape = _legacy_input_shape(kwargs)  # Sequential makes an InputLayer of it
         if kwargs:
-            raise ValueError(f"{type(self).__name__}: there is no argument {next(iter(kwargs))!r}; it was "
-                             f"given {', '.join(f'{k}={v!r}' for k, v in kwargs.items())}")
+            raise ValueError(f"{type(self).__name__}: there is no argument {next(iter(kwargs))!r}"
+                             f"{_meant(type(self), next(iter(kwargs)))}; it was given "
+                             f"{', '.join(f'{k}={v!r}' for k, v in kwargs.items())}")
         if not isinstance(trainable, (bool, np.bool_)):
             raise ValueError(f"{type(self).__name__}: `trainable` must be True or False, received "
                              f"{trainable!r}")
@@ -676,3 +678,12 @@ def _legacy_input_shape(kwargs):
     if batch_shape is not None:
         return tuple(batch_shape)
     return None if shape is None else (None, *shape)
+
+
+def _meant(cls, argument):
+    """" (did you mean ...?)" for a misspelt argument of a layer's constructor."""
+    names = [name for base in cls.__mro__ if "__init__" in vars(base)
+             for name, parameter in inspect.signature(base.__init__).parameters.items()
+             if name != "self" and parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
+    near = nearest(argument, names)
+    return f" (did you mean {near!r}?)" if near else ""

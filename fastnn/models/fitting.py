@@ -51,6 +51,10 @@ class Fitting(Trainer):
             ValueError: data that cannot be right (see the message); compile() was not called.
         """
         self._assert_compiled("fit")
+        for name, count in (("epochs", epochs), ("initial_epoch", initial_epoch)):
+            if isinstance(count, bool) or int(count) != count:
+                raise ValueError(f"fit: `{name}` must be an integer, received {count!r}")
+        epochs, initial_epoch = int(epochs), int(initial_epoch)
         if validation_split and validation_data is None:
             self._refuse_batches(x, "validation_split", validation_split)
             (x, y, sample_weight), validation_data = split_validation(x, y, sample_weight, validation_split)

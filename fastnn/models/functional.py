@@ -23,6 +23,8 @@ class Functional(Model):
     Source: Keras 3 `Functional`.
     """
 
+    _called = None  # what errors call it, where it does the work of another model
+
     def __init__(self, inputs, outputs, name=None, trainable=None, **kwargs):
         check_symbolic(inputs, "inputs")
         check_symbolic(outputs, "outputs")
@@ -140,7 +142,7 @@ class Functional(Model):
             else:
                 missing = [key for key in keys if key not in x]
                 if missing:
-                    raise ValueError(f"{describe(self)}: the input(s) {missing} are missing; it takes "
+                    raise ValueError(f"{self._called or describe(self)}: the input(s) {missing} are missing; it takes "
                                      f"{keys}, received a dict with the keys {sorted(x)}")
                 flat = [x[key] for key in keys]
         else:
@@ -148,7 +150,7 @@ class Functional(Model):
         if len(flat) != len(self.inputs):
             names = self.input_names
             hint = ". Pass them as one list, [a, b]" if len(flat) == 1 else ""
-            raise ValueError(f"{describe(self)} takes {len(names)} input(s), {names}, received {len(flat)}"
+            raise ValueError(f"{self._called or describe(self)} takes {len(names)} input(s), {names}, received {len(flat)}"
                              f" of shape(s) "
                              f"{[tuple(leaf.shape) for leaf in flat if hasattr(leaf, 'shape')]}{hint}")
         return flat
@@ -161,7 +163,7 @@ class Functional(Model):
         if x is None:
             if getattr(reference.node.operation, "optional", False):
                 return None
-            raise ValueError(f"{describe(self)}: input {reference.name!r} is None, and it is not optional")
+            raise ValueError(f"{self._called or describe(self)}: input {reference.name!r} is None, and it is not optional")
         x = convert(x)
         if is_float(reference.dtype) and reference.dtype == settings.floatx() and is_float(x.dtype):
             dtype = x.dtype  # mixed precision: the layer's own call has cast it
@@ -185,13 +187,22 @@ class Functional(Model):
                                          n in zip(want[1:], got[1:])) and (
                 want[0] is None or got[0] is None or want[0] == got[0]):
             return
-        raise ValueError(f"{describe(self)}: input {reference.name!r} must have shape {want}, received "
+        raise ValueError(f"{self._called or describe(self)}: input {reference.name!r} must have shape {want}, received "
                          f"{shape}{_shape_advice(want, shape)}")
 
     def check_inputs(self, x):
         for reference, leaf in zip(self.inputs, self._in_order(x)):
             if leaf is not None:
+                if leaf.shape == reference.shape[1:] and leaf.shape[0] != 1:  # what looks like rows is one sample
+                    self._check_shape(reference, leaf.shape)
                 self._check_shape(reference, (reference.shape[0], *leaf.shape[1:]))
+                for layer in self._look_ups(reference):
+                    layer.check_range(leaf)
+
+    def _look_ups(self, reference):
+        """The layers that look rows up by an input's very values, so that these can be checked."""
+        return [node.operation for node in self._replayed
+                if hasattr(node.operation, "check_range") and node.input_tensors[0] is reference]
 
     def input_dtypes_for(self, x):
         ordered = {id(leaf): reference.dtype for reference, leaf in zip(self.inputs, self._in_order(x))}
@@ -250,6 +261,10 @@ def _shape_advice(want, got):
         return ". The channels seem to come first: np.moveaxis(x, 1, -1) puts them last"
     if len(got) > len(want) and len(want) == 2:
         return ". Put a Flatten layer first, or reshape: x.reshape(len(x), -1)"
+    if len(got) == len(want) == 2:
+        return f". The model was built for {want[1]} features, x has {got[1]}: look for a missing or additional column"
+    if len(got) == len(want):
+        return f". Resize or slice the data, or build the model for Input({tuple(got[1:])})"
     return ""
 
 

@@ -34,6 +34,9 @@ class LayerGraph:
         known = {id(x) for x in inputs}
         reached = []
         for node in self.nodes:
+            if is_input_node(node) and node.output_tensors[0] is not None and id(node.output_tensors[0]) not in known:
+                raise ValueError(f"the outputs depend on the Input {node.operation.name!r}, which is not among the "
+                                 f"model's `inputs`, {[x.name for x in inputs]}; add it to them")
             for x in node.input_tensors:
                 if id(x) not in known:
                     raise ValueError(
@@ -132,7 +135,8 @@ def check_symbolic(structure, argument):
         if not isinstance(leaf, KerasTensor):
             hint = "; call the layer on a tensor and pass its output" if callable(leaf) else (
                 "; make it with Input(shape)" if argument == "inputs" else "; call layers on an Input")
-            raise ValueError(f"Model: all `{argument}` must be symbolic tensors, received {leaf!r} of type "
-                             f"{type(leaf).__name__}{hint}")
+            shown = f"an array of shape {leaf.shape}" if hasattr(leaf, "shape") else f"{leaf!r} of type"
+            shown += "" if hasattr(leaf, "shape") else f" {type(leaf).__name__}"
+            raise ValueError(f"Model: all `{argument}` must be symbolic tensors, received {shown}{hint}")
     if not symbolic_leaves(structure):
         raise ValueError(f"Model: `{argument}` is empty")

@@ -128,6 +128,8 @@ class BatchRun:
 
     def run(self, count):
         data, self._next = self._next, None
+        if self._seen and self.kind != "predict":
+            self.model.check_next_targets(data[1])
         self._seen += 1
         self.program = self.model.program_for(self.kind, data)
         self._results = self.program.step(*leaves_of(data))

@@ -102,6 +102,7 @@ class Sequential(Model):
         for layer in self._stack[1:]:
             x = layer(x)
         functional = Functional(inputs, x, name=self.name)
+        set_untracked(functional, _called=describe(self))  # in its errors
         # Its layers are this model's own; it only knows how to run them.
         set_untracked(self, _functional=functional, output_names=functional.output_names)
 

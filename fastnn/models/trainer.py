@@ -35,6 +35,7 @@ class Trainer:
         self._programs = Programs()
         self._quick = {}  # plain signatures of the *_on_batch calls and predict -> Program
         self._output_like = None  # the outputs' structure, KerasTensors for leaves
+        self._class_limit = None  # how many classes labels may number, where that is all to be checked of them
         parameters = inspect.signature(self.compute_loss).parameters
         self._compute_loss_has_training_arg = "training" in parameters
 
@@ -66,7 +67,7 @@ class Trainer:
         compile_metrics = None
         if metrics is not None or weighted_metrics is not None:
             compile_metrics = CompiledMetrics(metrics, weighted_metrics, names)
-        set_untracked(self, optimizer=optimizers.get(optimizer), loss=loss, _compile_loss=compile_loss,
+        set_untracked(self, optimizer=optimizers.get(optimizer), loss=loss, _compile_loss=compile_loss, _class_limit=None,
                       _compile_metrics=compile_metrics, _loss_tracker=metrics_module.Mean(name="loss"))
         self.run_eagerly = bool(run_eagerly)
         self.jit_compile = not run_eagerly if jit_compile == "auto" else bool(jit_compile)
@@ -340,10 +341,18 @@ class Trainer:
             loss.build(y, like)
         labels = match_labels(y, like, loss.names, loss.wanted)
         outputs = nest.flatten(like)
+        if len(loss.entries) == 1 and len(outputs) == 1:
+            self._class_limit = checks.class_limit(loss.entries[0][1], outputs[0].shape)
         for i, one, _, name in loss.entries:
             several = len(outputs) > 1
             checks.check_labels(one, labels[i], outputs[i].shape, f"{what}[{name}]" if several else what,
                                 f"output {name!r}" if several else "the model's output")
+
+    def check_next_targets(self, y):
+        """The check of a further batch's labels, after `check_targets` of the first: quick where they are right."""
+        limit = self._class_limit
+        if limit is not None and type(y) is np.ndarray and y.size and not (y.max() < limit and y.min() >= 0):
+            self.check_targets(y)
 
     def _outputs_like(self):
         return self._output_like
@@ -394,6 +403,7 @@ class Trainer:
             quick = (kind, x.shape, x.dtype, y.shape, y.dtype)
             program = self._quick.get(quick)
             if program is not None:
+                self.check_next_targets(y)
                 return self._batch_result(program.step(x, y), return_dict)
         self._assert_compiled("train_on_batch" if kind.startswith("train") else "test_on_batch")
         from ..data import as_arrays

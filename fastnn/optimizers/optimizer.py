@@ -1,5 +1,6 @@
 """The base of all optimisers: state, learning rate, clipping, decay, averages; subclasses write the update."""
 
+import inspect
 import re
 import warnings
 
@@ -44,7 +45,10 @@ class Optimizer:
         if kwargs.pop("decay", None) is not None:
             warnings.warn(f"{who}: the argument `decay` has no effect; use a learning rate schedule", stacklevel=3)
         if kwargs:
-            raise ValueError(f"{who}: unknown argument(s) {', '.join(sorted(kwargs))}")
+            names = list(inspect.signature(type(self).__init__).parameters)[1:]
+            raise ValueError(f"{who}: there is no argument {', '.join(map(repr, sorted(kwargs)))}; it takes "
+                             f"{', '.join(name for name in names if name not in ('options', 'kwargs'))} and those of "
+                             "every optimizer (clipnorm, weight_decay, ...)")
         if sum(c is not None for c in (clipnorm, clipvalue, global_clipnorm)) > 1:
             raise ValueError(f"{who}: at most one of `clipnorm`, `clipvalue` and `global_clipnorm` may be given, received "
                              f"{clipnorm}, {clipvalue} and {global_clipnorm}")

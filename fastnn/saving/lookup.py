@@ -26,8 +26,16 @@ def look_up(what, identifier, objects):
             found = deserialize_keras_object(identifier)  # registered under this name, or the string itself
     if callable(found):
         return found() if inspect.isclass(found) else found
-    hint = ""
-    if isinstance(identifier, str):
-        near = difflib.get_close_matches(identifier, objects, n=1, cutoff=0.5)
-        hint = f"; did you mean {near[0]!r}?" if near else f"; known names: {', '.join(sorted(objects))}"
-    raise ValueError(f"no {what} can be made of {identifier!r} (of type {type(identifier).__name__}){hint}")
+    if not isinstance(identifier, str):
+        raise ValueError(f"no {what} can be made of {identifier!r} (of type {type(identifier).__name__}); give a name, "
+                         f"an object of its class, or a function")
+    near = nearest(identifier, objects)
+    hint = f"did you mean {near!r}?" if near else f"known names: {', '.join(sorted(objects))}"
+    raise ValueError(f"there is no {what} called {identifier!r}; {hint}")
+
+
+def nearest(name, names):
+    """The one of `names` that `name` was probably meant to be, or None; upper and lower case are alike."""
+    lowered = {known.lower(): known for known in sorted(names)}  # of several, the one in lower case
+    found = difflib.get_close_matches(name.strip().lower(), lowered, n=1, cutoff=0.5)
+    return lowered[found[0]] if found else None
