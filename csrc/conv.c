@@ -1,21 +1,24 @@
 /* conv.c - convolution and its gradient for the input, as products of the register tile (tile.h).
  *
- * x (n, d, h, w, c), y (n, od, oh, ow, oc), kernel (kd, kh, kw, c / groups, oc); one- and two-dimensional convolutions have
- * extents, windows and strides of 1 in front. With one axis and one group written out:
+ * x (n, d, h, w, c), y (n, od, oh, ow, oc), kernel (kd, kh, kw, c / groups, oc); one- and two-dimensional
+ * convolutions have extents, windows and strides of 1 in front. With one axis and one group written out:
  *
  *     y[q, o]  = act( sum_{t, i} x[q * stride - before + t * dilation, i] * kernel[t, i, o] + bias[o] )
  *     dx[p, i] = sum_{t, o} dy[(p + before - t * dilation) / stride, o] * kernel[t, i, o]   where that divides
  *
  *     sizes: n  d h w  c  od oh ow  oc  kd kh kw  stride x 3  before x 3  dilation x 3  groups
  *
- * Output pixels are the rows of a product, filter taps the blocks its depth is made of, and each row of each block has a
- * pointer to where its input lies (Dukhan, "The Indirect Convolution Algorithm", arXiv 1907.02129): no patches are
- * copied. Padding is a pointer to zeros. Taps side by side along the last axis are one longer block where their
- * channels lie side by side, too; only there a row that overlaps the edge is copied, with zeros around it.
+ * Output cells are the rows of a product, filter taps the blocks its depth is made of: a row is a pointer to where
+ * its window starts, a tap a shift that is the same for all rows, so no patches are copied. Where windows reach over
+ * the edge, the part of the input that a unit sees is copied once, with zeros around it. Taps side by side along the
+ * last axis are one longer block where their channels lie side by side, too.
  *
- * The input's gradient falls into stride x 3 phases: input pixels p = r (mod stride) meet the same taps, and dy at
+ * The input's gradient falls into stride x 3 phases: input cells p = r (mod stride) meet the same taps, and dy at
  * steps of one, so each phase is a plain convolution of dy, with the kernel's taps sorted by phase and transposed
  * (conv_flip_f32).
+ *
+ * Filters are read in the order of the kernel, or, if there are many, packed into panels (conv_pack_f32): rows of the
+ * kernel's matrix far apart would fall into few sets of the first-level cache.
  */
 
 typedef struct {
@@ -50,30 +53,60 @@ static void FNN(conv_cost)(const FNN(conv_shape) *s, fnn_work *work)
                          taps * depth * (double)s->oc);
 }
 
-/* Along one axis, tap t of output q reads input  q * stride + first + t * step. */
+/* One axis of a convolution, or of its transpose. The cells made fall into phases: cell q of phase r is output
+ * q * phases + r, and its tap t reads input cell q * stride + first + t * step. */
 typedef struct {
-    ptrdiff_t out, in, stride, first, step, taps;
+    ptrdiff_t in, out, stride, phases;
+    ptrdiff_t lo, hi; /* all taps of all phases read cells from q * stride + lo to q * stride + hi */
 } FNN(conv_axis);
 
-/* A convolution as the tile sees it: of `depth` of each pixel's `channels`, with `cols` filters. */
+/* One phase; its tap t is the kernel's tap last - t * apart. */
 typedef struct {
+    ptrdiff_t count, first, step, taps, last, apart;
+} FNN(conv_phase);
+
+static FNN(conv_phase) FNN(conv_phase_of)(const FNN(conv_shape) *s, int transposed, int i, ptrdiff_t r)
+{
+    const ptrdiff_t stride = s->stride[i], gap = s->dilation[i];
+    if (!transposed)
+        return (FNN(conv_phase)){s->out[i], -s->before[i], gap, s->window[i], 0, -1};
+    FNN(conv_phase) p = {.count = fnn_max(0, fnn_ceil_div(s->in[i] - r, stride)), .apart = 1};
+    while (p.apart * gap % stride) /* taps so far apart meet the same phase */
+        p.apart++;
+    p.step = p.apart * gap / stride;
+    for (ptrdiff_t tap = 0; tap < s->window[i]; tap++)
+        if ((r + s->before[i] - tap * gap) % stride == 0) {
+            p.taps++;
+            p.last = tap;
+        }
+    p.first = (r + s->before[i] - p.last * gap) / stride;
+    return p;
+}
+
+/* The geometry of a convolution (or of its transpose), and how its cells are cut into units: blocks of
+ * `slices` x `lines` x `length` cells of each phase. A slice is an image, or a plane of a three-dimensional one. */
+typedef struct {
+    FNN(conv_shape) shape;
+    int transposed;
     FNN(conv_axis) axis[3];
-    ptrdiff_t images, channels, depth, cols;
-    ptrdiff_t ldb, b_step;     /* from one row of the filters' matrix, and from one block, to the next */
-    int merged;                /* a block is all taps along the last axis, otherwise one tap */
-    ptrdiff_t blocks, k;       /* the depth of the product is blocks x k */
-    ptrdiff_t slice, together; /* it is summed in parts: slices of k, this many blocks at once */
-    ptrdiff_t rows;            /* output pixels */
-    ptrdiff_t strips, panels;  /* units: strips of rows, each cut into ranges of columns */
+    ptrdiff_t channels, made;             /* of what is read and of what is written */
+    ptrdiff_t depth, cols;                /* the same of one group */
+    int inside;                           /* no tap lies outside: the input is read where it is */
+    ptrdiff_t pixel, line, plane, slice;  /* floats from one cell, line, plane, slice read to the next */
+    ptrdiff_t all_slices, all_lines, all_cells; /* of phase 0, which has the most */
+    ptrdiff_t slices, lines, length;
+    ptrdiff_t slabs, bands, chunks;       /* blocks along each axis */
 } FNN(conv_job);
 
 /* A part of the product's depth: its panel of filters stays in the first-level cache. */
 #define CONV_DEPTH (TILE_DEPTH + TILE_DEPTH / 4)
-/* Row tiles that share a panel, and pointers found once for all panels. */
-#define CONV_TILES 16
-#define CONV_ROWS (CONV_TILES * TILE_ROWS)
+/* Cells of a block: row tiles that share a panel of filters. */
+#define CONV_CELLS (16 * TILE_ROWS)
+/* The same for the kernel's gradient, summed in registers: their dy fits in the first-level cache. */
+#define CONV_GRAD_CELLS 256
+#define CONV_MOST_CELLS CONV_GRAD_CELLS
 /* Units that a small convolution is cut into, so that threads have something to share. */
-#define CONV_LEAST_UNITS 8
+#define CONV_LEAST_UNITS 16
 
 /* How wide the column panels of n columns are: as even as whole words allow, TILE_COLS at most. */
 static ptrdiff_t FNN(conv_panel)(ptrdiff_t n)
@@ -82,367 +115,390 @@ static ptrdiff_t FNN(conv_panel)(ptrdiff_t n)
     return fnn_ceil_div(words, panels) * TILE_LANES;
 }
 
-/* Fills in what follows from axis, images, channels, depth and cols. */
-static void FNN(conv_divide)(FNN(conv_job) *job)
-{
-    const FNN(conv_axis) *z = &job->axis[0], *y = &job->axis[1], *x = &job->axis[2];
-    job->merged = x->taps == 1 || (x->step == 1 && job->depth == job->channels);
-    job->blocks = z->taps * y->taps * (job->merged ? (x->taps > 0) : x->taps);
-    job->k = job->depth * (job->merged ? x->taps : 1);
-    const ptrdiff_t slices = fnn_max(1, fnn_ceil_div(job->k, CONV_DEPTH));
-    job->slice = fnn_max(1, fnn_ceil_div(job->k, slices));
-    job->together = fnn_max(1, fnn_min(job->blocks, CONV_DEPTH / job->slice));
-    job->together = fnn_ceil_div(fnn_max(1, job->blocks), fnn_ceil_div(fnn_max(1, job->blocks), job->together));
-    job->rows = job->images * z->out * y->out * x->out;
-    const ptrdiff_t tiles = FNN(tile_count)(job->rows), wide = fnn_ceil_div(job->cols, FNN(conv_panel)(job->cols));
-    job->strips = fnn_ceil_div(tiles, CONV_TILES);
-    job->panels = job->strips == 0 ? 0 : fnn_min(wide, fnn_ceil_div(CONV_LEAST_UNITS, job->strips));
-    if (job->strips * job->panels < CONV_LEAST_UNITS && job->panels > 0)
-        job->strips = fnn_min(tiles, fnn_ceil_div(CONV_LEAST_UNITS, job->panels));
-}
+static ptrdiff_t FNN(conv_words)(ptrdiff_t n) { return fnn_ceil_div(n, TILE_LANES) * TILE_LANES; }
 
 /* Floats of scratch, each piece of it rounded up to a cache line. */
 static ptrdiff_t FNN(conv_lines)(ptrdiff_t floats) { return (floats + 15) / 16 * 16; }
 
+static FNN(conv_job) FNN(conv_divide)(const FNN(conv_shape) *s, int transposed, ptrdiff_t cells, ptrdiff_t pieces)
+{
+    FNN(conv_job) job = {.shape = *s, .transposed = transposed, .inside = 1};
+    const ptrdiff_t groups = fnn_max(1, s->groups);
+    job.channels = transposed ? s->oc : s->c;
+    job.made = transposed ? s->c : s->oc;
+    job.depth = job.channels / groups;
+    job.cols = job.made / groups;
+    ptrdiff_t count[3];
+    for (int i = 0; i < 3; i++) {
+        FNN(conv_axis) *axis = &job.axis[i];
+        *axis = (FNN(conv_axis)){.in = transposed ? s->out[i] : s->in[i], .out = transposed ? s->in[i] : s->out[i],
+                                 .stride = transposed ? 1 : s->stride[i], .phases = transposed ? s->stride[i] : 1,
+                                 .lo = PTRDIFF_MAX, .hi = PTRDIFF_MIN};
+        for (ptrdiff_t r = 0; r < axis->phases; r++) {
+            const FNN(conv_phase) p = FNN(conv_phase_of)(s, transposed, i, r);
+            count[i] = r == 0 ? p.count : count[i];
+            if (p.taps > 0 && p.count > 0) {
+                axis->lo = fnn_min(axis->lo, p.first);
+                axis->hi = fnn_max(axis->hi, p.first + (p.taps - 1) * p.step);
+            }
+        }
+        if (axis->lo > axis->hi)
+            axis->lo = axis->hi = 0; /* no taps at all */
+        job.inside &= axis->lo >= 0 && (count[i] - 1) * axis->stride + axis->hi < axis->in;
+    }
+    job.all_slices = s->n * count[0];
+    job.all_lines = count[1];
+    job.all_cells = count[2];
+    if (job.all_slices * job.all_lines * job.all_cells <= 0)
+        return job;
+    job.chunks = fnn_ceil_div(job.all_cells, cells);
+    job.length = fnn_ceil_div(job.all_cells, job.chunks);
+    job.bands = fnn_ceil_div(job.all_lines, fnn_max(1, cells / job.length));
+    job.lines = fnn_ceil_div(job.all_lines, job.bands);
+    job.slices = 1;
+    if (job.bands == 1 && job.chunks == 1)
+        job.slices = fnn_max(1, fnn_min(cells / (job.lines * job.length), fnn_ceil_div(job.all_slices, pieces)));
+    job.slabs = fnn_ceil_div(job.all_slices, job.slices);
+    if (job.inside) {
+        job.pixel = job.channels;
+        job.line = job.axis[2].in * job.pixel;
+        job.plane = job.axis[1].in * job.line;
+    } else {
+        job.pixel = job.depth;
+        job.line = ((job.length - 1) * job.axis[2].stride + job.axis[2].hi - job.axis[2].lo + 1) * job.pixel;
+        job.plane = ((job.lines - 1) * job.axis[1].stride + job.axis[1].hi - job.axis[1].lo + 1) * job.line;
+        job.slice = (job.axis[0].hi - job.axis[0].lo + 1) * job.plane;
+    }
+    return job;
+}
+
+static ptrdiff_t FNN(conv_blocks)(const FNN(conv_job) *job) { return job->slabs * job->bands * job->chunks; }
+
 static ptrdiff_t FNN(conv_scratch)(const FNN(conv_job) *job)
 {
-    const ptrdiff_t pointers = CONV_ROWS * job->together * (ptrdiff_t)(sizeof(void *) / sizeof(float));
-    return (FNN(conv_lines)(job->slice) + FNN(conv_lines)(pointers) + FNN(conv_lines)(CONV_ROWS * job->together * job->slice) +
-            FNN(conv_lines)(CONV_ROWS * job->cols)) * (ptrdiff_t)sizeof(float);
+    return job->inside ? 0 : job->slices * job->slice * (ptrdiff_t)sizeof(float);
 }
 
-/* Where an output pixel's window starts: input coordinates, and the element (perhaps outside of the image). */
+/* A block: slices, lines and cells from `start` on, `extent` of them, and where their windows begin. */
 typedef struct {
-    ptrdiff_t at[3], base;
-    int edge; /* some tap lies outside of the image */
-} FNN(conv_pixel);
+    ptrdiff_t start[3], extent[3];
+    const float *rows[CONV_MOST_CELLS]; /* extent[0] x extent[1] x extent[2] */
+} FNN(conv_block);
 
-static void FNN(conv_pixels)(const FNN(conv_job) *job, ptrdiff_t first, ptrdiff_t rows, FNN(conv_pixel) *pixel)
+/* to = `count` cells of a line of x (job->channels floats each) from cell `first` on, zeros where there is none. */
+static void FNN(conv_copy_line)(const FNN(conv_job) *job, const float *line, ptrdiff_t first, ptrdiff_t count, float *to)
 {
-    const FNN(conv_axis) *ax = job->axis;
-    ptrdiff_t x = first % ax[2].out, rest = first / ax[2].out;
-    ptrdiff_t y = rest % ax[1].out, z = rest / ax[1].out % ax[0].out, n = rest / ax[1].out / ax[0].out;
-    for (ptrdiff_t m = 0; m < rows; m++) {
-        const ptrdiff_t q[3] = {z, y, x};
-        pixel[m].edge = 0;
-        pixel[m].base = n;
-        for (int i = 0; i < 3; i++) {
-            const ptrdiff_t at = q[i] * ax[i].stride + ax[i].first;
-            pixel[m].at[i] = at;
-            pixel[m].edge |= at < 0 || at + (ax[i].taps - 1) * ax[i].step >= ax[i].in;
-            pixel[m].base = pixel[m].base * ax[i].in + at;
+    const ptrdiff_t depth = job->depth, width = job->axis[2].in;
+    const ptrdiff_t from = fnn_min(count, fnn_max(0, -first)), end = fnn_max(from, fnn_min(count, width - first));
+    memset(to, 0, (size_t)(from * depth) * sizeof *to);
+    if (depth == job->channels)
+        memcpy(to + from * depth, line + (first + from) * depth, (size_t)((end - from) * depth) * sizeof *to);
+    else
+        for (ptrdiff_t i = from; i < end; i++)
+            memcpy(to + i * depth, line + (first + i) * job->channels, (size_t)depth * sizeof *to);
+    memset(to + end * depth, 0, (size_t)((count - end) * depth) * sizeof *to);
+}
+
+/* Finds block number `at`, and copies what it reads unless it may be read in place. x: the group's first channel. */
+static void FNN(conv_find)(const FNN(conv_job) *job, ptrdiff_t at, const float *x, FNN(conv_block) *block, float *copy)
+{
+    const FNN(conv_axis) *z = &job->axis[0], *y = &job->axis[1], *w = &job->axis[2];
+    const ptrdiff_t deep = job->all_slices / job->shape.n;
+    block->start[0] = at / job->chunks / job->bands * job->slices;
+    block->start[1] = at / job->chunks % job->bands * job->lines;
+    block->start[2] = at % job->chunks * job->length;
+    block->extent[0] = fnn_max(0, fnn_min(job->slices, job->all_slices - block->start[0]));
+    block->extent[1] = fnn_max(0, fnn_min(job->lines, job->all_lines - block->start[1]));
+    block->extent[2] = fnn_max(0, fnn_min(job->length, job->all_cells - block->start[2]));
+    const float **rows = block->rows;
+    const ptrdiff_t top = block->start[1] * y->stride + y->lo, left = block->start[2] * w->stride + w->lo;
+    const ptrdiff_t high = (block->extent[1] - 1) * y->stride + y->hi - y->lo + 1;
+    const ptrdiff_t wide = (block->extent[2] - 1) * w->stride + w->hi - w->lo + 1;
+    for (ptrdiff_t i = 0; i < block->extent[0]; i++) {
+        const ptrdiff_t slice = block->start[0] + i, image = slice / deep, depth = slice % deep * z->stride + z->lo;
+        const float *from;
+        if (job->inside) {
+            from = x + (((image * z->in + depth) * y->in + top) * w->in + left) * job->channels;
+        } else {
+            for (ptrdiff_t d = 0; d <= z->hi - z->lo; d++)
+                for (ptrdiff_t h = 0; h < high; h++) {
+                    float *to = copy + i * job->slice + d * job->plane + h * job->line;
+                    if (depth + d < 0 || depth + d >= z->in || top + h < 0 || top + h >= y->in) {
+                        memset(to, 0, (size_t)(wide * job->depth) * sizeof *to);
+                        continue;
+                    }
+                    const float *line = x + ((image * z->in + depth + d) * y->in + top + h) * w->in * job->channels;
+                    FNN(conv_copy_line)(job, line, left, wide, to);
+                }
+            from = copy + i * job->slice;
         }
-        pixel[m].base *= job->channels;
-        if (++x == ax[2].out) {
-            x = 0;
-            if (++y == ax[1].out) {
-                y = 0;
-                if (++z == ax[0].out)
-                    z = 0, n++;
-            }
-        }
+        for (ptrdiff_t h = 0; h < block->extent[1]; h++)
+            for (ptrdiff_t cell = 0; cell < block->extent[2]; cell++)
+                *rows++ = from + h * y->stride * job->line + cell * w->stride * job->pixel;
     }
 }
 
-/* One part of the depth: slice [k0, k0 + k) of blocks [first, first + count). */
+/* One phase as a product: `blocks` of depth k. */
 typedef struct {
-    ptrdiff_t first, count, k0, k;
-} FNN(conv_part);
+    FNN(conv_phase) axis[3];
+    ptrdiff_t r[3], taps; /* taps: of the phases before this one */
+    ptrdiff_t merged;     /* taps that a block is made of */
+    ptrdiff_t blocks, k;
+    ptrdiff_t part, together; /* summed in parts of k, and of this many blocks */
+} FNN(conv_product);
 
-/* Which tap a block is (merged: the first of its taps), as steps from the window's start along each axis. */
-static void FNN(conv_tap)(const FNN(conv_job) *job, ptrdiff_t block, ptrdiff_t *step)
+/* Moves to phase `index`; *p is the phase before, all zero for the first. */
+static void FNN(conv_next_phase)(const FNN(conv_job) *job, ptrdiff_t index, FNN(conv_product) *p)
 {
-    const ptrdiff_t along = job->merged ? 1 : job->axis[2].taps;
-    step[2] = block % along * job->axis[2].step;
-    step[1] = block / along % job->axis[1].taps * job->axis[1].step;
-    step[0] = block / along / job->axis[1].taps * job->axis[0].step;
-}
-
-/* The pointer for a pixel that has taps outside of the image. */
-static const float *FNN(conv_edge)(const FNN(conv_job) *job, const FNN(conv_pixel) *pixel, const ptrdiff_t *step,
-                                   const FNN(conv_part) *part, const float *inside, const float *zeros, float *copy)
-{
-    for (int i = 0; i < (job->merged ? 2 : 3); i++)
-        if (pixel->at[i] + step[i] < 0 || pixel->at[i] + step[i] >= job->axis[i].in)
-            return zeros;
-    if (!job->merged)
-        return inside;
-    /* The block's elements [from, to) lie on the image. */
-    const FNN(conv_axis) *x = &job->axis[2];
-    const ptrdiff_t from = fnn_max(0, -pixel->at[2]) * job->depth - part->k0;
-    const ptrdiff_t to = fnn_min(x->taps, x->in - pixel->at[2]) * job->depth - part->k0;
-    if (from <= 0 && to >= part->k)
-        return inside;
-    if (to <= 0 || from >= part->k || to <= from)
-        return zeros;
-    for (ptrdiff_t p = 0; p < from; p++)
-        copy[p] = 0.0f;
-    for (ptrdiff_t p = fnn_max(from, 0); p < fnn_min(to, part->k); p++)
-        copy[p] = inside[p];
-    for (ptrdiff_t p = fnn_max(to, 0); p < part->k; p++)
-        copy[p] = 0.0f;
-    return copy;
-}
-
-/* The row pointers of one part, tile by tile: (tiles, part->count, TILE_ROWS). */
-static void FNN(conv_pointers)(const FNN(conv_job) *job, const float *a, const FNN(conv_pixel) *pixel, ptrdiff_t rows,
-                               const FNN(conv_part) *part, const float *zeros, const float **table, float *copies)
-{
-    const FNN(conv_axis) *ax = job->axis;
-    ptrdiff_t offset[CONV_DEPTH], step[CONV_DEPTH][3];
-    for (ptrdiff_t s = 0; s < part->count; s++) {
-        FNN(conv_tap)(job, part->first + s, step[s]);
-        offset[s] = ((step[s][0] * ax[1].in + step[s][1]) * ax[2].in + step[s][2]) * job->channels + part->k0;
+    p->taps += p->axis[0].taps * p->axis[1].taps * p->axis[2].taps;
+    for (int i = 2; i >= 0; i--) {
+        p->r[i] = index % job->axis[i].phases;
+        index /= job->axis[i].phases;
+        p->axis[i] = FNN(conv_phase_of)(&job->shape, job->transposed, i, p->r[i]);
     }
-    for (ptrdiff_t tile = 0; tile < FNN(tile_count)(rows); tile++) {
-        const ptrdiff_t from = FNN(tile_rows_at)(rows, tile), to = FNN(tile_rows_at)(rows, tile + 1);
-        const float **to_rows = table + tile * part->count * TILE_ROWS;
-        uintptr_t base[TILE_ROWS]; /* as integers: pointers outside of the image must not be formed */
-        int edge = 0;
-        for (ptrdiff_t i = 0; i < TILE_ROWS; i++) {
-            const FNN(conv_pixel) *at = &pixel[fnn_min(from + i, to - 1)];
-            base[i] = (uintptr_t)a + (uintptr_t)at->base * sizeof *a;
-            edge |= at->edge;
-        }
-        for (ptrdiff_t s = 0; s < part->count; s++)
-            for (ptrdiff_t i = 0; i < TILE_ROWS; i++)
-                to_rows[s * TILE_ROWS + i] = (const float *)(base[i] + (uintptr_t)offset[s] * sizeof *a);
-        for (ptrdiff_t m = from; edge && m < to; m++)
-            for (ptrdiff_t s = 0; pixel[m].edge && s < part->count; s++) {
-                const float **row = &to_rows[s * TILE_ROWS + m - from];
-                *row = FNN(conv_edge)(job, &pixel[m], step[s], part, *row, zeros,
-                                      copies + (m * part->count + s) * job->slice);
-            }
-    }
+    const FNN(conv_phase) *x = &p->axis[2];
+    p->merged = x->step == 1 && job->pixel == job->depth ? x->taps : fnn_min(1, x->taps);
+    p->blocks = p->merged == 0 ? 0 : p->axis[0].taps * p->axis[1].taps * (x->taps / p->merged);
+    p->k = job->depth * p->merged;
+    p->part = fnn_max(1, fnn_ceil_div(p->k, fnn_max(1, fnn_ceil_div(p->k, CONV_DEPTH))));
+    p->together = fnn_max(1, fnn_min(p->blocks, CONV_DEPTH / p->part));
+    p->together = fnn_ceil_div(fnn_max(1, p->blocks), fnn_ceil_div(fnn_max(1, p->blocks), p->together));
 }
 
-/* Rows [first, first + rows) and columns [j0, j1): c[m - first, j] = act(product + bias). a: the group's first channel. */
-static void FNN(conv_rectangle)(const FNN(conv_job) *job, const float *a, const float *b, ptrdiff_t first,
-                                ptrdiff_t rows, ptrdiff_t j0, ptrdiff_t j1, const float *bias, int activation,
-                                float alpha, float *c, ptrdiff_t ldc, float *scratch)
+/* From a row's window to the first cell of block `at`. */
+static ptrdiff_t FNN(conv_shift)(const FNN(conv_job) *job, const FNN(conv_product) *p, ptrdiff_t at)
 {
-    float *zeros = scratch;
-    const float **table = (const float **)(void *)(zeros + FNN(conv_lines)(job->slice));
-    float *copies = (float *)(void *)table +
-                    FNN(conv_lines)(CONV_ROWS * job->together * (ptrdiff_t)(sizeof(void *) / sizeof(float)));
-    FNN(conv_pixel) pixel[CONV_ROWS];
-    const ptrdiff_t tiles = FNN(tile_count)(rows), panel = FNN(conv_panel)(job->cols);
-    memset(zeros, 0, (size_t)job->slice * sizeof *zeros);
-    FNN(conv_pixels)(job, first, rows, pixel);
-    fnn_tile t = {.lda = 0, .rows_step = TILE_ROWS, .ldb = job->ldb, .b_step = job->b_step, .ldc = ldc, .alpha = alpha};
-    for (ptrdiff_t block = 0; block == 0 || block < job->blocks; block += job->together)
-        for (ptrdiff_t k0 = 0; k0 == 0 || k0 < job->k; k0 += job->slice) {
-            const FNN(conv_part) part = {block, fnn_min(job->together, job->blocks - block), k0,
-                                         fnn_min(job->slice, job->k - k0)};
-            const int last = block + job->together >= job->blocks && k0 + job->slice >= job->k;
-            FNN(conv_pointers)(job, a, pixel, rows, &part, zeros, table, copies);
-            t.blocks = part.count;
-            t.k = part.k;
-            t.accumulate = block > 0 || k0 > 0;
-            t.activation = last ? activation : FNN_LINEAR;
+    const ptrdiff_t along = p->merged == 0 ? 1 : p->axis[2].taps / p->merged;
+    const ptrdiff_t tap[3] = {at / along / p->axis[1].taps, at / along % p->axis[1].taps, at % along};
+    const ptrdiff_t step[3] = {job->plane, job->line, job->pixel};
+    ptrdiff_t shift = 0;
+    for (int i = 0; i < 3; i++)
+        shift += (p->axis[i].first - job->axis[i].lo + tap[i] * p->axis[i].step) * step[i];
+    return shift;
+}
+
+/* Rows of C side by side: rows [first, first + count) of a block. */
+typedef struct {
+    ptrdiff_t first, count;
+    float *c;
+} FNN(conv_run);
+
+/* The filters of a group, as a matrix with a row a tap and channel: columns [j, j + width) start at b + j * step. */
+typedef struct {
+    const float *b;
+    ptrdiff_t ld, step; /* ld: floats from row to row; 0: packed, where a panel's width is */
+    const float *bias;
+    int activation;
+    float alpha;
+} FNN(conv_filters);
+
+static void FNN(conv_multiply)(const FNN(conv_job) *job, const FNN(conv_product) *p, const FNN(conv_block) *block,
+                               const FNN(conv_run) *runs, ptrdiff_t count, ptrdiff_t ldc, ptrdiff_t j0, ptrdiff_t j1,
+                               const FNN(conv_filters) *f)
+{
+    const ptrdiff_t panel = FNN(conv_panel)(job->cols), cols = FNN(conv_words)(job->cols);
+    ptrdiff_t shift[CONV_DEPTH];
+    fnn_tile t = {.lda = 1, .shift = shift, .ldc = ldc, .alpha = f->alpha};
+    for (ptrdiff_t first = 0; first == 0 || first < p->blocks; first += p->together)
+        for (ptrdiff_t k0 = 0; k0 == 0 || k0 < p->k; k0 += p->part) {
+            const int last = first + p->together >= p->blocks && k0 + p->part >= p->k;
+            t.blocks = fnn_min(p->together, p->blocks - first);
+            t.k = fnn_min(p->part, p->k - k0);
+            t.accumulate = first > 0 || k0 > 0;
+            t.activation = last ? f->activation : FNN_LINEAR;
+            for (ptrdiff_t s = 0; s < t.blocks; s++)
+                shift[s] = FNN(conv_shift)(job, p, first + s) + k0;
             for (ptrdiff_t j = j0; j < j1; j += panel) {
                 t.n = fnn_min(panel, j1 - j);
-                t.b = b + block * job->b_step + k0 * job->ldb + j;
-                t.bias = last && bias ? bias + j : NULL;
-                for (ptrdiff_t tile = 0; tile < tiles; tile++) {
-                    const ptrdiff_t at = FNN(tile_rows_at)(rows, tile);
-                    t.rows = table + tile * part.count * TILE_ROWS;
-                    t.c = c + at * ldc + j;
-                    FNN(tile_indirect)(FNN(tile_rows_at)(rows, tile + 1) - at, &t);
+                t.ldb = f->ld ? f->ld : fnn_min(panel, cols - j);
+                t.b_step = p->k * t.ldb;
+                t.b = f->b + j * f->step + (first * p->k + k0) * t.ldb;
+                t.bias = last && f->bias ? f->bias + j : NULL;
+                for (ptrdiff_t run = 0; run < count; run++) {
+                    const ptrdiff_t tiles = FNN(tile_count)(runs[run].count);
+                    for (ptrdiff_t tile = 0; tile < tiles; tile++) {
+                        const ptrdiff_t at = FNN(tile_rows_at)(runs[run].count, tile);
+                        t.rows = block->rows + runs[run].first + at;
+                        t.c = runs[run].c + at * ldc + j;
+                        FNN(tile_shifted)(FNN(tile_rows_at)(runs[run].count, tile + 1) - at, &t);
+                    }
                 }
             }
         }
 }
 
-/* Unit `unit` of a job as rows [*first, *end) and columns [*j0, *j1). */
-static void FNN(conv_unit)(const FNN(conv_job) *job, ptrdiff_t unit, ptrdiff_t *first, ptrdiff_t *end, ptrdiff_t *j0,
-                           ptrdiff_t *j1)
+/* The cells of phase p in a block as runs; y: the group's first channel. */
+static ptrdiff_t FNN(conv_runs)(const FNN(conv_job) *job, const FNN(conv_product) *p, const FNN(conv_block) *block,
+                                float *y, FNN(conv_run) *runs)
 {
-    const ptrdiff_t strip = unit / job->panels, range = unit % job->panels, tiles = FNN(tile_count)(job->rows);
-    const ptrdiff_t panel = FNN(conv_panel)(job->cols), wide = fnn_ceil_div(job->cols, panel);
-    *first = FNN(tile_rows_at)(job->rows, tiles * strip / job->strips);
-    *end = FNN(tile_rows_at)(job->rows, tiles * (strip + 1) / job->strips);
-    *j0 = wide * range / job->panels * panel;
-    *j1 = fnn_min(job->cols, wide * (range + 1) / job->panels * panel);
+    const FNN(conv_axis) *ax = job->axis;
+    const ptrdiff_t *start = block->start, *extent = block->extent, deep = job->all_slices / job->shape.n;
+    if (ax[0].phases * ax[1].phases * ax[2].phases == 1) { /* blocks are so cut that all their cells lie side by side */
+        const ptrdiff_t cell = (start[0] * job->all_lines + start[1]) * job->all_cells + start[2];
+        runs[0] = (FNN(conv_run)){0, extent[0] * extent[1] * extent[2], y + cell * job->made};
+        return runs[0].count > 0;
+    }
+    ptrdiff_t count = 0;
+    for (ptrdiff_t i = 0; i < extent[0]; i++)
+        for (ptrdiff_t h = 0; h < extent[1]; h++) {
+            const ptrdiff_t slice = start[0] + i, depth = slice % deep, line = start[1] + h;
+            const ptrdiff_t cells = fnn_min(extent[2], p->axis[2].count - start[2]);
+            if (depth >= p->axis[0].count || line >= p->axis[1].count || cells <= 0)
+                continue;
+            ptrdiff_t to = slice / deep * ax[0].out + depth * ax[0].phases + p->r[0];
+            to = to * ax[1].out + line * ax[1].phases + p->r[1];
+            to = to * ax[2].out + start[2] * ax[2].phases + p->r[2];
+            runs[count++] = (FNN(conv_run)){(i * extent[1] + h) * extent[2], cells, y + to * job->made};
+        }
+    return count;
+}
+
+/* Into how many ranges of panels a block's columns are cut, to have enough units. */
+static ptrdiff_t FNN(conv_ranges)(const FNN(conv_job) *job)
+{
+    const ptrdiff_t panels = fnn_ceil_div(job->cols, FNN(conv_panel)(job->cols));
+    const ptrdiff_t units = FNN(conv_blocks)(job) * job->shape.groups;
+    return units == 0 || panels == 0 ? 0 : fnn_min(panels, fnn_ceil_div(CONV_LEAST_UNITS, units));
+}
+
+static void FNN(conv_job_work)(const FNN(conv_job) *job, fnn_work *work)
+{
+    FNN(conv_cost)(&job->shape, work);
+    work->units = job->shape.groups * FNN(conv_blocks)(job) * FNN(conv_ranges)(job);
+    work->scratch = FNN(conv_scratch)(job);
+}
+
+/* x: what is read, y: what is made. filters: all groups' (b and bias are the first one's); packed: by conv_pack_f32. */
+static void FNN(conv_run_units)(const FNN(conv_job) *job, const float *x, const FNN(conv_filters) *filters, int packed,
+                                float *y, ptrdiff_t lo, ptrdiff_t hi, float *scratch)
+{
+    const ptrdiff_t groups = job->shape.groups, ranges = FNN(conv_ranges)(job), panel = FNN(conv_panel)(job->cols);
+    const ptrdiff_t panels = fnn_ceil_div(job->cols, panel), cols = FNN(conv_words)(job->cols);
+    const ptrdiff_t phases = job->axis[0].phases * job->axis[1].phases * job->axis[2].phases;
+    const ptrdiff_t ldc = job->axis[2].phases * job->made;
+    FNN(conv_block) block;
+    FNN(conv_run) runs[CONV_MOST_CELLS];
+    for (ptrdiff_t unit = lo; unit < hi; unit++) {
+        const ptrdiff_t range = unit % ranges, group = unit / ranges % groups;
+        const ptrdiff_t j0 = panels * range / ranges * panel, j1 = fnn_min(job->cols, panels * (range + 1) / ranges * panel);
+        FNN(conv_product) p = {.taps = 0};
+        if (unit == lo || range == 0)
+            FNN(conv_find)(job, unit / ranges / groups, x + group * job->depth, &block, scratch);
+        for (ptrdiff_t phase = 0; phase < phases; phase++) {
+            FNN(conv_next_phase)(job, phase, &p);
+            const ptrdiff_t count = FNN(conv_runs)(job, &p, &block, y + group * job->cols, runs), rows = p.blocks * p.k;
+            FNN(conv_filters) f = *filters;
+            if (packed) {
+                f.b += (p.taps * groups * job->depth + group * rows) * cols;
+                f.step = rows;
+                f.ld = 0;
+            } else {
+                f.b += group * job->cols;
+            }
+            if (f.bias)
+                f.bias += group * job->cols;
+            FNN(conv_multiply)(job, &p, &block, runs, count, ldc, j0, j1, &f);
+        }
+    }
 }
 
 /* ---- forward ---- */
 
-static FNN(conv_job) FNN(conv_forward)(const FNN(conv_shape) *s)
-{
-    FNN(conv_job) job = {.images = s->n, .channels = s->c, .depth = s->c / s->groups, .cols = s->oc / s->groups};
-    for (int i = 0; i < 3; i++)
-        job.axis[i] = (FNN(conv_axis)){s->out[i], s->in[i], s->stride[i], -s->before[i], s->dilation[i], s->window[i]};
-    FNN(conv_divide)(&job);
-    job.ldb = s->oc;
-    job.b_step = job.k * s->oc;
-    return job;
-}
-
 static void FNN(conv_work)(const fnn_call *call, fnn_work *work)
 {
     const FNN(conv_shape) s = FNN(conv_sizes)(call);
-    const FNN(conv_job) job = FNN(conv_forward)(&s);
-    FNN(conv_cost)(&s, work);
-    work->units = s.groups * job.strips * job.panels;
-    work->scratch = FNN(conv_scratch)(&job);
+    const FNN(conv_job) job = FNN(conv_divide)(&s, 0, CONV_CELLS, CONV_LEAST_UNITS);
+    FNN(conv_job_work)(&job, work);
 }
 
-/* sizes, then: bias (0 or 1), activation (fnn_activation).  attrs: alpha.  bufs: x, kernel, [bias (oc,),] y */
+/* sizes, then: packed (0 or 1: the kernel is as conv_pack_f32 leaves it), bias (0 or 1), activation (fnn_activation).
+ * attrs: alpha.  bufs: x, kernel, [bias (oc,),] y */
 static void FNN(conv_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     const FNN(conv_shape) s = FNN(conv_sizes)(call);
-    const FNN(conv_job) job = FNN(conv_forward)(&s);
-    const int has_bias = call->size[CONV_SIZES] != 0, activation = (int)call->size[CONV_SIZES + 1];
-    const float *x = call->buf[0], *kernel = call->buf[1], *bias = has_bias ? call->buf[2] : NULL;
-    float *y = call->buf[2 + has_bias];
-    for (ptrdiff_t unit = lo; unit < hi; unit++) {
-        const ptrdiff_t group = unit % s.groups, at = group * job.cols;
-        ptrdiff_t first, end, j0, j1;
-        FNN(conv_unit)(&job, unit / s.groups, &first, &end, &j0, &j1);
-        FNN(conv_rectangle)(&job, x + group * job.depth, kernel + at, first, end - first, j0, j1,
-                            bias ? bias + at : NULL, activation, call->attrs ? (float)call->attr[0] : 0.0f,
-                            y + first * s.oc + at, s.oc, scratch);
-    }
+    const FNN(conv_job) job = FNN(conv_divide)(&s, 0, CONV_CELLS, CONV_LEAST_UNITS);
+    const int has_bias = call->size[CONV_SIZES + 1] != 0;
+    const FNN(conv_filters) f = {call->buf[1], s.oc, 1, has_bias ? call->buf[2] : NULL, (int)call->size[CONV_SIZES + 2],
+                                 call->attrs ? (float)call->attr[0] : 0.0f};
+    FNN(conv_run_units)(&job, call->buf[0], &f, call->size[CONV_SIZES] != 0, call->buf[2 + has_bias], lo, hi, scratch);
 }
 
 /* ---- the gradient for the input ---- */
 
-/* Input pixels p = r + stride * q along one axis, and the taps that reach them: tap t of the phase is the kernel's tap
- * last - t * apart, so that dy is read forwards. */
-typedef struct {
-    FNN(conv_axis) axis;
-    ptrdiff_t last, apart;
-} FNN(phase_axis);
-
-static FNN(phase_axis) FNN(conv_phase_axis)(const FNN(conv_shape) *s, int i, ptrdiff_t r)
-{
-    const ptrdiff_t stride = s->stride[i], gap = s->dilation[i];
-    FNN(phase_axis) p = {.axis = {.out = fnn_max(0, fnn_ceil_div(s->in[i] - r, stride)), .in = s->out[i], .stride = 1}};
-    p.apart = 1;
-    while (p.apart * gap % stride) /* taps so far apart meet the same phase */
-        p.apart++;
-    p.axis.step = p.apart * gap / stride;
-    for (ptrdiff_t tap = 0; tap < s->window[i]; tap++)
-        if ((r + s->before[i] - tap * gap) % stride == 0) {
-            p.axis.taps++;
-            p.last = tap;
-        }
-    p.axis.first = (r + s->before[i] - p.last * gap) / stride;
-    return p;
-}
-
-typedef struct {
-    FNN(conv_job) job;
-    FNN(phase_axis) along[3];
-    ptrdiff_t r[3], taps; /* taps: of the phases before this one */
-} FNN(phase);
-
-/* Moves to phase `index`; *p is the phase before, all zero for the first. */
-static void FNN(conv_next_phase)(const FNN(conv_shape) *s, ptrdiff_t index, FNN(phase) *p)
-{
-    FNN(conv_job) *job = &p->job;
-    p->taps += job->axis[0].taps * job->axis[1].taps * job->axis[2].taps;
-    *job = (FNN(conv_job)){.images = s->n, .channels = s->oc, .depth = s->oc / s->groups, .cols = s->c / s->groups};
-    for (int i = 2; i >= 0; i--) {
-        p->r[i] = index % s->stride[i];
-        index /= s->stride[i];
-        p->along[i] = FNN(conv_phase_axis)(s, i, p->r[i]);
-        job->axis[i] = p->along[i].axis;
-    }
-    FNN(conv_divide)(job);
-    job->ldb = job->cols;
-    job->b_step = (job->merged ? job->axis[2].taps : 1) * s->oc * job->cols;
-}
-
 static void FNN(conv_input_grad_work)(const fnn_call *call, fnn_work *work)
 {
     const FNN(conv_shape) s = FNN(conv_sizes)(call);
-    FNN(phase) phase = {.taps = 0};
-    FNN(conv_cost)(&s, work);
-    for (ptrdiff_t i = 0; i < FNN(conv_volume)(s.stride); i++) {
-        FNN(conv_next_phase)(&s, i, &phase);
-        work->units += s.groups * phase.job.strips * phase.job.panels;
-        work->scratch = fnn_max(work->scratch, FNN(conv_scratch)(&phase.job));
-    }
+    const FNN(conv_job) job = FNN(conv_divide)(&s, 1, CONV_CELLS, CONV_LEAST_UNITS);
+    FNN(conv_job_work)(&job, work);
 }
 
-/* Rows [first, first + rows), columns [j0, j1) of a phase go to their pixels of dx. */
-static void FNN(conv_spread)(const FNN(conv_shape) *s, const FNN(phase) *p, ptrdiff_t first, ptrdiff_t rows, ptrdiff_t j0,
-                             ptrdiff_t j1, const float *c, ptrdiff_t ldc, float *dx)
-{
-    const FNN(conv_axis) *ax = p->job.axis;
-    for (ptrdiff_t m = 0; m < rows; m++) {
-        const ptrdiff_t row = first + m, x = row % ax[2].out, line = row / ax[2].out;
-        const ptrdiff_t y = line % ax[1].out, z = line / ax[1].out % ax[0].out, n = line / ax[1].out / ax[0].out;
-        ptrdiff_t to = n * s->in[0] + p->r[0] + z * s->stride[0];
-        to = to * s->in[1] + p->r[1] + y * s->stride[1];
-        to = to * s->in[2] + p->r[2] + x * s->stride[2];
-        float *pixel = dx + to * s->c;
-        const float *from = c + m * ldc;
-        ptrdiff_t j = j0;
-        for (; j + VF_LANES <= j1; j += VF_LANES)
-            vf_store(pixel + j, vf_load(from + j));
-        for (; j < j1; j++)
-            pixel[j] = from[j];
-    }
-}
-
-/* bufs: dy, flipped (as conv_flip_f32 leaves it), dx */
+/* bufs: dy, flipped (as conv_flip_f32 leaves it when it packs), dx */
 static void FNN(conv_input_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     const FNN(conv_shape) s = FNN(conv_sizes)(call);
-    const float *dy = call->buf[0], *flipped = call->buf[1];
-    float *dx = call->buf[2];
-    const int dense = FNN(conv_volume)(s.stride) == 1;
-    FNN(phase) phase = {.taps = 0};
-    ptrdiff_t before = 0; /* units of the phases before */
-    for (ptrdiff_t i = 0; i < FNN(conv_volume)(s.stride) && before < hi; i++) {
-        FNN(conv_next_phase)(&s, i, &phase);
-        const FNN(conv_job) *job = &phase.job;
-        const ptrdiff_t units = s.groups * job->strips * job->panels;
-        float *rows = (float *)scratch + FNN(conv_scratch)(job) / (ptrdiff_t)sizeof(float) - FNN(conv_lines)(CONV_ROWS * job->cols);
-        for (ptrdiff_t unit = fnn_max(lo, before); unit < fnn_min(hi, before + units); unit++) {
-            const ptrdiff_t group = (unit - before) % s.groups;
-            const float *b = flipped + (phase.taps * s.oc + group * job->depth) * job->cols;
-            ptrdiff_t first, end, j0, j1;
-            FNN(conv_unit)(job, (unit - before) / s.groups, &first, &end, &j0, &j1);
-            float *to = dx + group * job->cols;
-            FNN(conv_rectangle)(job, dy + group * job->depth, b, first, end - first, j0, j1, NULL, FNN_LINEAR, 0.0f,
-                                dense ? to + first * s.c : rows, dense ? s.c : job->cols, scratch);
-            if (!dense)
-                FNN(conv_spread)(&s, &phase, first, end - first, j0, j1, rows, job->cols, to);
-        }
-        before += units;
-    }
+    const FNN(conv_job) job = FNN(conv_divide)(&s, 1, CONV_CELLS, CONV_LEAST_UNITS);
+    const FNN(conv_filters) f = {call->buf[1], 0, 0, NULL, FNN_LINEAR, 0.0f};
+    FNN(conv_run_units)(&job, call->buf[0], &f, 1, call->buf[2], lo, hi, scratch);
 }
 
-static void FNN(conv_flip_work)(const fnn_call *call, fnn_work *work)
+/* ---- the kernel's taps in the order they are read ---- */
+
+static void FNN(conv_taps_work)(const fnn_call *call, fnn_work *work)
 {
     const FNN(conv_shape) s = FNN(conv_sizes)(call);
     work->units = FNN(conv_volume)(s.window);
     work->bytes = 8.0 * (double)(FNN(conv_volume)(s.window) * (s.c / fnn_max(s.groups, 1)) * s.oc);
 }
 
-/* bufs: kernel, flipped (kd * kh * kw, oc, c / groups): each phase's taps, in the order it reads dy. */
+/* Packed: phase by phase, group by group, panel by panel, rows (a tap and a channel each) of a panel's width, the last
+ * panel's in whole words: kd * kh * kw * depth * groups * (filters of a group, rounded up to 16) floats are enough.
+ * bufs: kernel, packed */
+static void FNN(conv_pack_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
+{
+    (void)scratch;
+    const FNN(conv_shape) s = FNN(conv_sizes)(call);
+    const ptrdiff_t depth = s.c / s.groups, n = s.oc / s.groups, cols = FNN(conv_words)(n), panel = FNN(conv_panel)(n);
+    const ptrdiff_t rows = FNN(conv_volume)(s.window) * depth;
+    for (ptrdiff_t group = 0; group < s.groups; group++)
+        for (ptrdiff_t j = 0; j < n; j += TILE_LANES) {
+            const ptrdiff_t start = j / panel * panel, width = fnn_min(panel, cols - start);
+            const float *from = (const float *)call->buf[0] + group * n + j;
+            float *to = (float *)call->buf[1] + group * rows * cols + start * rows + j - start;
+            for (ptrdiff_t i = lo * depth; i < hi * depth; i++)
+                tv_store(to + i * width, j + TILE_LANES <= n ? tv_load(from + i * s.oc) : tv_load_n(from + i * s.oc, n - j));
+        }
+}
+
+/* The taps of the input's gradient, each transposed: packed, with the channels of y as rows, or (packed = 0) as
+ * (kd * kh * kw, oc, c / groups).  sizes, then: packed.  bufs: kernel, flipped */
 static void FNN(conv_flip_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     (void)scratch;
     const FNN(conv_shape) s = FNN(conv_sizes)(call);
-    const ptrdiff_t depth = s.c / s.groups, tap_size = depth * s.oc;
-    FNN(phase) phase = {.taps = 0};
-    for (ptrdiff_t i = 0; i < FNN(conv_volume)(s.stride); i++) {
-        FNN(conv_next_phase)(&s, i, &phase);
-        const FNN(phase_axis) *z = &phase.along[0], *y = &phase.along[1], *x = &phase.along[2];
-        const ptrdiff_t taps = z->axis.taps * y->axis.taps * x->axis.taps;
-        for (ptrdiff_t at = fnn_max(lo, phase.taps); at < fnn_min(hi, phase.taps + taps); at++) {
-            const ptrdiff_t t = at - phase.taps;
-            const ptrdiff_t tz = z->last - t / x->axis.taps / y->axis.taps * z->apart;
-            const ptrdiff_t ty = y->last - t / x->axis.taps % y->axis.taps * y->apart;
-            const ptrdiff_t tx = x->last - t % x->axis.taps * x->apart;
+    const FNN(conv_job) job = FNN(conv_divide)(&s, 1, CONV_CELLS, CONV_LEAST_UNITS);
+    const ptrdiff_t n = job.cols, cols = FNN(conv_words)(n), panel = FNN(conv_panel)(n);
+    FNN(conv_product) p = {.taps = 0};
+    for (ptrdiff_t phase = 0; phase < FNN(conv_volume)(s.stride); phase++) {
+        FNN(conv_next_phase)(&job, phase, &p);
+        const FNN(conv_phase) *z = &p.axis[0], *y = &p.axis[1], *x = &p.axis[2];
+        const ptrdiff_t taps = z->taps * y->taps * x->taps, rows = taps * job.depth;
+        for (ptrdiff_t at = fnn_max(lo, p.taps); at < fnn_min(hi, p.taps + taps); at++) {
+            const ptrdiff_t t = at - p.taps;
+            const ptrdiff_t tz = z->last - t / x->taps / y->taps * z->apart;
+            const ptrdiff_t ty = y->last - t / x->taps % y->taps * y->apart, tx = x->last - t % x->taps * x->apart;
             const ptrdiff_t tap = (tz * s.window[1] + ty) * s.window[2] + tx;
-            FNN(gemm_transpose)(depth, s.oc, (const float *)call->buf[0] + tap * tap_size, s.oc,
-                                (float *)call->buf[1] + at * tap_size, depth);
+            const float *from = (const float *)call->buf[0] + tap * n * s.oc;
+            if (call->size[CONV_SIZES] == 0) {
+                FNN(gemm_transpose)(n, s.oc, from, s.oc, (float *)call->buf[1] + at * n * s.oc, n);
+                continue;
+            }
+            for (ptrdiff_t group = 0; group < s.groups; group++)
+                for (ptrdiff_t j = 0; j < n; j += panel) {
+                    const ptrdiff_t width = fnn_min(panel, cols - j);
+                    float *to = (float *)call->buf[1] + (p.taps * s.oc + group * rows) * cols + j * rows;
+                    FNN(gemm_transpose)(fnn_min(panel, n - j), job.depth, from + j * s.oc + group * job.depth, s.oc,
+                                        to + t * job.depth * width, width);
+                }
         }
     }
 }
@@ -450,4 +506,5 @@ static void FNN(conv_flip_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi,
 #define FNN_CONV_KERNELS                                                                                       \
     FNN_KERNEL(conv_f32, conv_work)                                                                            \
     FNN_KERNEL(conv_input_grad_f32, conv_input_grad_work)                                                      \
-    FNN_KERNEL(conv_flip_f32, conv_flip_work)
+    FNN_KERNEL(conv_pack_f32, conv_taps_work)                                                                  \
+    FNN_KERNEL(conv_flip_f32, conv_taps_work)

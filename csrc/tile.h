@@ -9,12 +9,10 @@
  *
  *     FNN(tile_direct)(m, &t)    A_s[i,p] = t.a[s * t.a_step + i * t.lda + p]     rows of a matrix
  *     FNN(tile_columns)(m, &t)   A_s[i,p] = t.a[s * t.a_step + p * t.lda + i]     rows of a transposed matrix
- *     FNN(tile_scattered)(m, &t) A_s[i,p] = t.rows[s][t.a_step + p * t.lda + i], B_s[p,j] = t.b_rows[s][t.b_step +
- *                                p * t.ldb + j]: a pointer for each block: the kernel's gradient, a block a line of pixels
- *     FNN(tile_indirect)(m, &t)  A_s[i,p] = t.rows[s * t.rows_step + i][p]        a pointer for each row and
- * block: convolution, a block per filter tap, padding pointing to k zeros (arXiv 1907.02129)
+ *     FNN(tile_shifted)(m, &t)   A_s[i,p] = t.rows[i][t.shift[s] + p * t.lda]     a pointer for each row, a step for
+ *                                each block: convolution, a block a filter tap (compare arXiv 1907.02129)
  *
- * and otherwise B_s[p,j] = t.b[s * t.b_step + p * t.ldb + j], read where it lies: nothing past column n is
+ * and B_s[p,j] = t.b[s * t.b_step + p * t.ldb + j], read where it lies: nothing past column n is
  * touched. One block: blocks = 1, and the steps do not matter. k or blocks 0: the sum is 0. m must
  * be 1..TILE_ROWS; a caller with more rows shares them out evenly with FNN(tile_rows_at), because a tile of
  * one or two rows has too few accumulators to keep the multipliers busy.
@@ -37,9 +35,8 @@ typedef struct {
     ptrdiff_t n, blocks, k;
     const float *a; /* tile_direct, tile_columns */
     ptrdiff_t lda, a_step;
-    const float *const *rows; /* tile_indirect, tile_scattered */
-    const float *const *b_rows; /* tile_scattered */
-    ptrdiff_t rows_step;
+    const float *const *rows; /* tile_shifted */
+    const ptrdiff_t *shift;
     const float *b;
     ptrdiff_t ldb, b_step;
     float *c;
@@ -114,7 +111,7 @@ static inline tv tv_max(tv a, tv b) /* the second where either is NaN */
  * products. */
 #define TILE_DEPTH 256
 
-enum { TILE_DIRECT, TILE_COLUMNS, TILE_INDIRECT, TILE_SCATTERED };
+enum { TILE_DIRECT, TILE_COLUMNS, TILE_SHIFTED };
 
 /* Always inlined with constant form, rows, words and masked, and unrolled by pragma: an accumulator indexed
  * by a variable would live on the stack. Count the spills in the assembly after a change. */
@@ -135,13 +132,12 @@ TILE_INLINE void FNN(tile_body)(const int form, const int rows, const int words,
             acc[i][w] = tv_zero();
     }
     for (ptrdiff_t s = 0; s < t->blocks; s++) {
-        const float *b = form == TILE_SCATTERED ? t->b_rows[s] + t->b_step + j : t->b + s * t->b_step + j;
+        const float *b = t->b + s * t->b_step + j;
         const float *a[TILE_ROWS];
         TILE_UNROLL
         for (int i = 0; i < rows; i++)
-            a[i] = form == TILE_INDIRECT    ? t->rows[s * t->rows_step + i]
-                   : form == TILE_SCATTERED ? t->rows[s] + t->a_step
-                                            : t->a + s * t->a_step + (form == TILE_DIRECT ? i * lda : i);
+            a[i] = form == TILE_SHIFTED ? t->rows[i] + t->shift[s]
+                                        : t->a + s * t->a_step + (form == TILE_DIRECT ? i * lda : i);
         for (ptrdiff_t p = 0; p < k; p++) {
             tv bw[TILE_MOST_WORDS];
             TILE_UNROLL
@@ -150,7 +146,9 @@ TILE_INLINE void FNN(tile_body)(const int form, const int rows, const int words,
                                                  : tv_load(b + w * TILE_LANES);
             TILE_UNROLL
             for (int i = 0; i < rows; i++) {
-                const tv ai = tv_set1(form == TILE_COLUMNS || form == TILE_SCATTERED ? a[0][p * lda + i] : a[i][p]);
+                const tv ai = tv_set1(form == TILE_COLUMNS   ? a[0][p * lda + i]
+                                      : form == TILE_SHIFTED ? a[i][p * lda]
+                                                             : a[i][p]);
                 TILE_UNROLL
                 for (int w = 0; w < words; w++)
                     acc[i][w] = tv_fma(ai, bw[w], acc[i][w]);
@@ -270,19 +268,10 @@ static inline void FNN(tile_columns)(ptrdiff_t m, const fnn_tile *t)
     }
 }
 
-static inline void FNN(tile_indirect)(ptrdiff_t m, const fnn_tile *t)
+static inline void FNN(tile_shifted)(ptrdiff_t m, const fnn_tile *t)
 {
     switch (m) {
-        TILE_CASES(TILE_INDIRECT)
-    default:
-        assert(0);
-    }
-}
-
-static inline void FNN(tile_scattered)(ptrdiff_t m, const fnn_tile *t)
-{
-    switch (m) {
-        TILE_CASES(TILE_SCATTERED)
+        TILE_CASES(TILE_SHIFTED)
     default:
         assert(0);
     }

@@ -117,8 +117,6 @@ typedef struct {
 
 enum { WINO_SIZES = 9 };
 
-static ptrdiff_t FNN(wino_words)(ptrdiff_t n) { return (n + TILE_LANES - 1) / TILE_LANES * TILE_LANES; }
-
 static FNN(wino_job) FNN(wino_sizes)(const fnn_call *call)
 {
     const ptrdiff_t *size = call->size;
@@ -127,8 +125,8 @@ static FNN(wino_job) FNN(wino_sizes)(const fnn_call *call)
     job.down = fnn_ceil_div(job.oh, WINO_TILE);
     job.across = fnn_ceil_div(job.ow, WINO_TILE);
     job.tiles = job.n * job.down * job.across;
-    job.pitch = FNN(wino_words)(job.c);
-    job.cols = FNN(wino_words)(job.oc);
+    job.pitch = FNN(conv_words)(job.c);
+    job.cols = FNN(conv_words)(job.oc);
     job.panel = FNN(conv_panel)(job.cols);
     return job;
 }
@@ -376,7 +374,7 @@ static void FNN(winograd_kernel_work)(const fnn_call *call, fnn_work *work)
 static void FNN(winograd_kernel_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     (void)scratch;
-    const ptrdiff_t c = call->size[0], oc = call->size[1], cols = FNN(wino_words)(oc), panel = FNN(conv_panel)(cols);
+    const ptrdiff_t c = call->size[0], oc = call->size[1], cols = FNN(conv_words)(oc), panel = FNN(conv_panel)(cols);
     for (ptrdiff_t i = lo; i < hi; i++)
         for (ptrdiff_t j = 0; j < cols; j += TILE_LANES) {
             const float *kernel = (const float *)call->buf[0] + i * oc + j;

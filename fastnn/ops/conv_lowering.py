@@ -12,6 +12,7 @@ from . import windows
 _MOST_SPLITS = 16  # partial sums of a kernel's gradient
 _SPLIT_PIXELS = 128  # a partial sum is over at least so many output pixels
 _PARTIAL_FLOATS = 1 << 23
+_FEW_FILTERS = 16  # no more of a group lie so close that they need not be packed
 
 
 def all_float32(call):
@@ -31,6 +32,11 @@ def _is_product(call, kernel_shape):
     """Whether each output pixel is one input pixel times a matrix."""
     ones = (*kernel_shape[:-2], *call.strides)
     return call.groups == 1 and all(n == 1 for n in ones) and not any(map(any, call.padding))
+
+
+def _packed_bytes(rows, filters, groups):
+    """The bytes of a kernel's matrix (rows, filters of a group) in panels; see conv_pack_f32."""
+    return 4 * rows * groups * (-(filters // groups) // 16 * -16)
 
 
 # ---- Winograd's form ----
@@ -91,8 +97,12 @@ def emit_conv(call, activation=0, alpha=0.0):
     if tiled and _winograd_pays(tiled[0], tiled[4:6], x[-1], y[-1]):
         _winograd(call, *call.inputs[:2], kernel, tiled, epilogue, alpha)
         return
-    sizes = [*_sizes(call, x, kernel, y), *epilogue]
-    call.emit("conv_f32", reads=call.inputs, writes=call.outputs, attrs=[alpha], sizes=sizes)
+    sizes, reads = _sizes(call, x, kernel, y), list(call.inputs)
+    packed = y[-1] // call.groups > _FEW_FILTERS
+    if packed:
+        reads[1] = call.workspace(_packed_bytes(math.prod(kernel[:-1]), y[-1], call.groups))
+        call.emit("conv_pack_f32", reads=[call.inputs[1]], writes=[reads[1]], sizes=sizes)
+    call.emit("conv_f32", reads=reads, writes=call.outputs, attrs=[alpha], sizes=[*sizes, packed, *epilogue])
 
 
 def emit_input_grad(call):
@@ -104,14 +114,17 @@ def emit_input_grad(call):
         call.emit("gemm_nt_f32", reads=call.inputs, writes=call.outputs, attrs=[0.0], sizes=sizes)
         return
     sizes = _sizes(call, x, kernel.shape, dy.shape)
-    flipped = call.workspace(kernel.nbytes)
-    call.emit("conv_flip_f32", reads=[kernel], writes=[flipped], sizes=sizes)
     tiled = _winograd_sizes(call, kernel.shape, dy.shape, x)
     if tiled and _winograd_pays(tiled[0], tiled[4:6], dy.shape[-1], x[-1]):
         tiled[7:] = [2 - before for before in tiled[7:]]
+        flipped = call.workspace(kernel.nbytes)
+        call.emit("conv_flip_f32", reads=[kernel], writes=[flipped], sizes=[*sizes, 0])
         turned = (*kernel.shape[:-2], kernel.shape[-1], kernel.shape[-2])
         _winograd(call, dy, flipped, turned, tiled, [0, 0])
         return
+    taps = math.prod(kernel.shape[:-2])
+    flipped = call.workspace(_packed_bytes(taps * kernel.shape[-1] // call.groups, x[-1], call.groups))
+    call.emit("conv_flip_f32", reads=[kernel], writes=[flipped], sizes=[*sizes, 1])
     call.emit("conv_input_grad_f32", reads=[dy, flipped], writes=call.outputs, sizes=sizes)
 
 
