@@ -14,10 +14,11 @@ EMULATE = os.environ.get("FASTNN_EMULATE_AVX512") == "1"  # the AVX-512 table on
 X86 = platform.machine() in ("x86_64", "AMD64")
 ISA_FLAGS = {"base": []}
 if X86:
-    ISA_FLAGS["avx2"] = ["-mavx2", "-mfma"]
-    ISA_FLAGS["avx512"] = ["-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma", "-mprefer-vector-width=512"]
+    ISA_FLAGS["avx2"] = ["-DFNN_AVX2", "-mavx2", "-mfma"]
+    ISA_FLAGS["avx512"] = ["-DFNN_AVX512", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma",
+                           "-mprefer-vector-width=512"]
     if EMULATE:
-        ISA_FLAGS["avx512"] = ["-mavx2", "-mfma", "-include", "tests/csrc/avx512_emulation.h"]
+        ISA_FLAGS["avx512"] = ["-DFNN_AVX512", "-mavx2", "-mfma", "-include", "tests/csrc/avx512_emulation.h"]
 
 # -ffp-contract=off: a multiply and an add are fused only where a kernel says so, so that every build rounds alike.
 C_FLAGS = ["-std=c11", "-fopenmp", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wshadow", "-ffp-contract=off",
@@ -33,24 +34,26 @@ else:
 
 
 class BuildKernels(build_ext):
-    """Compiles csrc/isa_<isa>.c with that instruction set's flags, then links them into the extension."""
+    """Compiles each csrc/part_<part>.c once for each instruction set, then links them into the extension."""
 
     def build_extension(self, ext):
-        headers = [os.path.join("csrc", name) for name in sorted(os.listdir("csrc"))]
-        newest = max(os.path.getmtime(path) for path in headers)
-        jobs = [(f"csrc/isa_{isa}.c", flags) for isa, flags in ISA_FLAGS.items()]
-        jobs += [("csrc/dispatch.c", []), ("csrc/runtime.c", [])]
+        sources = [os.path.join("csrc", name) for name in sorted(os.listdir("csrc"))]
+        newest = max(os.path.getmtime(path) for path in sources)
+        jobs = [(source, "baseline", []) for source in ("csrc/dispatch.c", "csrc/runtime.c")]
+        for source in sources:
+            if os.path.basename(source).startswith("part_"):
+                jobs += [(source, isa, [f"-DFNN_ISA={isa}", *flags]) for isa, flags in ISA_FLAGS.items()]
 
-        def compile_one(source, flags):
-            made = os.path.join(self.build_temp, source[:-2] + ".o")
+        def compile_one(job):
+            source, isa, flags = job
+            folder = os.path.join(self.build_temp, isa)
+            made = os.path.join(folder, source[:-2] + ".o")
             if self.force or not os.path.exists(made) or os.path.getmtime(made) < newest:
-                self.compiler.compile([source], output_dir=self.build_temp, include_dirs=["csrc"],
-                                      extra_postargs=C_FLAGS + flags)
+                self.compiler.compile([source], output_dir=folder, include_dirs=["csrc"], extra_postargs=C_FLAGS + flags)
             return made
 
         with ThreadPoolExecutor(os.cpu_count()) as pool:  # each is a run of the compiler in a process of its own
-            objects = list(pool.map(compile_one, *zip(*jobs)))
-        ext.extra_objects = objects
+            ext.extra_objects = list(pool.map(compile_one, jobs))
         super().build_extension(ext)
 
 

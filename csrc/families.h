@@ -1,38 +1,17 @@
-/* families.h - every kernel family, and the one table they fill; included by each isa_<isa>.c, nowhere else.
+/* families.h - what every kernel family stands on. The part_<name>.c files gather the families into a few units, each
+ * compiled once for each instruction set with -DFNN_ISA=<isa> and, but for base, -DFNN_AVX2 or -DFNN_AVX512.
  * A family file ends with FNN_<FAMILY>_KERNELS, its entries, each made with FNN_KERNEL(name, work). */
+#define FNN_PASTE(name, isa) fnn_##name##_##isa
+#define FNN_NAME(name, isa) FNN_PASTE(name, isa)
+#define FNN(name) FNN_NAME(name, FNN_ISA)
+#define FNN_KERNEL(name, work) {#name, FNN(name), FNN(work)},
+/* A part's table of kernels; parts include other parts' families where they call their functions. */
+#define FNN_PART(name, kernels) \
+    extern const fnn_kernel FNN(name)[]; \
+    const fnn_kernel FNN(name)[] = {kernels {NULL, NULL, NULL}};
+#pragma GCC diagnostic ignored "-Wunused-function" /* of the families included for a function or two */
+
 #include "fnn.h"
 #include "simd.h"
-
-#define FNN_KERNEL(name, work) {#name, FNN(name), FNN(work)},
-
 #include "vecmath.h"
 #include "tile.h"
-
-#include "gemm.c"
-#include "conv.c"
-#include "conv_grad.c"
-#include "winograd.c"
-#include "depthwise.c"
-#include "pool.c"
-#include "reduce.c"
-#include "eltwise.c"
-#include "copy.c"
-#include "reduce_int.c"
-#include "classes.c"
-#include "softmax.c"
-#include "crossentropy.c"
-#include "norm.c"
-#include "recurrent.h"
-#include "recurrent.c"
-#include "recurrent_grad.c"
-#include "random.c"
-#include "attention.c"
-#include "optim.c"
-#include "feed.c"
-
-static const fnn_kernel FNN(kernels)[] = {
-    FNN_GEMM_KERNELS FNN_CONV_KERNELS FNN_CONV_GRAD_KERNELS FNN_WINOGRAD_KERNELS FNN_DEPTHWISE_KERNELS
-    FNN_POOL_KERNELS FNN_ELTWISE_KERNELS FNN_COPY_KERNELS FNN_REDUCE_KERNELS FNN_REDUCE_INT_KERNELS
-    FNN_CLASSES_KERNELS FNN_SOFTMAX_KERNELS FNN_CROSSENTROPY_KERNELS FNN_NORM_KERNELS FNN_RECURRENT_KERNELS
-    FNN_RECURRENT_GRAD_KERNELS FNN_RANDOM_KERNELS FNN_ATTENTION_KERNELS FNN_OPTIM_KERNELS FNN_FEED_KERNELS
-    {NULL, NULL, NULL}};

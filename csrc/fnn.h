@@ -38,8 +38,8 @@ typedef struct {
 } fnn_kernel;
 
 typedef struct {
-    const char *isa;           /* "base", "avx2", "avx512" */
-    const fnn_kernel *kernels; /* ends with a NULL name */
+    const char *isa;                /* "base", "avx2", "avx512" */
+    const fnn_kernel *const *parts; /* ends with NULL; each part's kernels end with a NULL name */
 } fnn_table;
 
 typedef enum { FNN_OK = 0, FNN_NO_MEMORY, FNN_BAD_ARGUMENT } fnn_status;

@@ -27,7 +27,7 @@ cdef extern from "fnn.h" nogil:
         void (*work)(const fnn_call *, fnn_work *) noexcept
     ctypedef struct fnn_table:
         const char *isa
-        const fnn_kernel *kernels
+        const fnn_kernel **parts
     ctypedef enum fnn_status:
         FNN_OK
         FNN_NO_MEMORY
@@ -90,7 +90,7 @@ cdef class Kernels:
         ValueError: `isa` is unknown or this machine cannot run it.
     """
     cdef const fnn_table *table
-    cdef dict at
+    cdef dict at  # name -> the kernel's address
     cdef readonly str isa
 
     def __init__(self, str isa not None):
@@ -100,10 +100,14 @@ cdef class Kernels:
                              f"one of {', '.join(available_isas())}, or leave it unset for the best")
         self.isa = isa
         self.at = {}
-        i = 0
-        while self.table.kernels[i].name != NULL:
-            self.at[self.table.kernels[i].name.decode()] = i
-            i += 1
+        cdef const fnn_kernel **part = <const fnn_kernel **>self.table.parts
+        cdef const fnn_kernel *kernel
+        while part[0] != NULL:
+            kernel = part[0]
+            while kernel.name != NULL:
+                self.at[kernel.name.decode()] = <size_t>kernel
+                kernel += 1
+            part += 1
 
     def __contains__(self, name):
         return name in self.at
@@ -114,7 +118,7 @@ cdef class Kernels:
     cdef const fnn_kernel *find(self, name) except NULL:
         if name not in self.at:
             raise KeyError(f"no kernel {name!r} in table {self.isa!r}")
-        return &self.table.kernels[<Py_ssize_t>self.at[name]]
+        return <const fnn_kernel *><size_t>self.at[name]
 
     def work(self, str name, sizes, attrs=()):
         """What a call takes: {"units", "scratch", "workspace", "flops", "bytes"}, the memory in bytes."""

@@ -1,0 +1,6 @@
+/* part_products.c - matrix products. */
+#include "families.h"
+
+#include "gemm.c"
+
+FNN_PART(products, FNN_GEMM_KERNELS)
