@@ -1,10 +1,9 @@
 """Lambda: any function of a tensor as a layer."""
 
-import base64
 import inspect
-import marshal
 
 from ..engine.symbolic import infer
+from ..saving.lambda_code import packed
 from ..saving.serialization import deserialize_keras_object, serialize_keras_object
 from .layer import Layer
 
@@ -70,14 +69,11 @@ class Lambda(Layer):
         config = dict(config)
         for key in ("function", "output_shape", "mask", "arguments"):
             if key in config and not callable(config[key]):
-                config[key] = deserialize_keras_object(config[key], custom_objects)
+                config[key] = deserialize_keras_object(config[key], custom_objects, safe_mode)
         return super().from_config(config)
 
 
 def _function_config(function):
     if getattr(function, "__name__", None) != "<lambda>":
         return serialize_keras_object(function)
-    closure = function.__closure__ and tuple(cell.cell_contents for cell in function.__closure__)
-    return {"class_name": "__lambda__",
-            "config": {"code": base64.b64encode(marshal.dumps(function.__code__)).decode("ascii"),
-                       "defaults": function.__defaults__, "closure": closure}}
+    return {"class_name": "__lambda__", "config": dict(zip(("code", "defaults", "closure"), packed(function)))}

@@ -81,7 +81,22 @@ def call_arguments(node):
 
 
 def is_op_config(entry):
-    return str(entry.get("module", "")).startswith("keras.src.ops")
+    """Whether an entry among a configuration's layers is an op.
+
+    Keras's .h5 files leave the module out; then it shows by the settings that every layer has and no op.
+    """
+    if "module" in entry:
+        return str(entry["module"]).startswith("keras.src.ops")
+    config = entry.get("config")
+    return (isinstance(config, dict) and not {"dtype", "trainable", "layers"} & set(config)
+            and _find_op(entry.get("class_name")) is not None)
+
+
+def _key_from_json(key):
+    """An index that JSON made a list of, as the tuple it was; a list of numbers picks elements, and stays one."""
+    if isinstance(key, list) and any(part is None or part is Ellipsis or isinstance(part, slice) for part in key):
+        return tuple(key)
+    return key
 
 
 class SavedOp(OpOperation):
@@ -95,9 +110,21 @@ class SavedOp(OpOperation):
 
     def __call__(self, *args, **kwargs):
         kwargs = {**self.made, **kwargs}
+        if _class_name(self.function.__name__) == "GetItem":
+            args = tuple(map(_key_from_json, args))
         if any(isinstance(leaf, KerasTensor) for leaf in nest.flatten((args, kwargs))):
             return self.symbolic_call(*args, **kwargs)
         return self.run(*args, **kwargs)
+
+
+def _find_op(class_name):
+    """(name, function) of the op that Keras's class of this name computes, or None."""
+    from .. import ops
+
+    for name, function in vars(ops).items():
+        if callable(function) and not name.startswith("_") and _class_name(name) == class_name:
+            return name, function
+    return None
 
 
 def op_from_config(entry):
@@ -106,16 +133,13 @@ def op_from_config(entry):
     Raises:
         ValueError: fastnn has no such op.
     """
-    from .. import ops
-
-    wanted = entry["class_name"]
-    for name, function in vars(ops).items():
-        if callable(function) and not name.startswith("_") and _class_name(name) == wanted:
-            config = dict(entry["config"])
-            own_name = config.pop("name", name)
-            parameters = inspect.signature(function).parameters
-            made = {key: deserialize_keras_object(value) for key,
-                    value in config.items() if key in parameters}
-            return SavedOp(function, entry.get("name", own_name), made)
-    raise ValueError(f"the configuration holds the op {wanted!r} of {entry['module']}, which fastnn does not "
-                     "have")
+    found = _find_op(entry["class_name"])
+    if found is None:
+        raise ValueError(f"the configuration holds the op {entry['class_name']!r} of {entry.get('module')}, which "
+                         "fastnn does not have")
+    name, function = found
+    config = dict(entry["config"])
+    own_name = config.pop("name", name)
+    parameters = inspect.signature(function).parameters
+    made = {key: deserialize_keras_object(value) for key, value in config.items() if key in parameters}
+    return SavedOp(function, entry.get("name", own_name), made)

@@ -10,10 +10,12 @@ import warnings
 import numpy as np
 
 from .atomic import atomic_file
-from .model_file import KERAS_FORMAT, parse_json
+from .lambda_code import allowing_code
+from .model_file import KERAS_FORMAT, model_of_entry, parse_json
 from .object_registration import CustomObjectScope
+from .older_keras import current_model, current_training, is_older, match_state
 from .safe_h5 import get_dataset, get_group, h5py_module, open_h5, read_dataset, text
-from .serialization import deserialize_keras_object, serialize_dict, serialize_keras_object
+from .serialization import serialize_dict, serialize_keras_object
 
 _LONGEST_ATTRIBUTE = 64512  # HDF5 keeps attributes in object headers of 64 KiB
 
@@ -56,6 +58,7 @@ def _training_config(model, optimizer):
     config = model.get_compile_config()
     config.pop("optimizer", None)
     config = {key: _older_objects(value) for key, value in config.items()}
+    config["loss"] = _long_names(config.get("loss"))
     entry = serialize_keras_object(optimizer)
     config["optimizer_config"] = {"class_name": entry["registered_name"] or entry["class_name"],
                                   "config": serialize_dict(optimizer.get_config())}
@@ -73,6 +76,17 @@ def _older_objects(value):
     if "class_name" in value and "config" in value:
         return {"class_name": value.get("registered_name") or value["class_name"], "config": value["config"]}
     return {key: _older_objects(part) for key, part in value.items()}
+
+
+def _long_names(loss):
+    """Losses' short names ("mse") in full: Keras 3 does not find the short ones in its .h5 files."""
+    from ..losses.lookup import BY_NAME
+
+    if isinstance(loss, list):
+        return [_long_names(part) for part in loss]
+    if isinstance(loss, dict) and "class_name" not in loss:
+        return {key: _long_names(part) for key, part in loss.items()}
+    return BY_NAME[loss].__name__ if isinstance(loss, str) and loss in BY_NAME else loss
 
 
 def _write_weights(model, group):
@@ -121,8 +135,8 @@ def _own_weights(model):
 # ---- reading
 
 
-def load_model(path, custom_objects=None, compile=True):
-    """The model in the HDF5 file `path`.
+def load_model(path, custom_objects=None, compile=True, safe_mode=True):
+    """The model in the HDF5 file `path`, of any Keras from 2.3 on.
 
     Raises:
         ValueError: a damaged file, weights without a model, unknown names, weights that do not fit.
@@ -132,43 +146,22 @@ def load_model(path, custom_objects=None, compile=True):
             hint = ("it holds weights alone; make the model, then call model.load_weights(...)"
                     if "layer_names" in file.attrs or "layers" in file else "it was made by something else")
             raise ValueError(f"{path!r} holds no model: {hint}")
-        config = parse_json(text(file.attrs["model_config"]), path)
-        with CustomObjectScope({**(custom_objects or {})}):
-            model = _model_from(config, path)
+        older = is_older(_attribute(file, "keras_version"))
+        config = parse_json(_attribute(file, "model_config"), path)
+        with CustomObjectScope(custom_objects), allowing_code(not safe_mode):
+            model = model_of_entry(current_model(config) if older else config, path)
             weights = get_group(file, "model_weights")
             if weights is None:
                 raise ValueError(f"{path!r} holds no weights: there is no group 'model_weights'")
             read_weights(model, weights, path)
             if compile:
-                _compile(model, file, path)
+                _compile(model, file, path, older)
     return model
 
 
-def _model_from(config, path):
-    from .. import layers, models
-
-    config = _newer_arguments(config)
-    known = {**vars(layers), **vars(models)}
-    model = deserialize_keras_object(config, module_objects=known)
-    if not hasattr(model, "layers"):
-        raise ValueError(f"{path!r} holds no model but a {type(model).__name__}")
-    return model
-
-
-def _newer_arguments(entry):
-    """Arguments of Keras 2 under the names they have now."""
-    if isinstance(entry, list):
-        return [_newer_arguments(part) for part in entry]
-    if not isinstance(entry, dict):
-        return entry
-    entry = {key: _newer_arguments(value) for key, value in entry.items()}
-    config = entry.get("config")
-    if "class_name" in entry and isinstance(config, dict):
-        if entry["class_name"] == "InputLayer" and "batch_input_shape" in config:
-            config["batch_shape"] = config.pop("batch_input_shape")
-        if entry["class_name"] == "BatchNormalization" and isinstance(config.get("axis"), list):
-            config["axis"] = int(config["axis"][0])
-    return entry
+def _attribute(group, name):
+    """A text among the attributes; None if there is none."""
+    return text(group.attrs[name]) if name in group.attrs else None
 
 
 def read_weights(model, group, what, skip_mismatch=False, by_name=False):
@@ -245,12 +238,14 @@ def _read_names(group, attribute):
 # ---- compiling
 
 
-def _compile(model, file, path):
+def _compile(model, file, path, older):
     if "training_config" not in file.attrs:
         return
     from .. import losses, metrics, optimizers
 
-    config = parse_json(text(file.attrs["training_config"]), path)
+    config = parse_json(_attribute(file, "training_config"), path)
+    if older:
+        config = current_training(config)
     optimizer = optimizers.deserialize(config["optimizer_config"])
     model.compile(optimizer=optimizer, loss=_objects(config.get("loss"), losses.deserialize),
                   metrics=_objects(config.get("metrics"), metrics.deserialize),
@@ -260,16 +255,23 @@ def _compile(model, file, path):
     if stored is None or not model.built:
         return
     optimizer.build(model.trainable_variables)
-    datasets = [get_dataset(stored, name) for name in _read_names(stored, "weight_names")]
-    variables = optimizer.variables
-    if len(datasets) == 2 < len(variables) and not read_dataset(datasets[0]).any():
-        variables = variables[:2]  # saved before the first step: iteration and learning rate, no slots yet
-    if [tuple(d.shape) for d in datasets] != [tuple(v.shape) for v in variables]:
+    names = _read_names(stored, "weight_names")
+    pairs = match_state(optimizer, names) if older else _in_order(optimizer, names)
+    datasets = [(variable, get_dataset(stored, name)) for variable, name in pairs or ()]
+    if pairs is None or any(tuple(d.shape) != tuple(v.shape) for v, d in datasets):
         warnings.warn(f"the optimizer's state in {path!r} does not fit {type(optimizer).__name__} as it is now, and is "
                       "not loaded; training goes on with a fresh one", stacklevel=4)
         return
-    for variable, dataset in zip(variables, datasets):
+    for variable, dataset in datasets:
         variable.assign(read_dataset(dataset))
+
+
+def _in_order(optimizer, names):
+    """[(variable, name)]; None where the numbers differ, unless the file is from before the first step."""
+    variables = optimizer.variables
+    if len(names) != len(variables) and len(names) != 2:
+        return None
+    return list(zip(variables, names))
 
 
 def _objects(config, deserialize):

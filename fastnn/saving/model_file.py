@@ -8,12 +8,16 @@ import zipfile
 
 from ..about import VERSION
 from .atomic import atomic_file
+from .lambda_code import allowing_code
+from .object_registration import CustomObjectScope
+from .older_keras import current_compile, current_model, is_older
 from .safe_h5 import h5py_module, open_h5
 from .safe_zip import SafeZip
 from .serialization import deserialize_keras_object, serialize_keras_object, sharing_objects
-from .weights_store import read_state, write_state
+from .weights_store import read_state, state_size, write_state
 
 KERAS_FORMAT = "3.15.1"  # the Keras whose layout the files have
+_LARGEST_CONFIG = 32 * 2**20  # bytes; what Python makes of a text is several times larger
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
 
@@ -60,29 +64,72 @@ def load_keras(file, what, custom_objects=None, compile=True, safe_mode=True):
         ValueError: a damaged file, no model, or names that are neither built in nor in `custom_objects`.
     """
     with SafeZip(file, what) as archive:
-        config = archive.read(CONFIG)
-        model = model_from_json_bytes(config, what, custom_objects, compile, safe_mode)
-        weights = io.BytesIO(archive.read(WEIGHTS))
-    with open_h5(weights, f"{WEIGHTS} in {what}") as stored:
-        read_state(model, stored)
+        config = archive.read(CONFIG, _LARGEST_CONFIG)
+        metadata = archive.read(METADATA, _LARGEST_CONFIG) if METADATA in archive.names else b"{}"
+        model, older = _model_of_json(config, metadata, what, custom_objects, compile, safe_mode)
+        _read_weights(model, archive, what, older=older)
     return model
+
+
+def _read_weights(model, archive, what, **kwargs):
+    with open_h5(archive.open(WEIGHTS, 2 * state_size(model)), f"{WEIGHTS} in {what}") as stored:
+        read_state(model, stored, **kwargs)
 
 
 def load_keras_directory(path, custom_objects=None, compile=True, safe_mode=True):
     """The model in the directory `path`."""
-    with open(os.path.join(path, CONFIG), "rb") as file:
-        model = model_from_json_bytes(file.read(), path, custom_objects, compile, safe_mode)
+    config = _small_file(os.path.join(path, CONFIG))
+    metadata = os.path.join(path, METADATA)
+    metadata = _small_file(metadata) if os.path.exists(metadata) else b"{}"
+    model, older = _model_of_json(config, metadata, path, custom_objects, compile, safe_mode)
     with open_h5(os.path.join(path, WEIGHTS), os.path.join(path, WEIGHTS)) as stored:
-        read_state(model, stored)
+        read_state(model, stored, older=older)
+    return model
+
+
+def _small_file(path):
+    with open(path, "rb") as file:
+        data = file.read(_LARGEST_CONFIG + 1)
+    if len(data) > _LARGEST_CONFIG:
+        raise ValueError(f"{path!r} is refused: it has more than {_LARGEST_CONFIG} bytes")
+    return data
+
+
+def _model_of_json(config, metadata, what, custom_objects, compile, safe_mode):
+    """(model, whether a Keras before 3 wrote it)."""
+    entry = parse_json(config, what)
+    older = is_older(parse_json(metadata, what).get("keras_version", KERAS_FORMAT))
+    if not compile:
+        entry["compile_config"] = None
+    elif older and isinstance(entry.get("compile_config"), dict):
+        entry["compile_config"] = current_compile(entry["compile_config"])
+    with sharing_objects(), allowing_code(not safe_mode), CustomObjectScope(custom_objects):
+        return model_of_entry(current_model(entry) if older else entry, what), older
+
+
+def model_of_entry(entry, what):
+    """The model that {"class_name", "config", ...} describes.
+
+    Raises:
+        ValueError: it is no model's, or names something unknown.
+    """
+    from .. import layers, models
+
+    if "class_name" not in entry or "config" not in entry:
+        raise ValueError(f"{what} holds no model: its configuration has the keys {sorted(entry)[:10]}")
+    known = None if "module" in entry else {**vars(layers), **vars(models)}
+    model = deserialize_keras_object(entry, module_objects=known)
+    if not isinstance(model, models.Model):
+        raise ValueError(f"{what} holds no model but a {type(model).__name__}")
     return model
 
 
 def load_keras_weights(model, path, skip_mismatch=False):
     """Set the state of `model` from the weights in the `.keras` file `path`."""
     with SafeZip(path, path) as archive:
-        weights = io.BytesIO(archive.read(WEIGHTS))
-    with open_h5(weights, f"{WEIGHTS} in {path}") as stored:
-        read_state(model, stored, skip_mismatch=skip_mismatch)
+        metadata = archive.read(METADATA, _LARGEST_CONFIG) if METADATA in archive.names else b"{}"
+        older = is_older(parse_json(metadata, path).get("keras_version", KERAS_FORMAT))
+        _read_weights(model, archive, path, skip_mismatch=skip_mismatch, older=older)
 
 
 def parse_json(data, what):
@@ -98,16 +145,3 @@ def parse_json(data, what):
     if not isinstance(config, dict):
         raise ValueError(f"{what} holds no model: its configuration is a {type(config).__name__}")
     return config
-
-
-def model_from_json_bytes(data, what, custom_objects, compile, safe_mode):
-    config = parse_json(data, what)
-    if "class_name" not in config or "config" not in config:
-        raise ValueError(f"{what} holds no model: its configuration has the keys {sorted(config)}")
-    if not compile:
-        config["compile_config"] = None
-    with sharing_objects():
-        model = deserialize_keras_object(config, custom_objects=custom_objects, safe_mode=safe_mode)
-    if not hasattr(model, "layers"):
-        raise ValueError(f"{what} holds no model but a {type(model).__name__}")
-    return model

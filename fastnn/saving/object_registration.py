@@ -27,7 +27,7 @@ class CustomObjectScope:
 
     def __enter__(self):
         self._outer = _scopes.objects
-        _scopes.objects = self.custom_objects
+        _scopes.objects = {**self._outer, **self.custom_objects}
         return self
 
     def __exit__(self, *exc):
@@ -43,7 +43,7 @@ def get_custom_objects():
 
 
 def scoped_objects():
-    """{name: object} of the innermost open CustomObjectScope."""
+    """{name: object} of the open CustomObjectScopes; inner ones count first."""
     return _scopes.objects
 
 

@@ -1,10 +1,11 @@
-"""Reading zip archives that may be damaged or hostile: members come into memory only, and not without bound."""
+"""Reading zip archives that may be damaged or hostile: nothing is unpacked to disk, nothing grows without bound."""
 
+import io
 import zipfile
+import zlib
 
-# Members packed tighter than this are no configuration and no weights: weights hardly shrink.
-_MOST_EXPANSION = 100
-_SMALL = 64 * 2**20
+_PIECE = 2**20
+_ROOM = 2**20  # a member may always unpack to so many bytes
 
 
 class SafeZip:
@@ -18,7 +19,7 @@ class SafeZip:
         self.what = what
         try:
             self.archive = zipfile.ZipFile(file)
-        except zipfile.BadZipFile as error:
+        except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError, EOFError) as error:
             raise ValueError(f"{what} is no .keras file, or was cut short while it was copied: {error}") from None
         self.names = self.archive.namelist()
         if len(set(self.names)) != len(self.names):
@@ -31,25 +32,79 @@ class SafeZip:
     def __exit__(self, *exc):
         self.archive.close()
 
-    def read(self, name):
-        """The contents of a member.
+    def read(self, name, limit):
+        """The contents of a member; see `open`."""
+        return self.open(name, limit).read()
 
+    def open(self, name, limit):
+        """A member as a binary file that can be sought in; its contents are found whole first.
+
+        limit: the most bytes it may unpack to, where that is more than four times what the archive has of it.
         Raises:
-            ValueError: there is none of this name, it is damaged, or it would grow out of proportion.
+            ValueError: there is none of this name, it is damaged, encrypted, or would grow beyond the limit.
         """
         if name not in self.names:
             raise ValueError(f"{self.what} holds no model: {name!r} is not in it, only {self.names[:10]}")
         info = self.archive.getinfo(name)
-        if info.file_size > _SMALL and info.file_size > _MOST_EXPANSION * info.compress_size:
+        if info.flag_bits & 1:
+            raise ValueError(f"{self.what} is refused: {name!r} is encrypted")
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise ValueError(f"{self.what} is refused: {name!r} is packed by method {info.compress_type}; files of "
+                             "Keras's are stored, or deflated")
+        if info.file_size > max(limit if limit is not None else 0, 4 * info.compress_size, _ROOM):
             raise ValueError(f"{self.what} is refused: {name!r} would unpack from {info.compress_size} to "
-                             f"{info.file_size} bytes")
+                             f"{info.file_size} bytes, more than a file of this kind can need")
         try:
+            if info.compress_type == zipfile.ZIP_STORED:
+                return self._window(info)
             with self.archive.open(info) as member:
                 data = member.read(info.file_size + 1)
-        except (zipfile.BadZipFile, EOFError, OSError, RuntimeError, NotImplementedError, ValueError) as error:
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError,
+                OverflowError) as error:
             raise ValueError(f"{self.what} is damaged: {name!r} cannot be read ({error})") from None
-        except Exception as error:  # zlib.error, lzma.LZMAError: whatever the packing was
-            raise ValueError(f"{self.what} is damaged: {name!r} cannot be unpacked ({error})") from None
         if len(data) != info.file_size:
             raise ValueError(f"{self.what} is damaged: {name!r} has {len(data)} bytes, {info.file_size} are announced")
-        return data
+        return io.BytesIO(data)
+
+    def _window(self, info):
+        """A stored member in place: as large as it is, it is never copied as a whole."""
+        with self.archive.open(info) as member:  # looks at the member's own header
+            start = member._orig_compress_start
+        if info.compress_size != info.file_size:
+            raise zipfile.BadZipFile("two different sizes are announced")
+        window = Window(self.archive.fp, start, info.file_size)
+        checksum, piece = 0, bytearray(_PIECE)
+        while count := window.readinto(piece):
+            checksum = zlib.crc32(memoryview(piece)[:count], checksum)
+        if window.tell() != info.file_size or checksum != info.CRC:
+            raise zipfile.BadZipFile("its checksum is wrong")
+        window.seek(0)
+        return window
+
+
+class Window(io.RawIOBase):
+    """`size` bytes of the binary file `file`, from `start` on, as a file to read."""
+
+    def __init__(self, file, start, size):
+        self.file, self.start, self.size = file, start, size
+        self.position = 0
+
+    def readable(self):
+        return True
+
+    def seekable(self):
+        return True
+
+    def seek(self, offset, whence=io.SEEK_SET):
+        self.position = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.size}[whence])
+        return self.position
+
+    def tell(self):
+        return self.position
+
+    def readinto(self, buffer):
+        count = max(0, min(len(buffer), self.size - self.position))
+        self.file.seek(self.start + self.position)
+        count = self.file.readinto(memoryview(buffer)[:count])
+        self.position += count
+        return count

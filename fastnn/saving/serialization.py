@@ -5,9 +5,8 @@ where it has them). Names are looked up in fastnn's own modules and among what t
 nothing is ever imported because a file names it, and no code stored in a file is run.
 """
 
-import base64
+import contextlib
 import importlib
-import marshal
 import threading
 import types
 import warnings
@@ -18,10 +17,11 @@ from ..engine import dtypes
 from ..engine.symbolic import KerasTensor
 from ..engine.tensor import Tensor
 from . import object_registration as registration
+from .lambda_code import allowing_code, packed, unpacked
 
 # Keras's public module of each of ours; what has no entry is a user's.
 _FAMILIES = ("layers", "activations", "initializers", "regularizers", "constraints", "losses", "metrics", "optimizers",
-             "optimizers.schedules", "random", "models", "dtype_policies", "callbacks")
+             "optimizers.schedules", "random", "models", "dtype_policies")
 _FUNCTION_FAMILIES = ("activations", "losses", "metrics", "initializers", "regularizers", "constraints")
 _NOT_SAVED = {"get", "serialize", "deserialize"}
 # Classes that Keras writes under another module than its family's, as (module, class_name).
@@ -108,12 +108,9 @@ def _serialize_special(obj):
 
 def _serialize_function(function):
     if function.__name__ == "<lambda>":
-        warnings.warn("a lambda is being saved: fastnn will not load it back, as it would have to run code "
-                      "from the file. Use a named function with @register_keras_serializable() "
-                      "instead", stacklevel=3)
-        code = base64.b64encode(marshal.dumps(function.__code__)).decode("ascii")
-        closure = function.__closure__ and tuple(cell.cell_contents for cell in function.__closure__)
-        return {"class_name": "__lambda__", "config": {"value": [code, function.__defaults__, closure]}}
+        warnings.warn("a lambda is being saved as code: loading it takes safe_mode=False, and the same version of "
+                      "Python. Use a named function with @register_keras_serializable() instead", stacklevel=3)
+        return {"class_name": "__lambda__", "config": {"value": list(packed(function))}}
     name = registration.get_registered_name(function)
     family = _family_of(function)
     if family is not None:
@@ -189,13 +186,16 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, module
     Args:
         config: the dict; also plain values, lists and, with `module_objects`, a bare name.
         custom_objects: {name: class or function} that the configuration may name besides registered ones.
-        safe_mode: accepted as in Keras; code inside a configuration is never run, whatever it says.
+        safe_mode: False lets it make functions of code in the configuration (Python lambdas). Only for what you trust.
         module_objects: {name: class or function} for short forms such as "relu" or {"class_name", "config"}.
 
     Raises:
-        ValueError: a name that is neither fastnn's own nor registered; a stored lambda.
+        ValueError: a name that is neither fastnn's own nor registered; a stored lambda, with `safe_mode`.
         TypeError: something that is no configuration.
     """
+    if safe_mode is False:
+        with allowing_code(True):
+            return deserialize_keras_object(config, custom_objects, module_objects=module_objects)
     if config is None:
         return None
     if isinstance(config, str):
@@ -206,14 +206,14 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, module
     if isinstance(config, (bool, int, float)):
         return config
     if isinstance(config, (list, tuple)):
-        return [deserialize_keras_object(part, custom_objects, safe_mode) for part in config]
+        return [deserialize_keras_object(part, custom_objects) for part in config]
     if not isinstance(config, dict):
         raise TypeError(f"a configuration must be a dict, a list or a plain value, received {config!r} "
                         f"(of type {type(config).__name__})")
     if "class_name" not in config or "config" not in config:
         if module_objects is not None:
             raise ValueError(f"a configuration needs the keys 'class_name' and 'config', received {config!r}")
-        return {key: deserialize_keras_object(value, custom_objects, safe_mode) for key, value in config.items()}
+        return {key: deserialize_keras_object(value, custom_objects) for key, value in config.items()}
     inner = config["config"] if config["config"] is not None else {}
     if config["class_name"] in _SPECIAL:
         return _SPECIAL[config["class_name"]](inner, custom_objects)
@@ -285,12 +285,6 @@ def _builtin(module, name):
     return None
 
 
-def _refuse_lambda(inner, custom_objects):
-    raise ValueError("the configuration holds the code of a Python lambda. fastnn never runs code from a "
-                     "file: write the lambda as a named function in your program, save the model with it, "
-                     "and pass it in `custom_objects` when loading")
-
-
 def _symbolic(inner, custom_objects):
     tensor = KerasTensor(inner["shape"], inner["dtype"])
     tensor.saved_history = inner["keras_history"]
@@ -304,5 +298,5 @@ _SPECIAL = {
     "__numpy__": lambda inner, custom: np.array(inner["value"], dtypes.standardize(inner["dtype"])),
     "__tensor__": lambda inner, custom: Tensor(np.array(inner["value"], dtypes.standardize(inner["dtype"]))),
     "__keras_tensor__": _symbolic,
-    "__lambda__": _refuse_lambda,
+    "__lambda__": lambda inner, custom: unpacked(inner),
 }

@@ -25,12 +25,23 @@ def write_state(model, file):
             group[key] = np.asarray(value)
 
 
-def read_state(model, file, skip_mismatch=False, skip=()):
+def state_size(model):
+    """About how many bytes the state of all objects of `model` takes in a file."""
+    size = 0
+    for _, thing in saveables(model):
+        own = {}
+        thing.save_own_variables(own)
+        size += 4096 + sum(1024 + np.asarray(value).nbytes for value in own.values())
+    return size
+
+
+def read_state(model, file, skip_mismatch=False, skip=(), older=False):
     """Set the state of all objects of `model` from the open HDF5 file `file`; all of it, or nothing.
 
     Args:
         skip_mismatch: leave objects as they are that the file does not fit, and warn.
         skip: objects to leave as they are.
+        older: a Keras before 3 wrote the file.
     Raises:
         ValueError: an object that the file does not fit, named, with both shapes; the model is as it was before.
     """
@@ -44,8 +55,7 @@ def read_state(model, file, skip_mismatch=False, skip=()):
             thing.save_own_variables(now)
             store = StoredVariables(_group(file, path), thing, now)
             before.append((thing, now))
-            if _is_unused_optimizer(thing, store, now):
-                _load_counters(thing, store)
+            if hasattr(thing, "update_step") and _load_as_stored(thing, store, now, older):
                 continue
             try:
                 thing.load_own_variables(store)
@@ -112,15 +122,25 @@ def _group(file, path):
     return group
 
 
-def _is_unused_optimizer(thing, store, now):
-    """Whether an optimizer was saved before its first step, without slots: then fresh ones are right."""
-    return hasattr(thing, "update_step") and 0 < len(store) < len(now) and "0" in store and not store["0"].any()
+def _load_as_stored(optimizer, store, now, older):
+    """Load what files hold of an optimizer in another form than its own; whether they did.
 
-
-def _load_counters(optimizer, store):
-    """Its own iteration and learning rate."""
-    for i, variable in enumerate(optimizer.variables[: len(store)]):
+    One saved before its first step has no slots: then fresh ones are right. Keras before 3 kept no learning rate among
+    the variables, and of some optimizers nothing.
+    """
+    if older and not len(store):
+        return True
+    if older and len(store) == len(now) - 1:
+        chosen = [variable for i, variable in enumerate(optimizer.variables) if i != 1]
+    elif 0 < len(store) < len(now) and "0" in store and not np.any(store["0"]):
+        chosen = optimizer.variables[: len(store)]
+    else:
+        return False
+    shifted = {str(i): variable.numpy() for i, variable in enumerate(chosen)}
+    store = StoredVariables(store.group, optimizer, shifted)
+    for i, variable in enumerate(chosen):
         variable.assign(store[str(i)])
+    return True
 
 
 def _failure_message(failures):

@@ -123,12 +123,17 @@ def test_a_file_names_nothing_outside(config):
     assert "antigravity" not in set(sys.modules) - before
 
 
-def test_no_code_from_a_file():
+def test_no_code_from_a_file_unless_asked_for():
+    factor = 3
     with pytest.warns(UserWarning, match="lambda"):
-        config = saving.serialize_keras_object(lambda x: x)
-    for safe_mode in (True, False):
-        with pytest.raises(ValueError, match="never runs code from a file"):
-            saving.deserialize_keras_object(config, safe_mode=safe_mode)
+        config = saving.serialize_keras_object(lambda x, more=1: factor * x + more)
+    for what in (config, [config], {"inside": config}):
+        with pytest.raises(ValueError, match="pass safe_mode=False"):
+            saving.deserialize_keras_object(what)
+    function = saving.deserialize_keras_object([config], safe_mode=False)[0]
+    assert function(2) == 7
+    with pytest.raises(ValueError, match="pass safe_mode=False"):
+        saving.deserialize_keras_object(config)  # the permission ended with the call
 
 
 def test_modules_of_older_files():
