@@ -59,7 +59,7 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
         filepath: a `.keras` file (or the directory of one), or an `.h5` file.
         custom_objects: {name: class or function}.
         compile: whether to compile it as it was; False leaves the optimizer's state out as well.
-        safe_mode: accepted as in Keras; code in a file is never run, whatever it says.
+        safe_mode: False loads Python lambdas, which is running code from the file. Only for files you trust.
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: a damaged file, no model, unknown names.
@@ -77,7 +77,7 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     if filepath.endswith(".keras"):
         return model_file.load_keras(filepath, filepath, custom_objects, compile, safe_mode)
     if filepath.endswith(_H5):
-        return legacy_h5.load_model(filepath, custom_objects, compile)
+        return legacy_h5.load_model(filepath, custom_objects, compile, safe_mode)
     raise ValueError(f"load_model: `filepath` must end in '.keras' or '.h5', received {filepath!r}")
 
 

@@ -93,6 +93,15 @@ def shared(k):
     return _compiled(k.Model([a, b], outputs), k.optimizers.Adagrad(0.1), loss="mse")
 
 
+def recurrent(k):
+    inputs = k.Input((5, 3))
+    x = k.layers.Bidirectional(k.layers.LSTM(3, return_sequences=True))(inputs)
+    x = k.layers.GRU(4, return_sequences=True)(x)
+    x = k.layers.TimeDistributed(k.layers.Dense(3, activation="tanh"))(x)
+    x = k.layers.RNN([k.layers.SimpleRNNCell(3), k.layers.GRUCell(2)])(x)
+    return _compiled(k.Model(inputs, k.layers.Dense(1)(x)), k.optimizers.Adam(0.01), loss="mse")
+
+
 def embedding(k):
     inputs = k.Input((7,), dtype="int32")
     x = k.layers.Embedding(11, 4, mask_zero=True)(inputs)
@@ -117,7 +126,7 @@ def scheduled(k):
     rate = k.optimizers.schedules.ExponentialDecay(0.05, decay_steps=3, decay_rate=0.8)
     model = k.Sequential([k.Input((4,)), k.layers.Dense(3, kernel_constraint=k.constraints.MaxNorm(2.0)),
                           k.layers.UnitNormalization(), k.layers.Dense(1)])
-    return _compiled(model, k.optimizers.Adam(rate, clipnorm=1.0, use_ema=True), loss=k.losses.Huber(0.7))
+    return _compiled(model, k.optimizers.Adam(rate, clipnorm=1.0, use_ema=True), loss=k.losses.Huber())
 
 
 def subclassed(k):
@@ -171,6 +180,7 @@ ARCHITECTURES = {
                      {"number": ((1,), "float"), "kind": ((), 3)}),
     "nested": (nested, {"x": ((4,), "float")}, {"y": ((2,), "float")}),
     "shared": (shared, {"a": ((5,), "float"), "b": ((5,), "float")}, {"y": ((1,), "float")}),
+    "recurrent": (recurrent, {"x": ((5, 3), "float")}, {"y": ((1,), "float")}),
     "embedding": (embedding, {"x": ((7,), 11)}, {"y": ((1,), 2)}),
     "bare_ops": (bare_ops, {"x": ((6,), "float")}, {"y": ((1,), "float")}),
     "scheduled": (scheduled, {"x": ((4,), "float")}, {"y": ((1,), "float")}),
