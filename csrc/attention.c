@@ -14,7 +14,7 @@
  *
  * Blocks are kept transposed, a row for each key: maximum and sum then run along rows without crossing lanes, and keys
  * and values are read where they lie. A query that sees no key sees all of them equally, as a softmax over equal scores
- * gives; no gradient goes through its scores.
+ * gives, or with `blank` gets 0; no gradient goes through its scores.
  *
  *   attention_f32       bufs: q (batch, t, heads, h), k (batch, s, kv, h), v (batch, s, kv, e), [bias], [masks ...],
  *                             [seed (2,) uint32]; y (batch, t, heads, e), peak (batch, heads, t), total (same)
@@ -22,7 +22,7 @@
  *                             splits > 1 in place of dq (splits, batch, t, heads, h) partial sums of it
  *   sizes: batch, t, s, heads, kv, h, e, causal, window (0: none), splits, bias (0 or 1) and its four steps, masks (0 to
  *          ATT_MASKS) and four steps each. Steps: elements from one (sample, head, query, key) to the next, 0 to repeat.
- *   attrs: scale, rate (0: no dropout, no seed).
+ *   attrs: scale, rate (0: no dropout, no seed), blank (0 or 1).
  *   Query head n reads key and value head n / (heads / kv). bias: float32. masks: bytes, 0 hides.
  *   units: attention_f32: (sample, head, block of queries); attention_grad_f32: (sample, kv head, split of the keys).
  */
@@ -35,7 +35,7 @@ typedef struct {
 
 typedef struct {
     ptrdiff_t batch, t, s, heads, kv, h, e, window, splits;
-    int causal, masks;
+    int causal, masks, blank;
     float scale, rate;
     const float *q, *k, *v, *bias;
     const uint8_t *mask[ATT_MASKS];
@@ -52,6 +52,7 @@ static FNN(att) FNN(att_of)(const fnn_call *call)
     ptrdiff_t buf = 3, at = 15;
     a.scale = (float)call->attr[0];
     a.rate = (float)call->attr[1];
+    a.blank = call->attr[2] != 0;
     a.q = call->buf[0], a.k = call->buf[1], a.v = call->buf[2];
     if (size[10]) {
         a.bias = call->buf[buf++];
@@ -276,6 +277,12 @@ static void FNN(att_reach)(const FNN(att) *a, ptrdiff_t i, ptrdiff_t rows, ptrdi
     *from = fnn_min(*from, *to) / ATT_K * ATT_K; /* blocks begin at the same keys everywhere */
 }
 
+static void FNN(att_clear)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t ld, float *x)
+{
+    for (ptrdiff_t i = 0; i < rows; i++)
+        memset(x + i * ld, 0, (size_t)cols * sizeof *x);
+}
+
 /* ---- forward ---- */
 
 /* Takes keys [from, to) into y, x->peak and x->total; `begun`: whether y holds anything yet. */
@@ -369,7 +376,13 @@ static void FNN(attention_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi,
         ptrdiff_t from, to;
         FNN(att_reach)(&a, o.i, o.rows, &from, &to);
         int begun = FNN(att_take)(&a, &o, from, to, y, 0, &x);
-        if ((from > 0 || to < a.s) && FNN(att_sees_nothing)(o.rows, x.peak)) {
+        if (a.blank) {
+            for (ptrdiff_t i = 0; i < o.rows; i++)
+                if (x.peak[i] <= ATT_HIDDEN) /* a share of 0 for whatever was added up, here and in the gradient */
+                    x.total[i] = INFINITY;
+            if (!begun)
+                FNN(att_clear)(o.rows, a.e, ldy, y);
+        } else if ((from > 0 || to < a.s) && FNN(att_sees_nothing)(o.rows, x.peak)) {
             begun = FNN(att_take)(&a, &o, 0, from, y, begun, &x);
             FNN(att_take)(&a, &o, to, a.s, y, begun, &x);
         }
@@ -402,12 +415,6 @@ static void FNN(attention_f32_work)(const fnn_call *call, fnn_work *work)
 }
 
 /* ---- backward ---- */
-
-static void FNN(att_clear)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t ld, float *x)
-{
-    for (ptrdiff_t i = 0; i < rows; i++)
-        memset(x + i * ld, 0, (size_t)cols * sizeof *x);
-}
 
 /* p = exp(s - peak) / total; x->total holds 1 / total here. */
 static void FNN(att_shares)(const FNN(att_block) *o, float *p, const FNN(att_scratch) *x)
@@ -474,7 +481,7 @@ static void FNN(attention_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_
                 FNN(att_turn)(o.rows, a.e, dyi, ldy, x.dy);
                 FNN(att_clear)(o.rows, a.h, ldq, dqi);
                 ptrdiff_t from = 0, to = a.s;
-                if (!nothing)
+                if (!nothing || a.blank)
                     FNN(att_reach)(&a, i, o.rows, &from, &to);
                 for (o.j = fnn_max(first, from); o.j < fnn_min(last, to); o.j += ATT_K) {
                     const float *kj = k + o.j * ldk;

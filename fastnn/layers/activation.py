@@ -101,7 +101,7 @@ class ELU(Elementwise):
 class Softmax(Elementwise):
     """exp(x) scaled to sum to 1 along `axis`, or over several axes together.
 
-    A `mask` (True: counts), passed to the call, takes elements out of the sum.
+    A `mask` (True: counts), passed to the call, takes elements out of the sum; they become 0.
     Source: Keras 3 `layers.Softmax`.
     """
 
@@ -110,10 +110,14 @@ class Softmax(Elementwise):
         self.axis = axis
 
     def call(self, inputs, mask=None):
-        if mask is not None:
-            most_negative = -3e4 if inputs.dtype == "float16" else -1e9
-            out = ops.subtract(convert(1.0, dtype=inputs.dtype), ops.cast(mask, inputs.dtype))
-            inputs = ops.add(inputs, ops.multiply(out, convert(most_negative, dtype=inputs.dtype)))
+        if mask is None:
+            return self._softmax(inputs)
+        mask = convert(mask) if convert(mask).dtype == "bool" else ops.greater(mask, 0.5)
+        most_negative = convert(-3e4 if inputs.dtype == "float16" else -1e9, dtype=inputs.dtype)
+        outputs = self._softmax(ops.where(mask, inputs, most_negative))
+        return ops.where(mask, outputs, convert(0.0, dtype=outputs.dtype))
+
+    def _softmax(self, inputs):
         if isinstance(self.axis, (tuple, list)):
             if len(self.axis) > 1:
                 total = ops.logsumexp(inputs, axis=tuple(self.axis), keepdims=True)

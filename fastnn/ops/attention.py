@@ -12,7 +12,8 @@ be given, in this order:
     seed: for dropout of the shares, where the attribute `rate` is over 0.
 
 Attributes: scale (of the scores), causal (keys after the query are hidden), window (so are those that many
-places away or more; 0: none).
+places away or more; 0: none), blank (what a query gets that sees no key: True: zeros; False: the mean of all
+values).
 """
 
 import math
@@ -42,7 +43,7 @@ def _extras(extras, bias, masks, rate):
     return first, hiding, rest.pop(0) if rate else None
 
 
-def _shape(q, k, v, *extras, scale, causal, window, bias, masks, rate):
+def _shape(q, k, v, *extras, scale, causal, window, bias, masks, rate, blank):
     for name, x in (("query", q), ("key", k), ("value", v)):
         if len(x.shape) != 4:
             raise ValueError(f"dot_product_attention: `{name}` must have the axes (batch, tokens, heads, "
@@ -119,7 +120,7 @@ def _wide(x):
     return x.astype(np.float32) if x.dtype == np.float16 else x
 
 
-def _shares(q, k, extras, scale, causal, window, bias, masks, rate):
+def _shares(q, k, extras, scale, causal, window, bias, masks, rate, blank):
     """(p, seen, kept, peak, total): softmax of the scores, each (batch, heads, t, s) or one less."""
     first, hiding, seed = _extras(extras, bias, masks, rate)
     heads = q.shape[2]
@@ -132,6 +133,8 @@ def _shares(q, k, extras, scale, causal, window, bias, masks, rate):
     peak = scores.max(3, initial=-np.inf)
     e = np.exp(scores - np.where(peak == -np.inf, 0, peak)[..., None])
     total = e.sum(3)
+    if blank:
+        total = np.where(peak <= _HIDDEN, np.inf, total).astype(scores.dtype)
     kept = _kept(seed, scores.shape, rate, q.dtype) if rate else None
     return e / total[..., None], seen, kept, peak, total
 
@@ -174,7 +177,7 @@ def _grad_reference(q, k, v, *others, **attrs):
 
 # ---- written out in other ops: gradients of gradients, and for a bias ----
 
-def _composed(q, k, v, *extras, scale, causal, window, bias, masks, rate):
+def _composed(q, k, v, *extras, scale, causal, window, bias, masks, rate, blank):
     """(y, ds): attention's result, and the gradient for the scores as a function of dy."""
     first, hiding, seed = _extras(extras, bias, masks, rate)
     heads = q.shape[2]
@@ -189,6 +192,9 @@ def _composed(q, k, v, *extras, scale, causal, window, bias, masks, rate):
         scores = records["where"](records["broadcast_to"](mask, shape=shape), scores,
                                   convert(_HIDDEN, dtype=scores.dtype))
     p = records["softmax"](scores, axis=3)
+    if blank:
+        p = records["where"](records["greater"](scores, convert(_HIDDEN, dtype=scores.dtype)), p,
+                             records["broadcast_to"](convert(0.0, dtype=p.dtype), shape=shape))
     if rate:
         p = p * _composed_kept(seed, shape, rate, p.dtype)
     return einsum("bnts,bsne->btne", p, v)
@@ -259,7 +265,7 @@ def _kernel(call):
     if not _fits(call):
         return False
     call.emit("attention_f32", reads=call.inputs, writes=call.outputs, sizes=_sizes(call, 1),
-              attrs=[call.scale, call.rate])
+              attrs=[call.scale, call.rate, call.blank])
 
 
 def _grad_kernel(call):
@@ -270,7 +276,7 @@ def _grad_kernel(call):
     dq, dk, dv = call.outputs
     partial = dq if splits == 1 else call.workspace(splits * dq.nbytes)
     call.emit("attention_grad_f32", reads=call.inputs, writes=[partial, dk, dv], sizes=_sizes(call, splits),
-              attrs=[call.scale, call.rate])
+              attrs=[call.scale, call.rate, call.blank])
     if splits > 1:
         call.emit("sum_f32", reads=[partial], writes=[dq], sizes=[1, splits, dq.size, 1], attrs=[1.0])
 
@@ -296,7 +302,7 @@ attention_grad_op = define_op(
     shape=lambda q, k, v, *others, **attrs: tuple(Spec(x.shape, x.dtype) for x in (q, k, v)))
 
 
-def attend(q, k, v, *, scale, bias=None, masks=(), causal=False, window=0, rate=0.0, seed=None):
+def attend(q, k, v, *, scale, bias=None, masks=(), causal=False, window=0, rate=0.0, seed=None, blank=False):
     """What layers call: attention of tensors at hand or traced; see this file's first lines.
 
     masks: bool tensors of 4 axes; all beyond what the kernel takes are joined to one.
@@ -306,7 +312,7 @@ def attend(q, k, v, *, scale, bias=None, masks=(), causal=False, window=0, rate=
         masks.append(records["logical_and"](masks.pop(), masks.pop()))
     extras = [*([] if bias is None else [bias]), *masks, *([seed] if rate else [])]
     return attention_op(q, k, v, *extras, scale=float(scale), causal=bool(causal), window=int(window or 0),
-                        bias=bias is not None, masks=len(masks), rate=float(rate))[0]
+                        bias=bias is not None, masks=len(masks), rate=float(rate), blank=bool(blank))[0]
 
 
 @public

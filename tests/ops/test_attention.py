@@ -11,7 +11,7 @@ from fastnn.engine.tape import GradientTape
 from fastnn.engine.tensor import Tensor
 
 attention, attention_grad = records["attention"], records["attention_grad"]
-PLAIN = {"scale": 0.4, "causal": False, "window": 0, "bias": False, "masks": 0, "rate": 0.0}
+PLAIN = {"scale": 0.4, "causal": False, "window": 0, "bias": False, "masks": 0, "rate": 0.0, "blank": False}
 
 # batch, query tokens, key tokens, heads, key heads, features, value features
 SHAPES = [(1, 1, 1, 1, 1, 1, 1), (2, 3, 5, 2, 2, 8, 8), (1, 64, 96, 2, 1, 16, 7), (1, 65, 97, 1, 1, 9, 17),
@@ -67,6 +67,7 @@ VARIANTS = {
     "mask": {"forms": ["xxxx"]}, "mask of keys": {"forms": ["x..x"]}, "mask of queries": {"forms": ["x.x."]},
     "two masks, causal": {"forms": ["x..x", "x.x."], "causal": True}, "mask of all": {"forms": ["..xx"]},
     "three masks": {"forms": ["x..x", ".x..", "..xx"]}, "dropout": {"rate": 0.3},
+    "blank": {"forms": ["x..x", "..x."], "blank": True, "window": 3},
     "all": {"bias": True, "forms": ["x.xx", "x..x"], "causal": True, "window": 60, "rate": 0.25},
 }
 
@@ -93,7 +94,7 @@ def test_gradients_by_differences(variant, rng):
     check_function(first, arrays[:len(wrt)], rng=rng)
 
 
-@pytest.mark.parametrize("variant", ["causal", "mask", "dropout"])
+@pytest.mark.parametrize("variant", ["causal", "mask", "dropout", "blank"])
 def test_gradients_of_gradients(variant, rng):
     arrays, attrs = operands((1, 3, 4, 2, 1, 3, 2), rng, **VARIANTS[variant])
     dy = rng.standard_normal((1, 3, 2, 2))
@@ -109,15 +110,17 @@ def test_gradients_of_gradients(variant, rng):
 
 
 @pytest.mark.parametrize("isa", ISAS)
-def test_a_query_that_sees_nothing_sees_all_alike(isa, rng):
-    """As a softmax over equal scores has it; its scores pass no gradient on, its values do."""
-    arrays, attrs = operands((1, 100, 120, 1, 1, 4, 4), rng, causal=True)
+@pytest.mark.parametrize("blank", [False, True])
+def test_a_query_that_sees_nothing(isa, blank, rng):
+    """It sees all alike, as a softmax over equal scores has it, or gets 0; its scores pass no gradient on."""
+    arrays, attrs = operands((1, 100, 120, 1, 1, 4, 4), rng, causal=True, blank=blank)
     mask = np.ones((1, 1, 100, 1), bool)
     mask[0, 0, [3, 70]] = False
     attrs["masks"] = 1
     check_kernel(attention, [*arrays, mask], isa=isa, rtol=1e-5, atol=1e-6, **attrs)
     y = apply_record(attention, [*arrays, mask], **attrs)[0]
-    np.testing.assert_allclose(y[0, 3, 0], arrays[2].mean((0, 1, 2)), rtol=1e-5, atol=1e-6)
+    want = 0 if blank else arrays[2].mean((0, 1, 2))
+    np.testing.assert_allclose(y[0, 3, 0], want, rtol=1e-5, atol=1e-6)
     inputs = with_results([*arrays, mask], attrs, rng)
     check_kernel(attention_grad, inputs, isa=isa, rtol=1e-4, atol=1e-5, **attrs)
     assert (apply_record(attention_grad, inputs, **attrs)[0][0, 3] == 0).all()
