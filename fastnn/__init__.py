@@ -10,7 +10,7 @@ from .about import show_config
 
 _MODULES = ("activations", "backend", "callbacks", "config", "constraints", "data", "datasets", "dtype_policies",
             "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers", "random",
-            "regularizers", "saving", "tree", "utils")
+            "regularizers", "saving", "summary", "tree", "utils", "wrappers")
 
 # name -> the module that has it
 _NAMES = {

@@ -85,6 +85,10 @@ class CallbackList(Callback):
             if getattr(callback, "per_chunk", False):
                 getattr(callback, hook)(batch, logs)
 
+    def chunk_checks(self):
+        """The callbacks that look into the steps of a chunk (`on_chunk_begin`, `check_chunk`)."""
+        return [callback for callback in self.callbacks if hasattr(callback, "check_chunk")]
+
     def listens_to_chunks(self, stage):
         """Whether a callback needs the logs after a chunk of steps."""
         return any(getattr(callback, "per_chunk", False) and callback.listens(stage)

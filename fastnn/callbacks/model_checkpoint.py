@@ -1,6 +1,7 @@
 """Save the model while it trains."""
 
 import os
+import re
 import warnings
 
 import numpy as np
@@ -13,7 +14,7 @@ class ModelCheckpoint(MonitorCallback):
 
     Args:
         filepath: where; `{epoch}` (from 1), `{batch}` and the logs' names in it are filled in. It ends in
-            .keras or .h5, or in .weights.h5 with `save_weights_only`.
+            .keras or .h5, or in .weights.h5 with `save_weights_only`; a name without suffix gets the first of these.
         monitor: the log that `save_best_only` watches.
         verbose: 1 prints what was done.
         save_best_only: save only when `monitor` improved.
@@ -41,10 +42,16 @@ class ModelCheckpoint(MonitorCallback):
             raise ValueError("ModelCheckpoint: `save_freq` must be 'epoch' or a number of batches, received "
                              f"{save_freq!r}")
         endings = (".weights.h5",) if save_weights_only else (".keras", ".h5")
+        if not self._has_suffix():
+            self.filepath += endings[0]
         if not self.filepath.endswith(endings):
             which = "with save_weights_only=True" if save_weights_only else "for whole models"
             raise ValueError(f"ModelCheckpoint: `filepath` must end in {' or '.join(endings)} {which}, "
                              f"received {self.filepath!r}")
+
+    def _has_suffix(self):
+        """Whether the file's name ends in letters after a dot; the dot of {loss:.2f} does not count."""
+        return re.search(r"\.[A-Za-z]\w*$", re.sub(r"{[^}]*}", "0", os.path.basename(self.filepath))) is not None
 
     def wants_batches(self, stage):
         return stage == "train" and self.save_freq != "epoch"

@@ -80,12 +80,16 @@ def _check_one_hot(name, y_true, y_pred):
 class Accuracy(NamedMetric):
     """How often predictions equal labels."""
 
+    _direction = "up"
+
     def __init__(self, name="accuracy", dtype=None):
         super().__init__(accuracy, name, dtype)
 
 
 class BinaryAccuracy(NamedMetric):
     """How often predictions over `threshold` are labels 1 and others 0."""
+
+    _direction = "up"
 
     def __init__(self, name="binary_accuracy", dtype=None, threshold=0.5):
         super().__init__(binary_accuracy, name, dtype, threshold=threshold)
@@ -94,12 +98,16 @@ class BinaryAccuracy(NamedMetric):
 class CategoricalAccuracy(NamedMetric):
     """How often the largest prediction is the class of one-hot labels."""
 
+    _direction = "up"
+
     def __init__(self, name="categorical_accuracy", dtype=None):
         super().__init__(categorical_accuracy, name, dtype)
 
 
 class SparseCategoricalAccuracy(NamedMetric):
     """How often the largest prediction is the class whose number is the label."""
+
+    _direction = "up"
 
     def __init__(self, name="sparse_categorical_accuracy", dtype=None):
         super().__init__(sparse_categorical_accuracy, name, dtype)
@@ -108,12 +116,16 @@ class SparseCategoricalAccuracy(NamedMetric):
 class TopKCategoricalAccuracy(NamedMetric):
     """How often the class of one-hot labels is among the `k` largest predictions."""
 
+    _direction = "up"
+
     def __init__(self, k=5, name="top_k_categorical_accuracy", dtype=None):
         super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
 
 
 class SparseTopKCategoricalAccuracy(NamedMetric):
     """How often the class whose number is the label is among the `k` largest predictions."""
+
+    _direction = "up"
 
     unsaved = ("from_sorted_ids",)
 

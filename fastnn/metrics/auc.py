@@ -32,6 +32,8 @@ class AUC(Metric):
     ICML 2006; of the gains: Flach and Kull, "Precision-Recall-Gain Curves", NeurIPS 2015.
     """
 
+    _direction = "up"
+
     def __init__(self, num_thresholds=200, curve="ROC", summation_method="interpolation", name=None, dtype=None,
                  thresholds=None, multi_label=False, num_labels=None, label_weights=None, from_logits=False):
         super().__init__(name=name, dtype=dtype)

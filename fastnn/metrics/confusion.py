@@ -150,6 +150,8 @@ class _Share(Metric):
         class_id: look at this column only.
     """
 
+    _direction = "up"
+
     other = None  # (the kind, its variable's name)
 
     def __init__(self, thresholds=None, top_k=None, class_id=None, name=None, dtype=None):
@@ -197,6 +199,8 @@ class _BestUnderConstraint(Metric):
         num_thresholds: how many thresholds between 0 and 1 are tried.
         class_id: look at this column only.
     """
+
+    _direction = "up"
 
     argument = None  # the constructor's name for the given value
     constrained = sought = None  # each (numerator's kind, the other kind of the denominator)

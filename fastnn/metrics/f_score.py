@@ -18,6 +18,8 @@ class FBetaScore(Metric):
         ValueError: an argument out of its range; inputs that are not (batch, classes).
     """
 
+    _direction = "up"
+
     def __init__(self, average=None, beta=1.0, threshold=None, name="fbeta_score", dtype=None):
         super().__init__(name=name, dtype=dtype)
         who = type(self).__name__

@@ -20,6 +20,8 @@ class _ConfusionMatrix(Metric):
         dtype: of the counts, "int32" by default.
     """
 
+    _direction = "up"
+
     def __init__(self, num_classes, name=None, dtype=None, ignore_class=None, sparse_y_true=True, sparse_y_pred=True,
                  axis=-1):
         super().__init__(name=name, dtype=dtype or "int32")

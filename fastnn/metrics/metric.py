@@ -18,6 +18,8 @@ class Metric:
     Source: Keras 3 `metrics.Metric`.
     """
 
+    _direction = None  # "up" or "down": which way is better, where that is known
+
     def __new__(cls, *args, **kwargs):
         metric = super().__new__(cls)
         metric._variables = []  # here, so that a forgotten super().__init__() gives an error that says so

@@ -18,12 +18,16 @@ def cosine_similarity(y_true, y_pred, axis=-1):
 class MeanSquaredError(NamedMetric):
     """The mean of `losses.mean_squared_error`."""
 
+    _direction = "down"
+
     def __init__(self, name="mean_squared_error", dtype=None):
         super().__init__(losses.mean_squared_error, name, dtype)
 
 
 class MeanAbsoluteError(NamedMetric):
     """The mean of `losses.mean_absolute_error`."""
+
+    _direction = "down"
 
     def __init__(self, name="mean_absolute_error", dtype=None):
         super().__init__(losses.mean_absolute_error, name, dtype)
@@ -32,6 +36,8 @@ class MeanAbsoluteError(NamedMetric):
 class MeanAbsolutePercentageError(NamedMetric):
     """The mean of `losses.mean_absolute_percentage_error`."""
 
+    _direction = "down"
+
     def __init__(self, name="mean_absolute_percentage_error", dtype=None):
         super().__init__(losses.mean_absolute_percentage_error, name, dtype)
 
@@ -39,12 +45,16 @@ class MeanAbsolutePercentageError(NamedMetric):
 class MeanSquaredLogarithmicError(NamedMetric):
     """The mean of `losses.mean_squared_logarithmic_error`."""
 
+    _direction = "down"
+
     def __init__(self, name="mean_squared_logarithmic_error", dtype=None):
         super().__init__(losses.mean_squared_logarithmic_error, name, dtype)
 
 
 class RootMeanSquaredError(Mean):
     """The square root of the mean of (y_pred - y_true)^2."""
+
+    _direction = "down"
 
     def __init__(self, name="root_mean_squared_error", dtype=None):
         super().__init__(name=name, dtype=dtype)
@@ -60,6 +70,8 @@ class RootMeanSquaredError(Mean):
 class CosineSimilarity(NamedMetric):
     """The mean of `cosine_similarity`."""
 
+    _direction = "up"
+
     unsaved = ("axis",)
 
     def __init__(self, name="cosine_similarity", dtype=None, axis=-1):
@@ -68,6 +80,8 @@ class CosineSimilarity(NamedMetric):
 
 class LogCoshError(NamedMetric):
     """The mean of `losses.log_cosh`."""
+
+    _direction = "down"
 
     def __init__(self, name="logcosh", dtype=None):
         super().__init__(losses.log_cosh, name, dtype)
@@ -82,6 +96,8 @@ class R2Score(Metric):
     Raises:
         ValueError: an unknown aggregation, a negative number, or inputs that are not (batch, columns).
     """
+
+    _direction = "up"
 
     def __init__(self, class_aggregation="uniform_average", num_regressors=0, name="r2_score", dtype=None):
         super().__init__(name=name, dtype=dtype)

@@ -1,6 +1,7 @@
 """Model: a layer that can be trained, saved and summarised."""
 
 import inspect
+import io
 import json
 
 import numpy as np
@@ -231,6 +232,21 @@ class Model(Fitting, Layer):
                             "get_config(self) so that it returns the constructor's arguments, or "
                             "from_config(cls, config)") from None
 
+    def __reduce__(self):
+        """Pickled and copied as the bytes of a `.keras` file, with the classes of layers beside them."""
+        from ..saving.model_file import write_keras
+
+        file = io.BytesIO()
+        write_keras(self, file)
+        kinds = {type(layer).__name__: type(layer) for layer in self._flatten_layers()
+                 if not type(layer).__module__.startswith("fastnn.")}
+        return _from_bytes, (file.getvalue(), kinds)
+
+    def __deepcopy__(self, memo):
+        make, arguments = self.__reduce__()
+        memo[id(self)] = twin = make(*arguments)
+        return twin
+
     # ---- state as a tree
 
     def get_state_tree(self, value_format="backend_tensor"):
@@ -277,6 +293,13 @@ def model_from_json(json_string, custom_objects=None):
     from ..saving.serialization import deserialize_keras_object
 
     return deserialize_keras_object(json.loads(json_string), custom_objects=custom_objects)
+
+
+def _from_bytes(data, kinds):
+    """A model from what `Model.__reduce__` gave."""
+    from ..saving.model_file import load_keras
+
+    return load_keras(io.BytesIO(data), "a pickled model", kinds)
 
 
 def _paths(tree, prefix=""):

@@ -2,7 +2,7 @@
 
 import time
 
-from ..data import leaves_of
+from ..data import fill, leaves_of
 
 CHUNK_SECONDS = 0.05  # how long C may run before Python shows progress and sees Ctrl-C
 _GROWTH = 8  # a chunk is at most so many times the one before it
@@ -76,6 +76,16 @@ class ArrayRun:
         """What the last step returned."""
         return self.program.step.results()
 
+    def rewind(self, count):
+        """Let the last `count` steps be run again."""
+        self.position -= count
+
+    def last_batch(self):
+        """(x, y, sample_weight) of the last step."""
+        size = self.source.batch
+        rows = self._order[(self.position - 1) * size : self.position * size]
+        return fill(self.source.data, [leaf[rows] for leaf in self.source.leaves])
+
     def end(self, whole):
         """A pass is over."""
 
@@ -130,6 +140,7 @@ class BatchRun:
         data, self._next = self._next, None
         if self._seen and self.kind != "predict":
             self.model.check_next_targets(data[1])
+        self._last = data
         self._seen += 1
         self.program = self.model.program_for(self.kind, data)
         self._results = self.program.step(*leaves_of(data))
@@ -137,6 +148,9 @@ class BatchRun:
 
     def results(self):
         return self._results
+
+    def last_batch(self):
+        return self._last
 
     def end(self, whole):
         """A pass is over; `whole` says that it was not cut short by a number of steps."""
@@ -160,6 +174,7 @@ def run_pass(model, stage, run, callbacks, limit, collect=None):
     begin_hook = getattr(callbacks, f"on_{stage}_batch_begin")
     end_hook = getattr(callbacks, f"on_{stage}_batch_end")
     singles = callbacks.wants_batches(stage)
+    checks = callbacks.chunk_checks()
     flag = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_predicting"}[stage]
     every = max(1, int(model.steps_per_execution)) if singles else None
     done = 0
@@ -172,11 +187,21 @@ def run_pass(model, stage, run, callbacks, limit, collect=None):
         first = done
         if singles:
             begin_hook(first)
+        for check in checks:
+            check.on_chunk_begin(stage, run)
         steps = 0
         while steps < size and run.ready():
-            steps += run.run(size - steps)
+            now = run.run(size - steps)
+            for check in checks:
+                now = check.check_chunk(stage, run, done + steps, now)
+            steps += now
             if collect is not None:
                 collect(run, done + steps)
+            if checks and steps < size:
+                if getattr(model, flag, False):
+                    break
+                for check in checks:
+                    check.on_chunk_begin(stage, run)
         done += steps
         if singles:
             logs = {"outputs": run.results()} if stage == "predict" else model.running_logs(run)

@@ -12,13 +12,23 @@ from ..saving.object_registration import (
     register_keras_serializable,
 )
 from ..saving.serialization import deserialize_keras_object, serialize_keras_object
+from . import np_utils
+from .folders import image_dataset_from_directory, text_dataset_from_directory
+from .get_file import get_file
+from .images import array_to_img, img_to_array, load_img, save_img
 from .numerical import normalize, to_categorical
+from .plot_model import model_to_dot, plot_model
 from .progbar import Progbar
+from .sequences import pad_sequences, timeseries_dataset_from_array
 from .session import clear_session, get_source_inputs, is_keras_tensor
 
 Sequence = PyDataset
 
-__all__ = ["CustomObjectScope", "Progbar", "PyDataset", "Sequence", "clear_session", "custom_object_scope", "deserialize_keras_object",
-           "get_custom_objects", "get_registered_name", "get_registered_object", "get_source_inputs",
-           "is_keras_tensor", "normalize", "pack_x_y_sample_weight", "register_keras_serializable",
-           "serialize_keras_object", "set_random_seed", "to_categorical", "unpack_x_y_sample_weight"]
+__all__ = ["CustomObjectScope", "Progbar", "PyDataset", "Sequence", "array_to_img", "clear_session",
+           "custom_object_scope", "deserialize_keras_object", "get_custom_objects", "get_file",
+           "get_registered_name", "get_registered_object", "get_source_inputs",
+           "image_dataset_from_directory", "img_to_array", "is_keras_tensor", "load_img", "model_to_dot",
+           "normalize", "np_utils", "pack_x_y_sample_weight", "pad_sequences", "plot_model",
+           "register_keras_serializable", "save_img", "serialize_keras_object", "set_random_seed",
+           "text_dataset_from_directory", "timeseries_dataset_from_array", "to_categorical",
+           "unpack_x_y_sample_weight"]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import callback_scenarios  # noqa: F401 - adds to SCENARIOS
 from scenarios import SCENARIOS, plain
 
 import fastnn

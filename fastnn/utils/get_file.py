@@ -1,0 +1,153 @@
+"""Files from the internet: downloaded once, checked, kept; archives unpacked without leaving their folder."""
+
+import hashlib
+import os
+import shutil
+import tarfile
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+import zipfile
+
+from .progbar import Progbar
+
+_BLOCK = 1 << 16
+
+
+def get_file(fname=None, origin=None, untar=False, md5_hash=None, file_hash=None, cache_subdir="datasets",
+             hash_algorithm="auto", extract=False, archive_format="auto", cache_dir=None, force_download=False):
+    """The path of a file that is downloaded from `origin` unless it is in the cache already.
+
+    Args:
+        fname: its name in the cache; the URL's last part by default. With `extract`, the name of the folder.
+        origin: the URL (http, https, file).
+        file_hash: the sha256 or md5 it must have; hash_algorithm: "sha256", "md5" or "auto" (by its length).
+        md5_hash, untar: older names for a hash of md5 and for `extract`.
+        cache_dir, cache_subdir: the folder is cache_dir/cache_subdir; cache_dir is $FASTNN_HOME, $KERAS_HOME or
+            ~/.keras by default, which Keras's own downloads share.
+        extract: unpack a tar or zip archive; the folder's path is returned.
+        archive_format: "auto", "tar", "zip", a list of them, or None.
+        force_download: even if it is there.
+    Raises:
+        ValueError: no `origin`, a path for `fname`, a hash that does not fit, an archive that is none.
+        OSError: it cannot be downloaded; says which file to put where.
+    Source: Keras 3 `utils.get_file`.
+    """
+    if origin is None:
+        raise ValueError("get_file: `origin`, the URL of the file, is missing")
+    name = os.fspath(fname) if fname else os.path.basename(urllib.parse.urlsplit(origin).path)
+    if not name or os.path.basename(name) != name:
+        raise ValueError(f"get_file: `fname` must be a file's name without folders, received {name!r}; `cache_dir` and "
+                         "`cache_subdir` say where it goes")
+    if md5_hash is not None and file_hash is None:
+        file_hash, hash_algorithm = md5_hash, "md5"
+    folder = os.path.join(cache_folder() if cache_dir is None else os.path.expanduser(os.fspath(cache_dir)), cache_subdir)
+    os.makedirs(folder, exist_ok=True)
+    target, unpacked = os.path.join(folder, name), None
+    if extract or untar:
+        stem = name.split(".")[0]
+        unpacked = os.path.join(folder, f"{stem}_extracted" if fname and "." in name else name)
+        target = target if fname and "." in name else f"{target}_archive"
+    there = os.path.exists(target) and not force_download
+    if there and file_hash is not None and not has_hash(target, file_hash, hash_algorithm):
+        print(f"{target} is incomplete or out of date (its hash differs from {file_hash}); it is downloaded again")
+        there = False
+    if not there:
+        _download(origin, target, file_hash, hash_algorithm)
+        if unpacked is not None and os.path.isdir(unpacked):
+            shutil.rmtree(unpacked)
+    if unpacked is None:
+        return target
+    if not os.path.isdir(unpacked) or not os.listdir(unpacked):
+        unpack(target, unpacked, "tar" if untar else archive_format)
+    return unpacked
+
+
+def cache_folder():
+    """Where downloads are kept: $FASTNN_HOME, else $KERAS_HOME, else ~/.keras."""
+    return os.environ.get("FASTNN_HOME") or os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
+
+
+def has_hash(path, wanted, algorithm="auto"):
+    """Whether a file has this hash, sha256 or md5 in hexadecimal digits."""
+    if algorithm == "auto":
+        algorithm = "sha256" if len(wanted) == 64 else "md5"
+    if algorithm not in ("sha256", "md5"):
+        raise ValueError(f"get_file: `hash_algorithm` must be 'sha256', 'md5' or 'auto', received {algorithm!r}")
+    digest = hashlib.new(algorithm)
+    with open(path, "rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest() == wanted.lower()
+
+
+def _download(origin, target, file_hash, algorithm):
+    """Download to a file beside `target`, check it, then give it that name: what has the name is whole."""
+    print(f"Downloading data from {origin}")
+    handle, part = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".download-")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            try:
+                with urllib.request.urlopen(origin, timeout=60) as response:
+                    _copy(response, file)
+            except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
+                what = f"{error.code} {error.msg}" if isinstance(error, urllib.error.HTTPError) else (
+                    getattr(error, "reason", error))
+                raise OSError(f"{origin} could not be downloaded: {what}. Without a connection, get the file on another "
+                              f"machine and put it at {target}") from None
+        if file_hash is not None and not has_hash(part, file_hash, algorithm):
+            raise ValueError(f"what came from {origin} is incomplete or not the right file: its hash differs from "
+                             f"{file_hash}")
+        os.replace(part, target)
+    finally:
+        if os.path.exists(part):
+            os.remove(part)
+
+
+def _copy(response, file):
+    size = response.headers.get("Content-Length")
+    bar = Progbar(int(size) if size else None, unit_name="byte")
+    done = 0
+    while block := response.read(_BLOCK):
+        file.write(block)
+        done += len(block)
+        bar.update(done, finalize=False)
+    if size and done < int(size):
+        raise ConnectionError(f"the connection ended after {done} of {size} bytes")
+    bar.update(done, finalize=True)
+
+
+def unpack(path, folder, archive_format="auto"):
+    """Unpack a tar or zip archive into `folder`, all of it or nothing.
+
+    Raises:
+        ValueError: it is no such archive, or one of its members would lie outside the folder or is no plain file,
+            folder or link to such inside.
+    """
+    formats = ("tar", "zip") if archive_format == "auto" else (
+        [archive_format] if isinstance(archive_format, str) else list(archive_format or ()))
+    scratch = tempfile.mkdtemp(dir=os.path.dirname(os.path.abspath(folder)), prefix=".unpack-")
+    try:
+        if "tar" in formats and tarfile.is_tarfile(path):
+            with tarfile.open(path) as archive:
+                try:
+                    archive.extractall(scratch, filter="data")
+                except tarfile.FilterError as error:
+                    raise ValueError(f"get_file: {path} is not unpacked, it holds an unsafe member: {error}") from None
+        elif "zip" in formats and zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                for name in archive.namelist():
+                    whole = os.path.realpath(os.path.join(scratch, name))
+                    if os.path.isabs(name) or not whole.startswith(os.path.realpath(scratch) + os.sep):
+                        raise ValueError(f"get_file: {path} is not unpacked, it holds an unsafe member: {name!r} lies "
+                                         "outside the folder")
+                archive.extractall(scratch)
+        else:
+            raise ValueError(f"get_file: {path} is no archive of the format {' or '.join(formats) or None}")
+        if os.path.isdir(folder):
+            shutil.rmtree(folder)
+        os.chmod(scratch, 0o755)
+        os.replace(scratch, folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
