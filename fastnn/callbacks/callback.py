@@ -1,6 +1,7 @@
 """What every callback is: hooks that training, evaluation and prediction call."""
 
-_HOOKS = ("begin", "end")
+_BATCH_HOOKS = {stage: tuple(f"on_{name}_{when}" for name in names for when in ("begin", "end")) for stage, names in {
+    "train": ("train_batch", "batch"), "test": ("test_batch",), "predict": ("predict_batch",)}.items()}
 
 
 def _default(method):
@@ -42,10 +43,7 @@ class Callback:
         batch."""
         if self.per_chunk:
             return False
-        names = [f"on_{stage}_batch_{when}" for when in _HOOKS]
-        if stage == "train":
-            names += [f"on_batch_{when}" for when in _HOOKS]
-        return any(not getattr(getattr(self, name), "is_default_hook", False) for name in names)
+        return any(not getattr(getattr(self, name), "is_default_hook", False) for name in _BATCH_HOOKS[stage])
 
     @_default
     def on_batch_begin(self, batch, logs=None):

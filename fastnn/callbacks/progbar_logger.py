@@ -28,9 +28,9 @@ class ProgbarLogger(Callback):
         self.target = params["steps"]
 
     def listens(self, stage):
-        """Whether the bar would show anything before the stage's end."""
+        """Whether the bar would show something now: reading the metrics' results costs more than a small step."""
         return (self.verbose == 1 and not (stage == "test" and self._in_fit)
-                and self.progbar is not None and self.progbar.live)
+                and self.progbar is not None and self.progbar.due())
 
     def on_train_begin(self, logs=None):
         self._in_fit = True  # validation is silent inside fit

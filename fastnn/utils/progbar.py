@@ -75,6 +75,10 @@ class Progbar:
                 parts.insert(0, self.title)
             _write(" - ".join(parts) + "\n")
 
+    def due(self):
+        """Whether an update is worth while: some time has gone by since the last one, or the start."""
+        return self.live and time.perf_counter() - max(self._last_update, self._start) >= self.interval
+
     def add(self, n, values=None):
         """`n` more steps are done."""
         self.update(self._seen + n, values)
@@ -103,7 +107,7 @@ class Progbar:
     def _metrics(self):
         texts = []
         for name, (total, weight) in self._values.items():
-            value = float(np.mean(total)) / max(1, weight)
+            value = float(total if type(total) is float else np.mean(total)) / max(1, weight)
             texts.append(f"{name}: {value:.4f}" if abs(value) > 1e-3 else f"{name}: {value:.4e}")
         return texts
 
