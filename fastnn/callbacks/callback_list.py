@@ -1,6 +1,7 @@
 """Many callbacks called as one."""
 
 from ..engine import nest
+from .backup_and_restore import BackupAndRestore
 from .callback import Callback
 from .history import History
 from .progbar_logger import ProgbarLogger
@@ -52,6 +53,8 @@ class CallbackList(Callback):
             self.callbacks.append(self._history)
         if add_progbar and not any(isinstance(c, ProgbarLogger) for c in self.callbacks):
             self.callbacks.append(ProgbarLogger())
+        # Last, so that what the others did at the end of an epoch is in the backup.
+        self.callbacks.sort(key=lambda callback: isinstance(callback, BackupAndRestore))
         self.set_model(model)
         self.set_params(params)
 
@@ -71,8 +74,22 @@ class CallbackList(Callback):
         super().set_model(model)
         if self._history is not None:
             model.history = self._history
+        for backup in self._backups():
+            backup.others = [callback for callback in self.callbacks if callback is not backup]
         for callback in self.callbacks:
             callback.set_model(model)
+
+    def _backups(self):
+        return [callback for callback in self.callbacks if isinstance(callback, BackupAndRestore)]
+
+    def backup_to_restore(self):
+        """The BackupAndRestore that has something to restore, or None."""
+        return next((backup for backup in self._backups() if backup.where() is not None), None)
+
+    def watch(self, run):
+        """Show the run over the data to those that save where it stands."""
+        for backup in self._backups():
+            backup.run = run
 
     def wants_batches(self, stage):
         return any(_wants(callback, stage) for callback in self.callbacks)

@@ -46,7 +46,7 @@ class MonitorCallback(Callback):
                     f"{type(self).__name__}: whether {self.monitor!r} should go up or down is not known; "
                     "pass mode='max' or mode='min'")
         if self.monitor_op is operator.lt:
-            self.min_delta = -self.min_delta
+            self.min_delta = -abs(self.min_delta)  # twice makes no difference: a backup may have restored it
 
     def _is_improvement(self, value, reference):
         if reference is None:

@@ -85,10 +85,17 @@ class Fitting(Trainer):
         """The epochs of `fit`; the last one's logs."""
         logs = {}
         callbacks.on_train_begin()
-        for epoch in epochs:
+        backup = callbacks.backup_to_restore()
+        start, done = (epochs.start, 0) if backup is None else backup.where()
+        if backup is not None and not done:
+            backup.restore(run)
+        for epoch in range(start, epochs.stop):
             self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
-            done = run_pass(self, "train", run, callbacks, steps)
+            if done:  # in the middle of this epoch, whose beginning is set right by what it had led to
+                backup.restore(run)
+            callbacks.watch(run)
+            done = run_pass(self, "train", run, callbacks, steps, done=done)
             self._tell_if_short(run, done, steps)
             logs = plain_logs(self._pass_logs(run)) if done else {}
             run.end(whole=steps is None)
@@ -98,6 +105,7 @@ class Fitting(Trainer):
             callbacks.on_epoch_end(epoch, logs)
             if self.stop_training or not done:
                 break
+            done = 0
         return logs
 
     def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None,

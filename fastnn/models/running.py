@@ -3,6 +3,13 @@
 import time
 
 from ..data import fill, leaves_of
+from .pass_position import (
+    PassNotes,
+    array_run_state,
+    batch_run_state,
+    set_array_run_state,
+    set_batch_run_state,
+)
 
 CHUNK_SECONDS = 0.05  # how long C may run before Python shows progress and sees Ctrl-C
 _GROWTH = 8  # a chunk is at most so many times the one before it
@@ -23,12 +30,14 @@ class ArrayRun:
         self.program = next(iter(self._programs.values()))
         self.position = self.steps  # nothing is left of a pass that has not begun
         self._tail_fed = False
+        self.notes = PassNotes()
 
     def begin(self):
         """Start a pass, unless one is under way (`steps_per_epoch` may end an epoch in its middle)."""
         if self.position < self.steps:
             return
         self.position = 0
+        self.notes.note()
         self._order = self.source.order()
         if self.full:
             self._programs["full"].step.feed(self.source.leaves, self._order[: self.full * self.source.batch])
@@ -92,6 +101,8 @@ class ArrayRun:
     def close(self):
         """Nothing is held open."""
 
+    get_state, set_state = array_run_state, set_array_run_state
+
 
 class BatchRun:
     """A model's steps over a BatchSource, one batch at a time; a batch is asked for when a step needs it."""
@@ -103,7 +114,9 @@ class BatchRun:
         self._next = None
         self._over = False  # the pass has no more batches
         self._seen = 0
+        self.total = 0  # batches taken in all passes
         self.program = None
+        self.notes = PassNotes()
 
     def first(self):
         """The first batch, kept for the first step: what shapes are read from."""
@@ -116,6 +129,7 @@ class BatchRun:
         if self._iterator is not None and not self.source.once and not self.ready():
             self.close()  # the last pass took all there was, which could not be known then
         if self._iterator is None:
+            self.notes.note()
             self._iterator = iter(self.source)
             self._over, self._seen = False, 0
 
@@ -142,6 +156,7 @@ class BatchRun:
             self.model.check_next_targets(data[1])
         self._last = data
         self._seen += 1
+        self.total += 1
         self.program = self.model.program_for(self.kind, data)
         self._results = self.program.step(*leaves_of(data))
         return 1
@@ -164,9 +179,13 @@ class BatchRun:
             self._iterator.close()
         self._iterator = self._next = None
 
+    get_state, set_state = batch_run_state, set_batch_run_state
 
-def run_pass(model, stage, run, callbacks, limit, collect=None):
+
+def run_pass(model, stage, run, callbacks, limit, collect=None, done=0):
     """Run up to `limit` steps (None: all there are), calling the callbacks' hooks; the number of steps run.
+
+    done: so many of them were run before, by a process that was ended.
 
     stage: "train", "test" or "predict". collect(run, steps): told after each chunk, for predictions; every
     step then counts as a chunk.
@@ -177,8 +196,9 @@ def run_pass(model, stage, run, callbacks, limit, collect=None):
     checks = callbacks.chunk_checks()
     flag = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_predicting"}[stage]
     every = max(1, int(model.steps_per_execution)) if singles else None
-    done = 0
     shown = time.perf_counter()
+    if done and (done == limit or limit is None and not run.ready()):
+        return done  # all were
     run.begin()
     while (limit is None or done < limit) and run.ready():
         size = every or (1 if collect else run.chunk())

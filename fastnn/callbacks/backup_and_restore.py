@@ -1,0 +1,185 @@
+"""Training that survives being killed: saved as it goes on, continued from there by the same call of `fit`."""
+
+import os
+import random as python_random
+
+import numpy as np
+
+from .callback import Callback
+
+_NAME = "latest.backup.h5"
+_BEFORE = "previous.backup.h5"
+_NOT_STATE = {"params", "_model", "model", "others", "run"}
+
+
+class BackupAndRestore(Callback):
+    """Saves all of a training run to `backup_dir`, and lets a new process go on as if nothing had happened.
+
+    After a kill, run the same program again: `fit` begins where the last backup stands, and ends with the same bits as
+    an uninterrupted run. Saved are weights, the optimizer, metrics, the random numbers' counters (layers', fastnn's,
+    NumPy's global ones, Python's), the place in the data, and the other callbacks' attributes (best value, patience).
+
+    Args:
+        backup_dir: a directory for this run alone; made where it is missing.
+        save_freq: "epoch", or a number of steps between two backups.
+        double_checkpoint: keep the backup before the last as well.
+        delete_checkpoint: delete it when training ends by itself.
+    Raises:
+        ValueError: no directory, or another `save_freq`.
+    Source: Keras 3 `callbacks.BackupAndRestore`.
+    """
+
+    def __init__(self, backup_dir, save_freq="epoch", double_checkpoint=False, delete_checkpoint=True):
+        super().__init__()
+        self.backup_dir = os.fspath(backup_dir) if backup_dir else ""
+        if not self.backup_dir:
+            raise ValueError(f"BackupAndRestore: `backup_dir` must name a directory, received {backup_dir!r}")
+        if save_freq != "epoch" and (not isinstance(save_freq, int) or isinstance(save_freq, bool) or save_freq < 1):
+            raise ValueError("BackupAndRestore: `save_freq` must be 'epoch' or a number of steps of at least 1, received "
+                             f"{save_freq!r}")
+        self.save_freq = save_freq
+        self.double_checkpoint = double_checkpoint
+        self.delete_checkpoint = delete_checkpoint
+        self.others = []  # the callbacks beside this one; CallbackList sets it
+        self.run = None  # the run over the data; `fit` sets it
+        self._epoch = 0
+        self._steps_since = 0
+        self._read = None
+
+    def wants_batches(self, stage):
+        return stage == "train" and self.save_freq != "epoch"
+
+    # ---- restoring
+
+    def where(self):
+        """(epoch, steps done in it) that the backup goes on from; None where there is none."""
+        state = self._backup()
+        return None if state is None else (state["epoch"], state["steps"])
+
+    def _backup(self):
+        from ..saving.backup_file import read_backup
+
+        if self._read is None:
+            for name in (_NAME, _BEFORE):
+                path = os.path.join(self.backup_dir, name)
+                if os.path.exists(path):
+                    self._read = read_backup(path)
+                    break
+        return self._read
+
+    def set_model(self, model):
+        super().set_model(model)
+        self._read = None
+        if self.where() is not None:
+            for callback in self.others:  # a log that goes on is not begun anew
+                if isinstance(getattr(callback, "append", None), bool):
+                    callback.append = True
+
+    def restore(self, run):
+        """Set the model, the random numbers, the callbacks and `run` to what they were.
+
+        Raises:
+            ValueError: the backup is of another model.
+        """
+        state = self._backup()
+        self._set_arrays(state)
+        self._steps_since = 0
+        kinds = {}
+        for callback in self.others:
+            kind = _kind(callback)
+            saved = state["callbacks"].get(f"{kind}:{kinds.setdefault(kind, 0)}")
+            kinds[kind] += 1
+            for name, value in (saved or {}).items():
+                setattr(callback, name, value)
+        run.set_state(state["run"])
+        _set_random(state["random"])
+        self._read = None
+
+    def _set_arrays(self, state):
+        for part, variables in self._variables().items():
+            arrays = state["arrays"].get(part, [])
+            shapes = [tuple(array.shape) for array in arrays]
+            own = [tuple(variable.shape) for variable in variables]
+            if shapes != own:
+                raise ValueError(
+                    f"BackupAndRestore: the backup in {self.backup_dir!r} is of another run: its {part} have the shapes "
+                    f"{shapes}, this model's {own}. Delete that directory to start anew, or give each run its own")
+            for variable, array in zip(variables, arrays):
+                variable.assign(array)
+
+    def _variables(self):
+        model = self.model
+        optimizer = getattr(model, "optimizer", None)
+        return {"variables": model.variables, "optimizer variables": [] if optimizer is None else optimizer.variables,
+                "metric variables": [v for metric in model.metrics for v in metric.variables]}
+
+    # ---- saving
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.save_freq == "epoch":
+            return
+        self._steps_since += 1
+        if self._steps_since >= self.save_freq:
+            self._save(self._epoch, batch + 1)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.save_freq == "epoch" or self._steps_since:
+            self._save(epoch + 1, 0)
+
+    def _save(self, epoch, steps):
+        from ..saving.backup_file import is_plain, write_backup
+
+        self._steps_since = 0
+        callbacks, kinds = {}, {}
+        for callback in self.others:
+            kind = _kind(callback)
+            key = f"{kind}:{kinds.setdefault(kind, 0)}"
+            kinds[kind] += 1
+            if kind != "ProgbarLogger":
+                callbacks[key] = {name: value for name, value in vars(callback).items()
+                                  if name not in _NOT_STATE and is_plain(value)}
+        state = {"epoch": epoch, "steps": steps, "callbacks": callbacks, "run": self.run.get_state(),
+                 "random": _random(),
+                 "arrays": {part: [v.numpy() for v in variables] for part, variables in self._variables().items()}}
+        os.makedirs(self.backup_dir, exist_ok=True)
+        path = os.path.join(self.backup_dir, _NAME)
+        if self.double_checkpoint and os.path.exists(path):
+            os.replace(path, os.path.join(self.backup_dir, _BEFORE))
+        write_backup(path, state)
+
+    def on_train_end(self, logs=None):
+        if not self.delete_checkpoint:
+            return
+        for name in (_NAME, _BEFORE):
+            path = os.path.join(self.backup_dir, name)
+            if os.path.exists(path):
+                os.remove(path)
+        if os.path.isdir(self.backup_dir) and not os.listdir(self.backup_dir):
+            os.rmdir(self.backup_dir)
+
+
+def _kind(callback):
+    return type(callback).__name__
+
+
+def _random():
+    """The states of all generators that are no layer's."""
+    from .. import random
+    from ..data.random_state import plain_random_state
+
+    version, numbers, gauss = python_random.getstate()
+    return {"numpy": plain_random_state(np.random.get_state()), "python": [version, list(numbers), gauss],
+            "fastnn": random.global_seed_generator().state.numpy()}
+
+
+def _set_random(state):
+    from .. import random
+    from ..data.random_state import numpy_random_state
+
+    np.random.set_state(numpy_random_state(state["numpy"]))
+    version, numbers, gauss = state["python"]
+    python_random.setstate((version, tuple(numbers), gauss))
+    random.global_seed_generator().state.assign(np.asarray(state["fastnn"], np.uint32))
