@@ -4,6 +4,7 @@ import numpy as np
 
 from . import dtypes, nest
 from .op import context, records
+from .row_gradients import note_sum
 from .tensor import Tensor
 from .variable import Variable, convert
 
@@ -48,7 +49,7 @@ def _accumulate(gradients, x, dx):
     if tuple(dx.shape) != tuple(x.shape):
         raise AssertionError(f"a gradient of shape {dx.shape} for a tensor of shape {x.shape}")
     before = gradients.get(id(x))
-    gradients[id(x)] = dx if before is None else records["add"](before, dx)
+    gradients[id(x)] = dx if before is None else note_sum(records["add"](before, dx), before, dx)
 
 
 class GradientTape:

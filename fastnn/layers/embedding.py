@@ -17,6 +17,10 @@ class Embedding(Layer):
         embeddings_...: initializer, regularizer, constraint of the table.
         mask_zero: input 0 is padding; steps that have it are masked in the layers after this one.
         weights: the table's first values.
+
+    While training, a table of 1,024 rows or more, and four times as many as a batch has integers, is updated
+    by the rows of the batch alone, by optimizers that can: see `fastnn/optimizers/row_updates.py` for what
+    that means for moving averages. Smaller tables are updated whole, as in Keras.
     Source: Keras 3 `layers.Embedding`.
     """
 
@@ -43,7 +47,8 @@ class Embedding(Layer):
     def build(self, input_shape=None):
         if not self.built:
             self.embeddings = self.add_weight(
-                name="embeddings", shape=(self.input_dim, self.output_dim), initializer=self.embeddings_initializer,
+                name="embeddings", shape=(self.input_dim, self.output_dim),
+                initializer=self.embeddings_initializer,
                 regularizer=self.embeddings_regularizer, constraint=self.embeddings_constraint)
 
     def check_range(self, indices):
@@ -52,7 +57,8 @@ class Embedding(Layer):
             return
         low, high = indices.min(), indices.max()
         if low < 0 or high >= self.input_dim:
-            raise ValueError(f"Embedding {self.name!r}: its input holds numbers {low:g}..{high:g}, but `input_dim` is "
+            raise ValueError(f"Embedding {self.name!r}: its input holds numbers {low:g}..{high:g}, but "
+                             "`input_dim` is "
                              f"{self.input_dim}, so they must be 0..{self.input_dim - 1}. "
                              + (f"Make the layer with input_dim={int(high) + 1}" if low >= 0 else
                                 "Number what is looked up from 0"))

@@ -5,7 +5,7 @@ import operator
 
 import numpy as np
 
-from ..engine import dtypes
+from ..engine import dtypes, row_gradients
 from ..engine.op import define_op, no_gradient, records
 from ..engine.symbolic import public
 from ..engine.tensor import Spec, Tensor, Traced
@@ -78,8 +78,13 @@ def _take_kernel(call):
 
 
 take_op = define_op("take", shape=_take_shape, reference=_take_reference, kernel=_take_kernel,
-                    grad=lambda call, dy: [take_grad_op(dy, call.inputs[1], axis=call.axis,
-                                                        extent=call.inputs[0].shape[call.axis]), None])
+                    grad=lambda call, dy: [_take_gradient(call, dy), None])
+
+
+def _take_gradient(call, dy):
+    indices = call.inputs[1]
+    dx = take_grad_op(dy, indices, axis=call.axis, extent=call.inputs[0].shape[call.axis])
+    return row_gradients.note(dx, [(indices, dy)]) if call.axis == 0 else dx
 
 
 def _take_grad_shape(dy, indices, *, axis, extent):

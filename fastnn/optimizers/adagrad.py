@@ -15,6 +15,8 @@ class Adagrad(Optimizer):
     Source: Keras 3 `optimizers.Adagrad`; Duchi et al., JMLR 2011.
     """
 
+    updates_by_row = True
+
     def __init__(self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, weight_decay=None, **options):
         super().__init__(learning_rate, weight_decay, **options)
         self.initial_accumulator_value = initial_accumulator_value
@@ -47,6 +49,8 @@ class Adadelta(Optimizer):
         options: see Optimizer.
     Source: Keras 3 `optimizers.Adadelta`; Zeiler, arXiv 1212.5701.
     """
+
+    updates_by_row = True
 
     def __init__(self, learning_rate=0.001, rho=0.95, epsilon=1e-7, weight_decay=None, **options):
         super().__init__(learning_rate, weight_decay, **options)

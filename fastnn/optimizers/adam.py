@@ -15,6 +15,8 @@ class Adam(FusedOptimizer):
     Source: Keras 3 `optimizers.Adam`; Kingma and Ba, ICLR 2015; Reddi et al., ICLR 2018.
     """
 
+    updates_by_row = True
+
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, weight_decay=None,
                  **options):
         super().__init__(learning_rate, weight_decay, **options)

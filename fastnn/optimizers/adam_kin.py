@@ -55,6 +55,7 @@ class Adamax(AdamLike):
     Source: Keras 3 `optimizers.Adamax`; Kingma and Ba, ICLR 2015, section 7.1.
     """
 
+    updates_by_row = True
     slots = ("momentum", "norm")
 
     def update_step(self, gradient, variable, learning_rate):
@@ -71,6 +72,8 @@ class Adamax(AdamLike):
 
 class Nadam(AdamLike):
     """Adam with Nesterov's momentum. Source: Keras 3 `optimizers.Nadam`; Dozat, 2016."""
+
+    updates_by_row = True
 
     def build(self, variables):
         if self.built:

@@ -16,6 +16,8 @@ class Lion(Optimizer):
     Source: Keras 3 `optimizers.Lion`; Chen et al., NeurIPS 2023.
     """
 
+    updates_by_row = True
+
     def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.99, weight_decay=None, **options):
         super().__init__(learning_rate, weight_decay, **options)
         if not 0 < beta_1 <= 1:

@@ -14,6 +14,7 @@ from ..ops.control import cond
 from ..ops.optimizer_updates import count_up
 from ..saving.serialization import deserialize_keras_object, serialize_keras_object
 from .clipping import clip_by_global_norm, clip_by_norm
+from .row_updates import on_rows, row_gradient
 from .schedules import LearningRateSchedule
 
 
@@ -37,6 +38,9 @@ class Optimizer:
         ValueError: an argument out of range; several ways of clipping; an unknown argument.
     Source: Keras 3 `optimizers.Optimizer`.
     """
+
+    # Whether `update_step` works element by element, so that some rows of a table can be updated alone: row_updates.
+    updates_by_row = False
 
     def __init__(self, learning_rate, weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None,
                  use_ema=False, ema_momentum=0.99, ema_overwrite_frequency=None, loss_scale_factor=None,
@@ -75,6 +79,7 @@ class Optimizer:
         self._variables = []
         self._trainable_variables = []
         self._places = {}  # id(variable) -> its place among the trainable variables
+        self._slot_lists = []  # one a kind of state, with a variable for each trainable one
         self._undecayed, self._undecayed_names = set(), None
         self._iterations = self._new_variable("iteration", 0, (), "int32")
         if callable(learning_rate):
@@ -112,6 +117,7 @@ class Optimizer:
             for slots, label, kind in zip(made, names, kinds):
                 slots.append(None if variable.overwrite_with_gradient else
                              self.add_variable_from_reference(variable, label, kind))
+        self._slot_lists += made
         return made[0] if isinstance(name, str) else made
 
     def build(self, variables):
@@ -311,7 +317,13 @@ class Optimizer:
 
     def _update_all(self, grads, variables, learning_rate):
         for gradient, variable in zip(grads, variables):
-            self.update_step(gradient, variable, learning_rate)
+            part = row_gradient(self, gradient, variable)
+            if part is None:
+                self.update_step(gradient, variable, learning_rate)
+            else:
+                rows, gradient = part
+                with on_rows(self, variable, rows) as some:
+                    self.update_step(gradient, some, learning_rate)
 
     def _clip_gradients(self, grads):
         if self.clipnorm and self.clipnorm > 0:

@@ -15,6 +15,8 @@ class RMSprop(FusedOptimizer):
     Source: Keras 3 `optimizers.RMSprop`; Hinton, Neural Networks for Machine Learning, lecture 6e, 2012.
     """
 
+    updates_by_row = True
+
     def __init__(self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, weight_decay=None,
                  **options):
         super().__init__(learning_rate, weight_decay, **options)

@@ -38,6 +38,8 @@ class SGD(FusedOptimizer):
     Source: Keras 3 `optimizers.SGD`.
     """
 
+    updates_by_row = True
+
     def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, weight_decay=None, **options):
         super().__init__(learning_rate, weight_decay, **options)
         if isinstance(momentum, bool) or not isinstance(momentum, (int, float)) or not 0 <= momentum <= 1:
