@@ -1,7 +1,8 @@
 """Which instructions a convolution and its gradients become: chosen by shape, for every table alike.
 
 A 1 x 1 convolution of stride 1 is a matrix product. 3 x 3 windows of stride 1 take Winograd's form where
-that saves more than its transforms cost (csrc/winograd.c). All others are summed as they stand (csrc/conv.c,
+that saves more than its transforms cost (csrc/winograd.c). One filter for each channel by itself is depthwise
+(csrc/depthwise.c). All others are summed as they stand (csrc/conv.c,
 csrc/conv_grad.c).
 """
 
@@ -32,6 +33,11 @@ def _is_product(call, kernel_shape):
     """Whether each output pixel is one input pixel times a matrix."""
     ones = (*kernel_shape[:-2], *call.strides)
     return call.groups == 1 and all(n == 1 for n in ones) and not any(map(any, call.padding))
+
+
+def _is_depthwise(call, kernel_shape, x_shape):
+    """Whether each channel has one filter of its own."""
+    return call.groups > 1 and call.groups == x_shape[-1] == kernel_shape[-1]
 
 
 def _packed_bytes(rows, filters, groups):
@@ -98,6 +104,9 @@ def emit_conv(call, activation=0, alpha=0.0):
         _winograd(call, *call.inputs[:2], kernel, tiled, epilogue, alpha)
         return
     sizes, reads = _sizes(call, x, kernel, y), list(call.inputs)
+    if _is_depthwise(call, kernel, x):
+        call.emit("depthwise_f32", reads=reads, writes=call.outputs, attrs=[alpha], sizes=[*sizes, *epilogue])
+        return
     packed = y[-1] // call.groups > _FEW_FILTERS
     if packed:
         reads[1] = call.workspace(_packed_bytes(math.prod(kernel[:-1]), y[-1], call.groups))
@@ -114,6 +123,9 @@ def emit_input_grad(call):
         call.emit("gemm_nt_f32", reads=call.inputs, writes=call.outputs, attrs=[0.0], sizes=sizes)
         return
     sizes = _sizes(call, x, kernel.shape, dy.shape)
+    if _is_depthwise(call, kernel.shape, x):
+        call.emit("depthwise_input_grad_f32", reads=[dy, kernel], writes=call.outputs, sizes=sizes)
+        return
     tiled = _winograd_sizes(call, kernel.shape, dy.shape, x)
     if tiled and _winograd_pays(tiled[0], tiled[4:6], dy.shape[-1], x[-1]):
         tiled[7:] = [2 - before for before in tiled[7:]]
@@ -142,6 +154,8 @@ def emit_kernel_grad(call):
     if tiled and _winograd_pays(tiled[0], tiled[4:6], x.shape[-1], dy.shape[-1]):
         name, sizes = "winograd_kernel_grad_f32", tiled
         work = _tiles(tiled[0], tiled[4:6]) // 64
+    elif _is_depthwise(call, kernel, x.shape):
+        name = "depthwise_kernel_grad_f32"
     splits = max(1, min(_MOST_SPLITS, work, _PARTIAL_FLOATS // max(size, 1)))
     if splits == 1:
         call.emit(name, reads=call.inputs, writes=call.outputs, sizes=[*sizes, 1])
