@@ -69,6 +69,7 @@ class BatchSource:
         self.source = x
         self.class_weight = class_weight
         self.shuffle = shuffle
+        self._form = None  # shapes and dtypes of the last (x, y) that was looked at
         self.indexed = hasattr(x, "__getitem__") and (hasattr(x, "__len__") or hasattr(x, "num_batches"))
         self.batches, self.endless = _length_of(x)
         if self.indexed:
@@ -106,11 +107,20 @@ class BatchSource:
             self.source.on_epoch_end()
 
     def _standardize(self, batch):
+        plain = type(batch) is tuple and len(batch) == 2 and self.class_weight is None and (
+            type(batch[0]) is type(batch[1]) is np.ndarray)
+        if plain:
+            x, y = batch
+            form = x.shape, y.shape, x.dtype, y.dtype
+            if form == self._form:
+                return x, y, None
         x, y, weights = unpack_x_y_sample_weight(batch)
         x, y = as_arrays(x, "x"), as_arrays(y, "y")
         if weights is not None or self.class_weight is not None:
             weights = check_weights(y, as_arrays(weights, "sample_weight"), self.class_weight)
         check_lengths(x, y, weights)
+        if plain:
+            self._form = form
         return x, y, weights
 
 

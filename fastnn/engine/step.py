@@ -47,9 +47,13 @@ class Step:
 
     def __call__(self, *arrays):
         """One run on arrays of the specs' shapes; Tensors in the structure that the function returned."""
-        plan = self._direct or self.direct
-        outputs = plan([np.ascontiguousarray(array, dtype) for array, dtype in zip(arrays, self._dtypes)])
+        outputs = self.arrays(*arrays)
         return Tensor(outputs[0]) if self.alone else self._pack(outputs)
+
+    def arrays(self, *arrays):
+        """One run; the outputs as a flat list of NumPy arrays, None among them left out."""
+        plan = self._direct or self.direct
+        return plan([np.ascontiguousarray(array, dtype) for array, dtype in zip(arrays, self._dtypes)])
 
     def _pack(self, arrays):
         remaining = iter(arrays)

@@ -259,11 +259,6 @@ class Fitting(Trainer):
             warnings.warn(f"the data ran out after {done} of {wanted} steps; a source of batches must yield "
                           "steps_per_epoch * epochs of them", stacklevel=3)
 
-    def _remember(self, key, program):
-        if len(self._quick) >= 64:
-            self._quick.clear()
-        self._quick[key] = program
-
 
 def _is_due(epoch, validation_freq):
     """Whether to validate after this epoch (from 0)."""

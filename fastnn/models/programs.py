@@ -5,6 +5,7 @@ from collections import OrderedDict
 from ..data import arrays, fill, form_of, leaves_of
 from ..engine import nest, settings
 from ..engine.step import Step
+from ..engine.tensor import Tensor
 from .eager_step import EagerStep
 
 MOST_KEPT = 32  # signatures a model keeps; the least recently used goes first
@@ -15,14 +16,20 @@ class Program:
 
     step: runs it (Step or EagerStep). seconds: what a step takes, measured as it runs, None before.
     keeps_logs: whether the step returns the logs; where not, they are read from the metrics.
+    names: the logs' names in the order of the step's outputs, where all are plain; order: the places among them
+    of what `train_on_batch` returns, found at the first call.
     """
 
-    __slots__ = ("step", "seconds", "keeps_logs")
+    __slots__ = ("step", "seconds", "keeps_logs", "names", "order")
 
     def __init__(self, step, keeps_logs=True):
         self.step = step
         self.seconds = None
         self.keeps_logs = keeps_logs
+        self.names = self.order = None
+        logs = getattr(step, "structure", None)
+        if type(logs) is dict and logs and all(isinstance(value, Tensor) for value in logs.values()):
+            self.names = sorted(logs)
 
 
 class Programs:

@@ -2,6 +2,8 @@
 
 import time
 
+import numpy as np
+
 from ..data import fill, leaves_of
 from .pass_position import (
     PassNotes,
@@ -16,7 +18,10 @@ _GROWTH = 8  # a chunk is at most so many times the one before it
 
 
 class ArrayRun:
-    """A model's steps over an ArraySource. `steps`: of one pass; `program`: the one last run."""
+    """A model's steps over an ArraySource. `steps`: of one pass; `program`: the one last run; `rewinds`: steps can
+    be run again."""
+
+    rewinds = True
 
     def __init__(self, model, source, kind):
         self.source = source
@@ -105,7 +110,10 @@ class ArrayRun:
 
 
 class BatchRun:
-    """A model's steps over a BatchSource, one batch at a time; a batch is asked for when a step needs it."""
+    """A model's steps over a BatchSource; a batch is asked for when a step needs it."""
+
+    most = 1 << 20  # batches between two looks, where they are quick
+    rewinds = False
 
     def __init__(self, model, source, kind):
         self.model, self.source, self.kind = model, source, kind
@@ -115,6 +123,7 @@ class BatchRun:
         self._over = False  # the pass has no more batches
         self._seen = 0
         self.total = 0  # batches taken in all passes
+        self._quick = {}  # shapes and dtypes of (x, y) -> Program
         self.program = None
         self.notes = PassNotes()
 
@@ -148,18 +157,38 @@ class BatchRun:
         return self._next is not None
 
     def chunk(self):
-        return 1
+        return self.most
 
     def run(self, count):
-        data, self._next = self._next, None
-        if self._seen and self.kind != "predict":
-            self.model.check_next_targets(data[1])
-        self._last = data
-        self._seen += 1
-        self.total += 1
-        self.program = self.model.program_for(self.kind, data)
-        self._results = self.program.step(*leaves_of(data))
-        return 1
+        """Run up to `count` batches, for CHUNK_SECONDS at most; how many were run."""
+        done, until = 0, None
+        while done < count and self.ready():
+            data, self._next = self._next, None
+            self._last = data
+            x, y, weights = data
+            if self._seen and self.kind != "predict":
+                self.model.check_next_targets(y)
+            self._seen += 1
+            self.total += 1
+            done += 1
+            if weights is None and type(x) is type(y) is np.ndarray:
+                # Batches alike, the common case: nothing is taken apart, no signature is made.
+                key = x.shape, y.shape, x.dtype, y.dtype
+                program = self._quick.get(key)
+                if program is None:
+                    program = self._quick[key] = self.model.program_for(self.kind, data)
+                self.program = program
+                self._results = program.step(x, y)
+            else:
+                self.program = self.model.program_for(self.kind, data)
+                self._results = self.program.step(*leaves_of(data))
+            if count > 1:
+                now = time.perf_counter()
+                if until is None:
+                    until = now + CHUNK_SECONDS
+                elif now > until:
+                    break
+        return done
 
     def results(self):
         return self._results
@@ -194,6 +223,8 @@ def run_pass(model, stage, run, callbacks, limit, collect=None, done=0):
     end_hook = getattr(callbacks, f"on_{stage}_batch_end")
     singles = callbacks.wants_batches(stage)
     checks = callbacks.chunk_checks()
+    listens = callbacks.listens_to_chunks(stage)
+    one = collect is not None or (checks and not run.rewinds)
     flag = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_predicting"}[stage]
     every = max(1, int(model.steps_per_execution)) if singles else None
     shown = time.perf_counter()
@@ -201,32 +232,30 @@ def run_pass(model, stage, run, callbacks, limit, collect=None, done=0):
         return done  # all were
     run.begin()
     while (limit is None or done < limit) and run.ready():
-        size = every or (1 if collect else run.chunk())
+        size = every or (1 if one else run.chunk())
         if limit is not None:
             size = min(size, limit - done)
         first = done
         if singles:
             begin_hook(first)
-        for check in checks:
-            check.on_chunk_begin(stage, run)
         steps = 0
-        while steps < size and run.ready():
+        while True:
+            for check in checks:
+                check.on_chunk_begin(stage, run)
             now = run.run(size - steps)
             for check in checks:
                 now = check.check_chunk(stage, run, done + steps, now)
             steps += now
             if collect is not None:
                 collect(run, done + steps)
-            if checks and steps < size:
-                if getattr(model, flag, False):
-                    break
-                for check in checks:
-                    check.on_chunk_begin(stage, run)
+            # A group of `every` steps is run whole: it may take the rest of the full batches, then the last one.
+            if every is None or steps >= size or not run.ready() or (checks and getattr(model, flag, False)):
+                break
         done += steps
         if singles:
             logs = {"outputs": run.results()} if stage == "predict" else model.running_logs(run)
             end_hook(first + size - 1, logs)  # as in Keras, whose last group counts as a whole one
-        elif callbacks.listens_to_chunks(stage):
+        elif listens:
             now = time.perf_counter()
             if now - shown >= CHUNK_SECONDS or stage == "predict" or run.left is not None:
                 shown = now

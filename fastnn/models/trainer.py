@@ -351,8 +351,14 @@ class Trainer:
     def check_next_targets(self, y):
         """The check of a further batch's labels, after `check_targets` of the first: quick where they are right."""
         limit = self._class_limit
-        if limit is not None and type(y) is np.ndarray and y.size and not (y.max() < limit and y.min() >= 0):
-            self.check_targets(y)
+        if limit is None or type(y) is not np.ndarray or not y.size:
+            return
+        if y.dtype.kind == "i":  # one look instead of two: as unsigned numbers, negative ones are large
+            if y.view(f"u{y.dtype.itemsize}").max() < limit:
+                return
+        elif y.max() < limit and y.min() >= 0:
+            return
+        self.check_targets(y)
 
     def _outputs_like(self):
         return self._output_like
@@ -404,7 +410,7 @@ class Trainer:
             program = self._quick.get(quick)
             if program is not None:
                 self.check_next_targets(y)
-                return self._batch_result(program.step(x, y), return_dict)
+                return self._run_once(program, (x, y), return_dict)
         self._assert_compiled("train_on_batch" if kind.startswith("train") else "test_on_batch")
         from ..data import as_arrays
 
@@ -415,10 +421,25 @@ class Trainer:
         self._check_inputs_and_targets(kind, data)
         program = self.program_for(kind, data)
         if quick is not None:
-            if len(self._quick) >= 64:
-                self._quick.clear()
-            self._quick[quick] = program
-        return self._batch_result(program.step(*leaves_of(data)), return_dict)
+            self._remember(quick, program)
+        return self._run_once(program, leaves_of(data), return_dict)
+
+    def _remember(self, key, program):
+        if len(self._quick) >= 64:
+            self._quick.clear()
+        self._quick[key] = program
+
+    def _run_once(self, program, arrays, return_dict):
+        """The logs of one step, as `train_on_batch` returns them."""
+        if program.names is None:
+            return self._batch_result(program.step(*arrays), return_dict)
+        values = [array.item() for array in program.step.arrays(*arrays)]
+        if return_dict:
+            return dict(zip(program.names, values))
+        if program.order is None:
+            order = self._logs_in_order({name: i for i, name in enumerate(program.names)})
+            program.order = order if isinstance(order, list) else [order]
+        return [values[i] for i in program.order] if len(values) > 1 else values[0]
 
     def _batch_result(self, logs, return_dict):
         plain = {}
@@ -438,8 +459,16 @@ class Trainer:
         """The outputs for one batch, NumPy arrays."""
         from ..data import as_arrays
 
+        key = None
+        if type(x) is np.ndarray:
+            key = "predict", x.shape, x.dtype
+            program = self._quick.get(key)
+            if program is not None:
+                return to_numpy(program.step(x))
         x = as_arrays(x, "x")
         program = self.program_for("predict", (x, None, None))
+        if key is not None:
+            self._remember(key, program)
         return to_numpy(program.step(*leaves_of(x)))
 
 
