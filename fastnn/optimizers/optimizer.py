@@ -14,6 +14,7 @@ from ..ops.control import cond
 from ..ops.optimizer_updates import count_up
 from ..saving.serialization import deserialize_keras_object, serialize_keras_object
 from .clipping import clip_by_global_norm, clip_by_norm
+from .compiled_apply import Kept, apply_compiled, can_compile
 from .row_updates import on_rows, row_gradient
 from .schedules import LearningRateSchedule
 
@@ -81,6 +82,7 @@ class Optimizer:
         self._places = {}  # id(variable) -> its place among the trainable variables
         self._slot_lists = []  # one a kind of state, with a variable for each trainable one
         self._undecayed, self._undecayed_names = set(), None
+        self._compiled = Kept()
         self._iterations = self._new_variable("iteration", 0, (), "int32")
         if callable(learning_rate):
             self._learning_rate = learning_rate
@@ -230,6 +232,13 @@ class Optimizer:
             return
         variables = self._variables_for(grads, trainable_variables)
         grads, variables = self._with_gradient(grads, variables)
+        if can_compile(self, grads):
+            apply_compiled(self, self._update_variables, grads, variables)
+        else:
+            self._update_variables(grads, variables)
+
+    def _update_variables(self, grads, variables):
+        """One step, op by op: run as it stands, or traced."""
         grads, variables = self._overwrite(grads, variables)
         if grads:
             if self.loss_scale_factor is not None:
