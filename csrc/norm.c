@@ -14,8 +14,8 @@
  * batch_norm_combine_f32: moments from the pieces' (Chan, Golub and LeVeque, The American Statistician, 1983)
  *   bufs: pieces, gamma (cols,), mean (cols,), variance (cols,), scale (cols,).  sizes: rows, cols, pieces.
  *   attrs: epsilon.  units: strips of STRIP columns.
- * batch_norm_apply_f32: y; it may be x
- *   bufs: x, mean, scale, beta, y.  sizes: rows, cols, relu.  units: blocks of BLOCK rows.
+ * batch_norm_apply_f32: y, to which another tensor may be added before the relu; y may be that or x
+ *   bufs: x, mean, scale, beta, [added (rows, cols)], y.  sizes: rows, cols, relu, adds.  units: blocks of BLOCK rows.
  * batch_norm_scale_f32: scale again, for the gradient.  bufs: gamma, variance, scale.  sizes: cols.
  *   attrs: epsilon.  units: 1.
  * batch_norm_grad_pieces_f32: sum(dz) and sum(dz * (x - mean)) of each piece
@@ -214,53 +214,70 @@ static void FNN(batch_norm_scale_work)(const fnn_call *call, fnn_work *work)
     work->bytes = 12.0 * (double)call->size[0];
 }
 
-FNN_INLINE void FNN(batch_norm_rows)(int relu, ptrdiff_t rows, ptrdiff_t cols, const float *x, const float *mean,
-                                     const float *scale, const float *beta, float *y)
+/* The epilogues of y: the sum with another tensor, then a relu. */
+FNN_INLINE vf FNN(batch_norm_end)(int relu, int adds, vf z, vf added)
 {
-    for (ptrdiff_t r = 0; r < rows; r++, x += cols, y += cols) {
+    if (adds)
+        z = vf_add(z, added);
+    return relu ? vf_max(vf_zero(), z) : z; /* a NaN in z stays */
+}
+
+FNN_INLINE void FNN(batch_norm_rows)(int relu, int adds, ptrdiff_t rows, ptrdiff_t cols, const float *x,
+                                     const float *mean, const float *scale, const float *beta, const float *added,
+                                     float *y)
+{
+    for (ptrdiff_t r = 0; r < rows; r++, x += cols, added += adds ? cols : 0, y += cols) {
         ptrdiff_t c = 0;
         for (; c + VF_LANES <= cols; c += VF_LANES) {
             const vf z = FNN(normalised)(vf_load(x + c), vf_load(mean + c), vf_load(scale + c), vf_load(beta + c));
-            vf_store(y + c, relu ? vf_max(vf_zero(), z) : z); /* a NaN in z stays */
+            vf_store(y + c, FNN(batch_norm_end)(relu, adds, z, adds ? vf_load(added + c) : z));
         }
         const ptrdiff_t n = cols - c;
         if (n > 0) {
             const vf z = FNN(normalised)(vf_load_n(x + c, n), vf_load_n(mean + c, n), vf_load_n(scale + c, n),
                                          vf_load_n(beta + c, n));
-            vf_store_n(y + c, relu ? vf_max(vf_zero(), z) : z, n);
+            vf_store_n(y + c, FNN(batch_norm_end)(relu, adds, z, adds ? vf_load_n(added + c, n) : z), n);
         }
     }
 }
 
-FNN_INLINE void FNN(batch_norm_apply)(int relu, const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, float *wide)
+FNN_INLINE void FNN(batch_norm_apply)(int relu, int adds, const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi,
+                                      float *wide)
 {
     const ptrdiff_t rows = call->size[0], cols = call->size[1];
     const ptrdiff_t joined = FNN(rows_joined)(cols), width = joined * cols;
     const ptrdiff_t first = lo * BLOCK, n = fnn_min(rows, hi * BLOCK) - first;
     const float *x = (const float *)call->buf[0] + first * cols;
-    float *y = (float *)call->buf[4] + first * cols;
+    const float *added = (const float *)call->buf[4] + (adds ? first * cols : 0);
+    float *y = (float *)call->buf[4 + adds] + first * cols;
     const float *mean = FNN(repeated)(joined, cols, call->buf[1], wide);
     const float *scale = FNN(repeated)(joined, cols, call->buf[2], wide + width);
     const float *beta = FNN(repeated)(joined, cols, call->buf[3], wide + 2 * width);
-    const ptrdiff_t bands = n / joined, done = bands * joined;
-    FNN(batch_norm_rows)(relu, bands, width, x, mean, scale, beta, y);
-    FNN(batch_norm_rows)(relu, n - done, cols, x + done * cols, mean, scale, beta, y + done * cols);
+    const ptrdiff_t bands = n / joined, done = bands * joined * cols;
+    FNN(batch_norm_rows)(relu, adds, bands, width, x, mean, scale, beta, added, y);
+    FNN(batch_norm_rows)(relu, adds, n - bands * joined, cols, x + done, mean, scale, beta,
+                         added + (adds ? done : 0), y + done);
 }
 
 static void FNN(batch_norm_apply_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
-    if (call->size[2])
-        FNN(batch_norm_apply)(1, call, lo, hi, scratch);
+    const int adds = call->size[3] != 0;
+    if (call->size[2] && adds)
+        FNN(batch_norm_apply)(1, 1, call, lo, hi, scratch);
+    else if (call->size[2])
+        FNN(batch_norm_apply)(1, 0, call, lo, hi, scratch);
+    else if (adds)
+        FNN(batch_norm_apply)(0, 1, call, lo, hi, scratch);
     else
-        FNN(batch_norm_apply)(0, call, lo, hi, scratch);
+        FNN(batch_norm_apply)(0, 0, call, lo, hi, scratch);
 }
 
 static void FNN(batch_norm_apply_work)(const fnn_call *call, fnn_work *work)
 {
     const ptrdiff_t cols = call->size[1];
     work->units = fnn_ceil_div(call->size[0], BLOCK);
-    work->scratch = 5 * FNN(rows_joined)(cols) * cols * (ptrdiff_t)sizeof(float);
-    work->bytes = 8.0 * (double)call->size[0] * (double)cols;
+    work->scratch = 3 * FNN(rows_joined)(cols) * cols * (ptrdiff_t)sizeof(float);
+    work->bytes = (call->size[3] ? 12.0 : 8.0) * (double)call->size[0] * (double)cols;
 }
 
 static void FNN(batch_norm_grad_pieces_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
@@ -362,8 +379,10 @@ static void FNN(batch_norm_grad_apply_f32)(const fnn_call *call, ptrdiff_t lo, p
 
 static void FNN(batch_norm_grad_apply_work)(const fnn_call *call, fnn_work *work)
 {
-    FNN(batch_norm_apply_work)(call, work);
-    work->bytes *= 1.5;
+    const ptrdiff_t cols = call->size[1];
+    work->units = fnn_ceil_div(call->size[0], BLOCK);
+    work->scratch = 5 * FNN(rows_joined)(cols) * cols * (ptrdiff_t)sizeof(float);
+    work->bytes = 12.0 * (double)call->size[0] * (double)cols;
 }
 
 /* ---- rows ---- */

@@ -10,7 +10,7 @@ import math
 import numpy as np
 
 from ..engine import dtypes, settings
-from ..engine.op import define_op, records
+from ..engine.op import define_op, no_gradient, records
 from ..engine.symbolic import public
 from ..engine.tensor import Spec, Tensor
 from ..engine.variable import convert
@@ -51,6 +51,16 @@ def _batch_reference(x, gamma, beta, *, epsilon, activation):
         mean, var = _column_statistics(x)
         y = (x - mean) / np.sqrt(var + x.dtype.type(epsilon)) * gamma + beta
         return np.maximum(y, 0) if activation else y, mean, var
+
+
+def _batch_add_shape(x, gamma, beta, added, **attrs):
+    _check_parameter("batch_norm_train_add", "added", added, x.shape, x.dtype)
+    return _batch_shape(x, gamma, beta, **attrs)
+
+
+def _batch_add_reference(x, gamma, beta, added, *, epsilon, activation):
+    y, mean, var = _batch_reference(x, gamma, beta, epsilon=epsilon, activation=None)
+    return np.maximum(y + added, 0) if activation else y + added, mean, var
 
 
 def _batch_grad_reference(x, gamma, beta, mean, var, dy, *, epsilon, activation):
@@ -98,15 +108,15 @@ def _fits(call):
 def _batch_kernel(call):
     if not _fits(call):
         return False
-    x, gamma, beta = call.inputs
+    x, gamma, beta, *added = call.inputs
     y, mean, var = call.outputs
     rows, cols, pieces = _sizes(x.shape, len(x.shape) - 1)
     partial, scale = call.workspace(8 * pieces * cols), call.workspace(4 * cols)
     call.emit("batch_norm_pieces_f32", reads=[x], writes=[partial], sizes=[rows, cols, pieces])
     call.emit("batch_norm_combine_f32", reads=[partial, gamma], writes=[mean, var, scale],
               sizes=[rows, cols, pieces], attrs=[call.epsilon])
-    call.emit("batch_norm_apply_f32", reads=[x, mean, scale, beta], writes=[y],
-              sizes=[rows, cols, call.activation == "relu"])
+    call.emit("batch_norm_apply_f32", reads=[x, mean, scale, beta, *added], writes=[y],
+              sizes=[rows, cols, call.activation == "relu", len(added)])
 
 
 def _batch_grad_kernel(call):
@@ -130,6 +140,9 @@ def _batch_grad_kernel(call):
 batch_norm_train_op = define_op(
     "batch_norm_train", shape=_batch_shape, reference=_batch_reference, kernel=_batch_kernel, inplace=(0,),
     grad=lambda call, dy, *_: list(batch_norm_train_grad_op(*call.inputs, *call.outputs[1:], dy, **call.attrs)))
+# The same with another tensor added before the activation, as at the end of a residual block: passes/normalised.py.
+define_op("batch_norm_train_add", shape=_batch_add_shape, reference=_batch_add_reference, kernel=_batch_kernel,
+          inplace=(0, 3), grad=no_gradient("fusion runs after differentiation"))
 batch_norm_train_grad_op = define_op(
     "batch_norm_train_grad", shape=_batch_grad_shape, reference=_batch_grad_reference,
     kernel=_batch_grad_kernel, inplace=(0, 5),

@@ -8,6 +8,7 @@ from fastnn.engine import passes
 from fastnn.engine.step import Step
 from fastnn.engine.tape import GradientTape
 from fastnn.engine.variable import Variable
+from fastnn.ops.normalization import batch_norm_train_op
 from fastnn.optimizers import SGD, Adam
 
 
@@ -19,7 +20,7 @@ def both_ways(make, *arrays):
     """What a step gives with and without the fusions, and the names of its calls with them."""
     step = make()
     got = step(*arrays)
-    off = {"fuse_chains", "fuse_sums", "fuse_sweeps", "fuse_pairs"}
+    off = {"fuse_chains", "fuse_sums", "fuse_sweeps", "fuse_pairs", "fuse_normalised"}
     passes.switched_off |= off
     try:
         want = make()(*arrays)
@@ -133,3 +134,31 @@ def test_a_variable_updated_twice_is_updated_in_turn():
 
     Step(run, [((4,), "float32")])(np.full(4, 0.5, np.float32))
     np.testing.assert_allclose(variable, 0.75 - 0.5 * 0.75 * 0.5)
+
+
+@pytest.mark.parametrize("adds", [False, True])
+@pytest.mark.parametrize("channels", [3, 16])
+def test_batch_normalisation_takes_the_relu(adds, channels, rng):
+    """Forward and backward of relu(batch_norm(x) [+ r]), a tie at 0 included."""
+    shape = (20, 5, channels)
+
+    def make():
+        def run(x, r, gamma, beta):
+            with GradientTape() as tape:
+                for t in (x, r, gamma, beta):
+                    tape.watch(t)
+                y, mean, variance = batch_norm_train_op(x, gamma, beta, epsilon=1e-3, activation=None)
+                y = ops.relu(y + r) if adds else ops.relu(y)
+                value = ops.sum(y * r * r)
+            return [y, mean, variance, *tape.gradient(value, [x, gamma, beta] + [r] * adds)]
+
+        return Step(run, [(shape, "float32")] * 2 + [((channels,), "float32")] * 2)
+
+    x, r = rng.normal(0, 1, (2, *shape)).astype("float32")
+    gamma, beta = rng.normal(0, 1, (2, channels)).astype("float32")
+    gamma[0] = beta[0] = 0
+    got, want, names = both_ways(make, x, r, gamma, beta)
+    assert "relu" not in names and ("batch_norm_train_add" if adds else "batch_norm_train") in names
+    assert adds or "relu_grad" not in names
+    for g, w in zip(got, want, strict=True):
+        np.testing.assert_allclose(g, w, rtol=2e-5, atol=2e-5)

@@ -3,6 +3,7 @@
 from .body import Body
 from .chains import fuse_chains
 from .epilogues import fuse_epilogues
+from .normalised import fuse_normalised
 from .pairs import fuse_pairs
 from .simplify import fold_constants, remove_dead_code, share_common, simplify_algebra
 from .sums import fuse_sums
@@ -14,6 +15,7 @@ PASSES = {
     "simplify_algebra": simplify_algebra,
     "share_common": share_common,
     "fuse_epilogues": fuse_epilogues,
+    "fuse_normalised": fuse_normalised,
     "fuse_pairs": fuse_pairs,
     "fuse_chains": fuse_chains,
     "fuse_sums": fuse_sums,

@@ -70,3 +70,17 @@ def new_call(op, inputs, attrs, outputs=None):
     for value in call.outputs:
         value.node = call
     return call
+
+
+def depends_on(value, maker):
+    """Whether `value` is computed from anything that the call `maker` makes."""
+    stack, seen = [value], set()
+    while stack:
+        node = stack.pop().node
+        if node is None or id(node) in seen:
+            continue
+        if node is maker:
+            return True
+        seen.add(id(node))
+        stack.extend(node.inputs)
+    return False

@@ -1,7 +1,7 @@
 """A forward call and its gradient's that do the same work, such as exponentials of logits, become one call."""
 
 from ..op import records
-from .body import Body, new_call
+from .body import Body, depends_on, new_call
 from .grouping import in_order
 
 # forward record -> (gradient record, the record of both). The forward call makes (loss, for the gradient alone); the
@@ -24,24 +24,10 @@ def fuse_pairs(body):
             continue
         second = readers[0]
         dy = second.inputs[-1]
-        if second.inputs[:-2] != node.inputs or _computed_from(dy, node):
+        if second.inputs[:-2] != node.inputs or depends_on(dy, node):
             continue
         calls[id(node)] = calls[id(second)] = new_call(records[both], [*node.inputs, dy], {}, [loss, second.output])
     if not calls:
         return body
     return Body(in_order([calls.get(id(node), node) for node in body.nodes]), body.inputs, body.outputs, body.updates,
                 body.reads)
-
-
-def _computed_from(value, maker):
-    """Whether `value` depends on what `maker` makes."""
-    stack, seen = [value], set()
-    while stack:
-        node = stack.pop().node
-        if node is None or id(node) in seen:
-            continue
-        if node is maker:
-            return True
-        seen.add(id(node))
-        stack.extend(node.inputs)
-    return False
