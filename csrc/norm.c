@@ -13,7 +13,7 @@
  *   bufs: x (rows, cols), pieces (pieces, 2, cols).  sizes: rows, cols, pieces.  units: pieces.
  * batch_norm_combine_f32: moments from the pieces' (Chan, Golub and LeVeque, The American Statistician, 1983)
  *   bufs: pieces, gamma (cols,), mean (cols,), variance (cols,), scale (cols,).  sizes: rows, cols, pieces.
- *   attrs: epsilon.  units: strips of STRIP columns.
+ *   attrs: epsilon.  units: strips of COMBINED columns.
  * batch_norm_apply_f32: y, to which another tensor may be added before the relu; y may be that or x
  *   bufs: x, mean, scale, beta, [added (rows, cols)], y.  sizes: rows, cols, relu, adds.  units: blocks of BLOCK rows.
  * batch_norm_scale_f32: scale again, for the gradient.  bufs: gamma, variance, scale.  sizes: cols.
@@ -37,7 +37,7 @@
  *
  * The caller cuts rows into pieces by shape alone, for columns into such as the cache holds: they are read twice.
  */
-enum { BLOCK = 64 }; /* rows an elementwise pass takes at a time */
+enum { BLOCK = 64, COMBINED = 64 }; /* rows an elementwise pass takes at a time; columns a combination takes */
 enum { COLUMN_SUM, COLUMN_SQUARE, COLUMN_GRAD, COLUMN_GRAD_RELU };
 
 FNN_INLINE vf FNN(normalised)(vf x, vf mean, vf scale, vf beta) { return vf_fma(vf_sub(x, mean), scale, beta); }
@@ -82,6 +82,12 @@ FNN_INLINE void FNN(add_columns)(int what, ptrdiff_t rows, ptrdiff_t cols, const
                 ptrdiff_t k = r;
                 for (; k + 2 <= last; k += 2) { /* two chains: an add takes 4 cycles */
                     const ptrdiff_t at = k * cols + c;
+                    if (grad && cols <= 128 && c % 16 == 0) { /* no prefetcher guesses the next group of rows */
+                        __builtin_prefetch(x + at + 16 * cols);
+                        __builtin_prefetch(x + at + 17 * cols);
+                        __builtin_prefetch(dy + at + 16 * cols);
+                        __builtin_prefetch(dy + at + 17 * cols);
+                    }
                     FNN(column_terms)(what, vf_load(x + at), m, s, o, grad ? vf_load(dy + at) : z, &a, &b);
                     FNN(column_terms)(what, vf_load(x + at + cols), m, s, o, grad ? vf_load(dy + at + cols) : z, &d,
                                       &e);
@@ -171,7 +177,7 @@ static void FNN(batch_norm_combine_f32)(const fnn_call *call, ptrdiff_t lo, ptrd
 {
     (void)scratch;
     const ptrdiff_t rows = call->size[0], cols = call->size[1], pieces = call->size[2];
-    const ptrdiff_t from = lo * STRIP, to = fnn_min(cols, hi * STRIP);
+    const ptrdiff_t from = lo * COMBINED, to = fnn_min(cols, hi * COMBINED);
     const float *restrict partial = call->buf[0], *restrict gamma = call->buf[1];
     float *restrict mean = call->buf[2], *restrict variance = call->buf[3], *restrict scale = call->buf[4];
     const float epsilon = (float)call->attr[0], share = 1.0f / (float)rows;
@@ -195,7 +201,7 @@ static void FNN(batch_norm_combine_f32)(const fnn_call *call, ptrdiff_t lo, ptrd
 
 static void FNN(batch_norm_combine_work)(const fnn_call *call, fnn_work *work)
 {
-    work->units = fnn_ceil_div(call->size[1], STRIP);
+    work->units = fnn_ceil_div(call->size[1], COMBINED);
     work->bytes = 16.0 * (double)call->size[1] * (double)call->size[2];
 }
 
@@ -306,7 +312,7 @@ static void FNN(batch_norm_grad_combine_f32)(const fnn_call *call, ptrdiff_t lo,
 {
     (void)scratch;
     const ptrdiff_t rows = call->size[0], cols = call->size[1], pieces = call->size[2];
-    const ptrdiff_t from = lo * STRIP, to = fnn_min(cols, hi * STRIP);
+    const ptrdiff_t from = lo * COMBINED, to = fnn_min(cols, hi * COMBINED);
     const float *restrict partial = call->buf[0], *restrict variance = call->buf[1];
     float *restrict dgamma = call->buf[2], *restrict dbeta = call->buf[3], *restrict shares = call->buf[4];
     const float epsilon = (float)call->attr[0], share = 1.0f / (float)rows;
