@@ -31,6 +31,8 @@ def test_batch_norm(isa, activation, cols, rng):
         # 1 / sqrt(epsilon), about 32, enlarges what is lost in x - mean where the rows are (nearly) one
         check_kernel(records["batch_norm_train"], [x, gamma, beta], isa=isa, rtol=EPS32 * 64,
                      atol=EPS32 * size * (40 if rows < 3 else 8), **attrs)
+        check_kernel(records["batch_norm_train_add"], [x, gamma, beta, dy], isa=isa, rtol=EPS32 * 64,
+                     atol=EPS32 * (size + np.abs(dy).max()) * (40 if rows < 3 else 8), **attrs)
         mean, variance = _moments(x)
         if activation:  # away from the kink, where rounding may open the relu in one and close it in the other
             z = (x - mean) / np.sqrt(variance + np.float32(1e-3)) * gamma + beta
