@@ -23,17 +23,20 @@ def table(name, flops, bytes_a_second):
     runs = [plan.profile(steps=20) for _ in range(3)]
     rows = [min(same, key=lambda row: row["us"]) for same in zip(*runs, strict=True)]
     total = sum(row["us"] for row in rows)
+    alike = {}
+    for row in rows:
+        alike.setdefault((row["name"], row["op"], "x".join(map(str, row["shape"]))), []).append(row)
     lines = [f"### {name}: {total:,.1f} us a step, {len(rows)} instructions", "",
-             "| instruction | op | output | us | share | of bound |", "|---|---|---|---:|---:|---:|"]
+             "| instruction | op | output | times | us | share | of bound |", "|---|---|---|---:|---:|---:|---:|"]
     rest = 0.0
-    for row in sorted(rows, key=lambda row: -row["us"]):
-        if row["us"] < SHOWN * total:
-            rest += row["us"]
+    for what, group in sorted(alike.items(), key=lambda pair: -sum(row["us"] for row in pair[1])):
+        spent = sum(row["us"] for row in group)
+        if spent < SHOWN * total:
+            rest += spent
             continue
-        bound = max(row["gflops"] / flops, row["gbs"] / bytes_a_second)
-        lines.append(f"| {row['name']} | {row['op']} | {'x'.join(map(str, row['shape']))} | {row['us']:,.1f} | "
-                     f"{row['us'] / total:.1%} | {bound:.0%} |")
-    lines += [f"| the rest | | | {rest:,.1f} | {rest / total:.1%} | |", ""]
+        bound = sum(row["us"] * max(row["gflops"] / flops, row["gbs"] / bytes_a_second) for row in group) / spent
+        lines.append(f"| {' | '.join(what)} | {len(group)} | {spent:,.1f} | {spent / total:.1%} | {bound:.0%} |")
+    lines += [f"| the rest | | | | {rest:,.1f} | {rest / total:.1%} | |", ""]
     return "\n".join(lines)
 
 
