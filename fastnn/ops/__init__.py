@@ -1,6 +1,7 @@
 """The public functions on tensors: Keras's `ops`. One file a family, each op whole in one place."""
 
-from . import operators  # noqa: F401 - installs them
+from . import linalg, nn, numpy, operators  # noqa: F401 - operators: installs them
+from .accumulation import cumprod, cumsum, diff, trapezoid  # noqa: F401
 from .activation import (  # noqa: F401
     celu,
     elu,
@@ -30,6 +31,19 @@ from .activation import (  # noqa: F401
     threshold,
 )
 from .adaptive_pooling import adaptive_average_pool, adaptive_max_pool  # noqa: F401
+from .arrangement import (  # noqa: F401
+    depth_to_space,
+    fliplr,
+    flipud,
+    fold,
+    polar,
+    rearrange,
+    space_to_depth,
+    unfold,
+    view,
+    view_as_complex,
+    view_as_real,
+)
 from .attention import dot_product_attention  # noqa: F401
 from .control import (  # noqa: F401
     associative_scan,
@@ -124,6 +138,7 @@ from .elementary import (  # noqa: F401
     tanh,
     trunc,
 )
+from .fourier import extract_sequences, fft, fft2, ifft2, irfft, istft, rfft, stft  # noqa: F401
 from .indexing import (  # noqa: F401
     gather_nd,
     get_item,
@@ -152,7 +167,45 @@ from .joining import (  # noqa: F401
     vsplit,
     vstack,
 )
+from .linear_algebra import (  # noqa: F401
+    cdist,
+    cholesky,
+    cholesky_inverse,
+    corrcoef,
+    cross,
+    det,
+    eig,
+    eigh,
+    inv,
+    kron,
+    logdet,
+    lstsq,
+    lu_factor,
+    matrix_rank,
+    norm,
+    pinv,
+    qr,
+    slogdet,
+    solve,
+    solve_triangular,
+    svd,
+    trace,
+    vander,
+)
 from .matmul import dot, inner, matmul, outer, tensordot, vdot  # noqa: F401
+from .nan_reductions import (  # noqa: F401
+    nanargmax,
+    nanargmin,
+    nancumprod,
+    nancumsum,
+    nanmax,
+    nanmean,
+    nanmin,
+    nanprod,
+    nanstd,
+    nansum,
+    nanvar,
+)
 from .normalization import (  # noqa: F401
     batch_normalization,
     layer_normalization,
@@ -214,6 +267,27 @@ from .pointwise import (  # noqa: F401
     where,
 )
 from .pooling import average_pool, max_pool  # noqa: F401
+from .quantiles import median, nanmedian, nanpercentile, nanquantile, percentile, quantile  # noqa: F401
+from .rare import (  # noqa: F401
+    allclose,
+    amax,
+    amin,
+    argpartition,
+    bartlett,
+    blackman,
+    correlate,
+    dtype,
+    hamming,
+    hanning,
+    histogram,
+    isin,
+    jvp,
+    kaiser,
+    psnr,
+    select,
+    unravel_index,
+    vectorize,
+)
 from .reduction import (  # noqa: F401
     all,
     any,
@@ -230,6 +304,7 @@ from .reduction import (  # noqa: F401
     sum,
     var,
 )
+from .segments import segment_max, segment_min, segment_prod, segment_sum  # noqa: F401
 from .shape import (  # noqa: F401
     broadcast_to,
     expand_dims,

@@ -1,0 +1,10 @@
+"""`keras.ops.nn` by its name: neural networks' functions. All of them are functions of `fastnn.ops`."""
+
+
+def __getattr__(name):
+    from .. import ops
+
+    try:
+        return ops.__dict__[name]
+    except KeyError:
+        raise AttributeError(f"fastnn.ops.nn has no {name!r}") from None
