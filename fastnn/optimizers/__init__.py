@@ -9,14 +9,16 @@ from .adam import Adam, AdamW
 from .adam_kin import Adamax, Lamb, Nadam, ScheduleFreeAdamW
 from .ftrl import Ftrl
 from .lion import Lion
+from .loss_scale import LossScaleOptimizer
+from .multi import MultiOptimizer, OptimizerMap
 from .muon import Muon
 from .optimizer import Optimizer
 from .rmsprop import RMSprop
 from .sgd import SGD
 
 _OBJECTS = {cls.__name__.lower(): cls for cls in (
-    Optimizer, Adafactor, Adadelta, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, Muon, Nadam, RMSprop, SGD,
-    ScheduleFreeAdamW)}
+    Optimizer, Adafactor, Adadelta, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, LossScaleOptimizer, MultiOptimizer,
+    Muon, Nadam, OptimizerMap, RMSprop, SGD, ScheduleFreeAdamW)}
 
 
 def serialize(optimizer):
@@ -50,5 +52,6 @@ def get(identifier):
     return found
 
 
-__all__ = ["Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion", "Muon", "Nadam",
-           "Optimizer", "RMSprop", "SGD", "ScheduleFreeAdamW", "deserialize", "get", "schedules", "serialize"]
+__all__ = ["Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion",
+           "LossScaleOptimizer", "MultiOptimizer", "Muon", "Nadam", "Optimizer", "OptimizerMap", "RMSprop", "SGD",
+           "ScheduleFreeAdamW", "deserialize", "get", "schedules", "serialize"]

@@ -152,22 +152,24 @@ class Optimizer:
         """Set all `variables` from a list of arrays."""
         if not self.built:
             raise ValueError(f"{self.name}: set_weights needs a built optimizer; call build(trainable_variables) first")
-        for variable, weight in zip(self._variables, weights):
+        if len(weights) != len(self.variables):
+            raise ValueError(f"{self.name}: set_weights takes {len(self.variables)} arrays, received {len(weights)}")
+        for variable, weight in zip(self.variables, weights, strict=True):
             variable.assign(weight)
 
     def save_own_variables(self, store):
         """Write the state into a mapping: "0", "1", ... -> array."""
-        for i, variable in enumerate(self._variables):
+        for i, variable in enumerate(self.variables):
             store[str(i)] = variable.numpy()
 
     def load_own_variables(self, store):
         """Read the state from such a mapping; with a warning, not at all where the numbers of variables differ."""
-        if len(store.keys()) != len(self._variables):
+        if len(store.keys()) != len(self.variables):
             cure = "" if self.built else "; it is not built yet, so it has no slots"
             warnings.warn(f"the saved state of optimizer {self.name!r} is skipped: it has {len(store.keys())} variables, "
-                          f"the optimizer has {len(self._variables)}{cure}", stacklevel=2)
+                          f"the optimizer has {len(self.variables)}{cure}", stacklevel=2)
             return
-        for i, variable in enumerate(self._variables):
+        for i, variable in enumerate(self.variables):
             variable.assign(np.asarray(store[str(i)]))
 
     # ---- the learning rate ----
@@ -396,10 +398,10 @@ class Optimizer:
         if not self.built:
             raise ValueError(f"{self.name}: stateless_apply needs a built optimizer; call build(trainable_variables) "
                              "first")
-        variables = [*self._trainable_variables, *self._variables]
+        variables = [*self._trainable_variables, *self.variables]
         given = [*trainable_variables, *optimizer_variables]
         if len(given) != len(variables):
-            raise ValueError(f"{self.name}: stateless_apply needs {len(self._variables)} state values and "
+            raise ValueError(f"{self.name}: stateless_apply needs {len(self.variables)} state values and "
                              f"{len(self._trainable_variables)} trainable ones, received {len(optimizer_variables)} and "
                              f"{len(trainable_variables)}")
         saved = [v.read() for v in variables]

@@ -281,6 +281,18 @@ for name, arguments in {
 optimizer_case("Adam", ("CosineDecay", {"initial_learning_rate": 0.1, "decay_steps": 8}), clipnorm=0.5)
 
 
+def by_rank(k):
+    matrices, vectors = k.optimizers.Adam(0.05), k.optimizers.SGD(0.1, momentum=0.5)
+    return k.optimizers.MultiOptimizer(lambda variable: matrices if len(variable.shape) == 2 else vectors)
+
+
+training_case("optimizer LossScaleOptimizer", lambda k: {"optimizer": k.optimizers.LossScaleOptimizer(
+    k.optimizers.Adam(0.05), initial_scale=2.0**6, dynamic_growth_steps=3)})
+training_case("optimizer LossScaleOptimizer, too large at first", lambda k: {
+    "optimizer": k.optimizers.LossScaleOptimizer(k.optimizers.SGD(0.1), initial_scale=2.0**127)})
+training_case("optimizer MultiOptimizer", lambda k: {"optimizer": by_rank(k)})
+
+
 def sgd(k):
     return {"optimizer": k.optimizers.SGD(0.1)}
 
