@@ -9,10 +9,19 @@ from .config import (
     set_floatx,
     set_image_data_format,
 )
-from .engine.dtypes import is_float as is_float_dtype
-from .engine.dtypes import is_integer as is_int_dtype
+from .engine.dtypes import is_float, is_integer
 from .engine.dtypes import standardize as standardize_dtype
 from .engine.symbolic import KerasTensor
+
+
+def is_float_dtype(dtype):
+    """Whether a dtype's name is that of floats."""
+    return is_float(dtype)
+
+
+def is_int_dtype(dtype):
+    """Whether a dtype's name is that of integers."""
+    return is_integer(dtype)
 
 
 def is_keras_tensor(x):

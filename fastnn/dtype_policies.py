@@ -78,10 +78,10 @@ def get(identifier):
     return DTypePolicy(dtypes.standardize(identifier))
 
 
-def serialize(policy):
+def serialize(dtype_policy):
     from .saving.serialization import serialize_keras_object
 
-    return serialize_keras_object(policy)
+    return serialize_keras_object(dtype_policy)
 
 
 def deserialize(config, custom_objects=None):

@@ -13,11 +13,11 @@ def floatx():
     return _values["floatx"]
 
 
-def set_floatx(dtype):
-    """Make `dtype` ("float32" or "float64"; "float16" computes through NumPy) the default float dtype."""
-    if dtype not in ("float16", "float32", "float64"):
-        raise ValueError(f"set_floatx: `dtype` must be 'float16', 'float32' or 'float64', received {dtype!r}")
-    _values["floatx"] = dtype
+def set_floatx(value):
+    """Make `value` ("float32" or "float64"; "float16" computes through NumPy) the default float dtype."""
+    if value not in ("float16", "float32", "float64"):
+        raise ValueError(f"set_floatx: `value` must be 'float16', 'float32' or 'float64', received {value!r}")
+    _values["floatx"] = value
 
 
 def epsilon():

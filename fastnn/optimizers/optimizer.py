@@ -89,6 +89,16 @@ class Optimizer:
         else:
             self._learning_rate = self._new_variable("learning_rate", _rate(who, learning_rate), (), None)
 
+    def __init_subclass__(cls, **kwargs):
+        """Show the arguments behind a subclass's `**options`, which are this class's, in its signature."""
+        super().__init_subclass__(**kwargs)
+        own = list(inspect.signature(cls.__init__).parameters.values())[1:]
+        if own and own[-1].name == "options" and own[-1].kind is own[-1].VAR_KEYWORD:
+            known = {parameter.name for parameter in own}
+            common = list(inspect.signature(Optimizer.__init__).parameters.values())[1:]
+            own[-1:] = [parameter for parameter in common if parameter.name not in known]
+        cls.__signature__ = inspect.Signature(own)
+
     # ---- state ----
 
     def _new_variable(self, name, initial, shape, dtype):
