@@ -88,8 +88,15 @@ static void FNN(copy_work)(const fnn_call *call, fnn_work *work, double width)
 /* n contiguous bytes; short runs are not worth a call to memcpy. */
 static inline void FNN(copy_run)(char *restrict to, const char *restrict from, ptrdiff_t n)
 {
-    if (n > 64) {
+    const ptrdiff_t word = VF_LANES > 1 ? VF_LANES * (ptrdiff_t)sizeof(float) : PTRDIFF_MAX;
+    if (n > 512 || (VF_LANES == 1 && n > 64)) {
         memcpy(to, from, (size_t)n);
+        return;
+    }
+    if (n >= word) { /* whole words, the last over the one before: under 512 bytes memcpy's call costs as much again */
+        for (ptrdiff_t i = 0; i + word <= n; i += word)
+            memcpy(to + i, from + i, sizeof(vf));
+        memcpy(to + n - word, from + n - word, sizeof(vf));
         return;
     }
     for (; n >= 8; n -= 8, to += 8, from += 8)

@@ -74,3 +74,20 @@ def test_scalars(isa):
             want = updates.adam_rate.reference(*inputs, beta_1=0.9, beta_2=0.999)
             np.testing.assert_allclose(got, want, rtol=4 * EPS32)
         assert apply_record(updates.count_up, [np.array(41, np.int32)])[0] == 42
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("case", CASES[1:], ids=lambda c: f"{c[0]}-{c[1]}")
+def test_slots_of_weights_without_gradient_become_zero(isa, case):
+    """Left alone they would stay at a few times 1e-45, where arithmetic is slow."""
+    name, slots, attrs = case
+    count = 11
+    arrays = [np.ones(count, np.float32), np.zeros(count, np.float32), np.float32(0.1), np.float32(0)]
+    state = [np.full(count, 2e-38, np.float32) for _ in range(slots)]
+    if name == "adam_update":
+        attrs = {**attrs, "beta_2": 0.9}
+    with on_isa(isa):
+        for _ in range(20):
+            _, *state = apply_record(getattr(updates, name), [*arrays, *state], decays=False, **attrs)
+    kept = state[:2] if slots == 3 and name == "adam_update" else state  # AMSGrad's largest stays what it was
+    assert all((slot == 0).all() for slot in kept)
