@@ -4,21 +4,22 @@
  * convolutions have extents, windows and strides of 1 in front. With one axis and one group written out:
  *
  *     y[q, o]  = act( sum_{t, i} x[q * stride - before + t * dilation, i] * kernel[t, i, o] + bias[o] )
- *     dx[p, i] = sum_{t, o} dy[(p + before - t * dilation) / stride, o] * kernel[t, i, o]   where that divides
+ *     dx[p, i] = sum_{t, o} dy[(p + before - t * dilation) / stride, o] * kernel[t, i, o]   where that
+ * divides
  *
  *     sizes: n  d h w  c  od oh ow  oc  kd kh kw  stride x 3  before x 3  dilation x 3  groups
  *
- * Output cells are the rows of a product, filter taps the blocks its depth is made of: a row is a pointer to where
- * its window starts, a tap a shift that is the same for all rows, so no patches are copied. Where windows reach over
- * the edge, the part of the input that a unit sees is copied once, with zeros around it. Taps side by side along the
- * last axis are one longer block where their channels lie side by side, too.
+ * Output cells are the rows of a product, filter taps the blocks its depth is made of: a row is a pointer to
+ * where its window starts, a tap a shift that is the same for all rows, so no patches are copied. Where
+ * windows reach over the edge, the part of the input that a unit sees is copied once, with zeros around it.
+ * Taps side by side along the last axis are one longer block where their channels lie side by side, too.
  *
- * The input's gradient falls into stride x 3 phases: input cells p = r (mod stride) meet the same taps, and dy at
- * steps of one, so each phase is a plain convolution of dy, with the kernel's taps sorted by phase and transposed
- * (conv_flip_f32).
+ * The input's gradient falls into stride x 3 phases: input cells p = r (mod stride) meet the same taps, and
+ * dy at steps of one, so each phase is a plain convolution of dy, with the kernel's taps sorted by phase and
+ * transposed (conv_flip_f32).
  *
- * Filters are read in the order of the kernel, or, if there are many, packed into panels (conv_pack_f32): rows of the
- * kernel's matrix far apart would fall into few sets of the first-level cache.
+ * Filters are read in the order of the kernel, or, if there are many, packed into panels (conv_pack_f32):
+ * rows of the kernel's matrix far apart would fall into few sets of the first-level cache.
  */
 
 typedef struct {
@@ -44,17 +45,18 @@ static FNN(conv_shape) FNN(conv_sizes)(const fnn_call *call)
 
 static ptrdiff_t FNN(conv_volume)(const ptrdiff_t *extent) { return extent[0] * extent[1] * extent[2]; }
 
-static void FNN(conv_cost)(const FNN(conv_shape) *s, fnn_work *work)
+static void FNN(conv_cost)(const FNN(conv_shape) * s, fnn_work *work)
 {
-    const double pixels = (double)(s->n * FNN(conv_volume)(s->out)), taps = (double)FNN(conv_volume)(s->window);
+    const double pixels = (double)(s->n * FNN(conv_volume)(s->out)),
+                 taps = (double)FNN(conv_volume)(s->window);
     const double depth = (double)(s->c / fnn_max(s->groups, 1));
     work->flops = 2.0 * pixels * taps * depth * (double)s->oc;
     work->bytes = 4.0 * ((double)(s->n * FNN(conv_volume)(s->in) * s->c) + pixels * (double)s->oc +
                          taps * depth * (double)s->oc);
 }
 
-/* One axis of a convolution, or of its transpose. The cells made fall into phases: cell q of phase r is output
- * q * phases + r, and its tap t reads input cell q * stride + first + t * step. */
+/* One axis of a convolution, or of its transpose. The cells made fall into phases: cell q of phase r is
+ * output q * phases + r, and its tap t reads input cell q * stride + first + t * step. */
 typedef struct {
     ptrdiff_t in, out, stride, phases;
     ptrdiff_t lo, hi; /* all taps of all phases read cells from q * stride + lo to q * stride + hi */
@@ -65,7 +67,7 @@ typedef struct {
     ptrdiff_t count, first, step, taps, last, apart;
 } FNN(conv_phase);
 
-static FNN(conv_phase) FNN(conv_phase_of)(const FNN(conv_shape) *s, int transposed, int i, ptrdiff_t r)
+static FNN(conv_phase) FNN(conv_phase_of)(const FNN(conv_shape) * s, int transposed, int i, ptrdiff_t r)
 {
     const ptrdiff_t stride = s->stride[i], gap = s->dilation[i];
     if (!transposed)
@@ -84,18 +86,19 @@ static FNN(conv_phase) FNN(conv_phase_of)(const FNN(conv_shape) *s, int transpos
 }
 
 /* The geometry of a convolution (or of its transpose), and how its cells are cut into units: blocks of
- * `slices` x `lines` x `length` cells of each phase. A slice is an image, or a plane of a three-dimensional one. */
+ * `slices` x `lines` x `length` cells of each phase. A slice is an image, or a plane of a three-dimensional
+ * one. */
 typedef struct {
     FNN(conv_shape) shape;
     int transposed;
     FNN(conv_axis) axis[3];
-    ptrdiff_t channels, made;             /* of what is read and of what is written */
-    ptrdiff_t depth, cols;                /* the same of one group */
-    int inside;                           /* no tap lies outside: the input is read where it is */
-    ptrdiff_t pixel, line, plane, slice;  /* floats from one cell, line, plane, slice read to the next */
+    ptrdiff_t channels, made;            /* of what is read and of what is written */
+    ptrdiff_t depth, cols;               /* the same of one group */
+    int inside;                          /* no tap lies outside: the input is read where it is */
+    ptrdiff_t pixel, line, plane, slice; /* floats from one cell, line, plane, slice read to the next */
     ptrdiff_t all_slices, all_lines, all_cells; /* of phase 0, which has the most */
     ptrdiff_t slices, lines, length;
-    ptrdiff_t slabs, bands, chunks;       /* blocks along each axis */
+    ptrdiff_t slabs, bands, chunks; /* blocks along each axis */
 } FNN(conv_job);
 
 /* A part of the product's depth: its panel of filters stays in the first-level cache. */
@@ -120,7 +123,8 @@ static ptrdiff_t FNN(conv_words)(ptrdiff_t n) { return fnn_ceil_div(n, TILE_LANE
 /* Floats of scratch, each piece of it rounded up to a cache line. */
 static ptrdiff_t FNN(conv_lines)(ptrdiff_t floats) { return (floats + 15) / 16 * 16; }
 
-static FNN(conv_job) FNN(conv_divide)(const FNN(conv_shape) *s, int transposed, ptrdiff_t cells, ptrdiff_t pieces)
+static FNN(conv_job)
+    FNN(conv_divide)(const FNN(conv_shape) * s, int transposed, ptrdiff_t cells, ptrdiff_t pieces)
 {
     FNN(conv_job) job = {.shape = *s, .transposed = transposed, .inside = 1};
     const ptrdiff_t groups = fnn_max(1, s->groups);
@@ -131,9 +135,12 @@ static FNN(conv_job) FNN(conv_divide)(const FNN(conv_shape) *s, int transposed, 
     ptrdiff_t count[3];
     for (int i = 0; i < 3; i++) {
         FNN(conv_axis) *axis = &job.axis[i];
-        *axis = (FNN(conv_axis)){.in = transposed ? s->out[i] : s->in[i], .out = transposed ? s->in[i] : s->out[i],
-                                 .stride = transposed ? 1 : s->stride[i], .phases = transposed ? s->stride[i] : 1,
-                                 .lo = PTRDIFF_MAX, .hi = PTRDIFF_MIN};
+        *axis = (FNN(conv_axis)){.in = transposed ? s->out[i] : s->in[i],
+                                 .out = transposed ? s->in[i] : s->out[i],
+                                 .stride = transposed ? 1 : s->stride[i],
+                                 .phases = transposed ? s->stride[i] : 1,
+                                 .lo = PTRDIFF_MAX,
+                                 .hi = PTRDIFF_MIN};
         for (ptrdiff_t r = 0; r < axis->phases; r++) {
             const FNN(conv_phase) p = FNN(conv_phase_of)(s, transposed, i, r);
             count[i] = r == 0 ? p.count : count[i];
@@ -157,7 +164,8 @@ static FNN(conv_job) FNN(conv_divide)(const FNN(conv_shape) *s, int transposed, 
     job.lines = fnn_ceil_div(job.all_lines, job.bands);
     job.slices = 1;
     if (job.bands == 1 && job.chunks == 1)
-        job.slices = fnn_max(1, fnn_min(cells / (job.lines * job.length), fnn_ceil_div(job.all_slices, pieces)));
+        job.slices =
+            fnn_max(1, fnn_min(cells / (job.lines * job.length), fnn_ceil_div(job.all_slices, pieces)));
     job.slabs = fnn_ceil_div(job.all_slices, job.slices);
     if (job.inside) {
         job.pixel = job.channels;
@@ -172,9 +180,9 @@ static FNN(conv_job) FNN(conv_divide)(const FNN(conv_shape) *s, int transposed, 
     return job;
 }
 
-static ptrdiff_t FNN(conv_blocks)(const FNN(conv_job) *job) { return job->slabs * job->bands * job->chunks; }
+static ptrdiff_t FNN(conv_blocks)(const FNN(conv_job) * job) { return job->slabs * job->bands * job->chunks; }
 
-static ptrdiff_t FNN(conv_scratch)(const FNN(conv_job) *job)
+static ptrdiff_t FNN(conv_scratch)(const FNN(conv_job) * job)
 {
     return job->inside ? 0 : job->slices * job->slice * (ptrdiff_t)sizeof(float);
 }
@@ -185,11 +193,14 @@ typedef struct {
     const float *rows[CONV_MOST_CELLS]; /* extent[0] x extent[1] x extent[2] */
 } FNN(conv_block);
 
-/* to = `count` cells of a line of x (job->channels floats each) from cell `first` on, zeros where there is none. */
-static void FNN(conv_copy_line)(const FNN(conv_job) *job, const float *line, ptrdiff_t first, ptrdiff_t count, float *to)
+/* to = `count` cells of a line of x (job->channels floats each) from cell `first` on, zeros where there is
+ * none. */
+static void FNN(conv_copy_line)(const FNN(conv_job) * job, const float *line, ptrdiff_t first,
+                                ptrdiff_t count, float *to)
 {
     const ptrdiff_t depth = job->depth, width = job->axis[2].in;
-    const ptrdiff_t from = fnn_min(count, fnn_max(0, -first)), end = fnn_max(from, fnn_min(count, width - first));
+    const ptrdiff_t from = fnn_min(count, fnn_max(0, -first)),
+                    end = fnn_max(from, fnn_min(count, width - first));
     memset(to, 0, (size_t)(from * depth) * sizeof *to);
     if (depth == job->channels)
         memcpy(to + from * depth, line + (first + from) * depth, (size_t)((end - from) * depth) * sizeof *to);
@@ -199,8 +210,10 @@ static void FNN(conv_copy_line)(const FNN(conv_job) *job, const float *line, ptr
     memset(to + end * depth, 0, (size_t)((count - end) * depth) * sizeof *to);
 }
 
-/* Finds block number `at`, and copies what it reads unless it may be read in place. x: the group's first channel. */
-static void FNN(conv_find)(const FNN(conv_job) *job, ptrdiff_t at, const float *x, FNN(conv_block) *block, float *copy)
+/* Finds block number `at`, and copies what it reads unless it may be read in place. x: the group's first
+ * channel. */
+static void FNN(conv_find)(const FNN(conv_job) * job, ptrdiff_t at, const float *x, FNN(conv_block) * block,
+                           float *copy)
 {
     const FNN(conv_axis) *z = &job->axis[0], *y = &job->axis[1], *w = &job->axis[2];
     const ptrdiff_t deep = job->all_slices / job->shape.n;
@@ -215,7 +228,8 @@ static void FNN(conv_find)(const FNN(conv_job) *job, ptrdiff_t at, const float *
     const ptrdiff_t high = (block->extent[1] - 1) * y->stride + y->hi - y->lo + 1;
     const ptrdiff_t wide = (block->extent[2] - 1) * w->stride + w->hi - w->lo + 1;
     for (ptrdiff_t i = 0; i < block->extent[0]; i++) {
-        const ptrdiff_t slice = block->start[0] + i, image = slice / deep, depth = slice % deep * z->stride + z->lo;
+        const ptrdiff_t slice = block->start[0] + i, image = slice / deep,
+                        depth = slice % deep * z->stride + z->lo;
         const float *from;
         if (job->inside) {
             from = x + (((image * z->in + depth) * y->in + top) * w->in + left) * job->channels;
@@ -227,7 +241,8 @@ static void FNN(conv_find)(const FNN(conv_job) *job, ptrdiff_t at, const float *
                         memset(to, 0, (size_t)(wide * job->depth) * sizeof *to);
                         continue;
                     }
-                    const float *line = x + ((image * z->in + depth + d) * y->in + top + h) * w->in * job->channels;
+                    const float *line =
+                        x + ((image * z->in + depth + d) * y->in + top + h) * w->in * job->channels;
                     FNN(conv_copy_line)(job, line, left, wide, to);
                 }
             from = copy + i * job->slice;
@@ -248,7 +263,7 @@ typedef struct {
 } FNN(conv_product);
 
 /* Moves to phase `index`; *p is the phase before, all zero for the first. */
-static void FNN(conv_next_phase)(const FNN(conv_job) *job, ptrdiff_t index, FNN(conv_product) *p)
+static void FNN(conv_next_phase)(const FNN(conv_job) * job, ptrdiff_t index, FNN(conv_product) * p)
 {
     p->taps += p->axis[0].taps * p->axis[1].taps * p->axis[2].taps;
     for (int i = 2; i >= 0; i--) {
@@ -266,7 +281,7 @@ static void FNN(conv_next_phase)(const FNN(conv_job) *job, ptrdiff_t index, FNN(
 }
 
 /* From a row's window to the first cell of block `at`. */
-static ptrdiff_t FNN(conv_shift)(const FNN(conv_job) *job, const FNN(conv_product) *p, ptrdiff_t at)
+static ptrdiff_t FNN(conv_shift)(const FNN(conv_job) * job, const FNN(conv_product) * p, ptrdiff_t at)
 {
     const ptrdiff_t along = p->merged == 0 ? 1 : p->axis[2].taps / p->merged;
     const ptrdiff_t tap[3] = {at / along / p->axis[1].taps, at / along % p->axis[1].taps, at % along};
@@ -283,7 +298,8 @@ typedef struct {
     float *c;
 } FNN(conv_run);
 
-/* The filters of a group, as a matrix with a row a tap and channel: columns [j, j + width) start at b + j * step. */
+/* The filters of a group, as a matrix with a row a tap and channel: columns [j, j + width) start at b + j *
+ * step. */
 typedef struct {
     const float *b;
     ptrdiff_t ld, step; /* ld: floats from row to row; 0: packed, where a panel's width is */
@@ -292,9 +308,9 @@ typedef struct {
     float alpha;
 } FNN(conv_filters);
 
-static void FNN(conv_multiply)(const FNN(conv_job) *job, const FNN(conv_product) *p, const FNN(conv_block) *block,
-                               const FNN(conv_run) *runs, ptrdiff_t count, ptrdiff_t ldc, ptrdiff_t j0, ptrdiff_t j1,
-                               const FNN(conv_filters) *f)
+static void FNN(conv_multiply)(const FNN(conv_job) * job, const FNN(conv_product) * p,
+                               const FNN(conv_block) * block, const FNN(conv_run) * runs, ptrdiff_t count,
+                               ptrdiff_t ldc, ptrdiff_t j0, ptrdiff_t j1, const FNN(conv_filters) * f)
 {
     const ptrdiff_t panel = FNN(conv_panel)(job->cols), cols = FNN(conv_words)(job->cols);
     ptrdiff_t shift[CONV_DEPTH];
@@ -328,12 +344,13 @@ static void FNN(conv_multiply)(const FNN(conv_job) *job, const FNN(conv_product)
 }
 
 /* The cells of phase p in a block as runs; y: the group's first channel. */
-static ptrdiff_t FNN(conv_runs)(const FNN(conv_job) *job, const FNN(conv_product) *p, const FNN(conv_block) *block,
-                                float *y, FNN(conv_run) *runs)
+static ptrdiff_t FNN(conv_runs)(const FNN(conv_job) * job, const FNN(conv_product) * p,
+                                const FNN(conv_block) * block, float *y, FNN(conv_run) * runs)
 {
     const FNN(conv_axis) *ax = job->axis;
     const ptrdiff_t *start = block->start, *extent = block->extent, deep = job->all_slices / job->shape.n;
-    if (ax[0].phases * ax[1].phases * ax[2].phases == 1) { /* blocks are so cut that all their cells lie side by side */
+    if (ax[0].phases * ax[1].phases * ax[2].phases ==
+        1) { /* blocks are so cut that all their cells lie side by side */
         const ptrdiff_t cell = (start[0] * job->all_lines + start[1]) * job->all_cells + start[2];
         runs[0] = (FNN(conv_run)){0, extent[0] * extent[1] * extent[2], y + cell * job->made};
         return runs[0].count > 0;
@@ -354,25 +371,27 @@ static ptrdiff_t FNN(conv_runs)(const FNN(conv_job) *job, const FNN(conv_product
 }
 
 /* Into how many ranges of panels a block's columns are cut, to have enough units. */
-static ptrdiff_t FNN(conv_ranges)(const FNN(conv_job) *job)
+static ptrdiff_t FNN(conv_ranges)(const FNN(conv_job) * job)
 {
     const ptrdiff_t panels = fnn_ceil_div(job->cols, FNN(conv_panel)(job->cols));
     const ptrdiff_t units = FNN(conv_blocks)(job) * job->shape.groups;
     return units == 0 || panels == 0 ? 0 : fnn_min(panels, fnn_ceil_div(CONV_LEAST_UNITS, units));
 }
 
-static void FNN(conv_job_work)(const FNN(conv_job) *job, fnn_work *work)
+static void FNN(conv_job_work)(const FNN(conv_job) * job, fnn_work *work)
 {
     FNN(conv_cost)(&job->shape, work);
     work->units = job->shape.groups * FNN(conv_blocks)(job) * FNN(conv_ranges)(job);
     work->scratch = FNN(conv_scratch)(job);
 }
 
-/* x: what is read, y: what is made. filters: all groups' (b and bias are the first one's); packed: by conv_pack_f32. */
-static void FNN(conv_run_units)(const FNN(conv_job) *job, const float *x, const FNN(conv_filters) *filters, int packed,
-                                float *y, ptrdiff_t lo, ptrdiff_t hi, float *scratch)
+/* x: what is read, y: what is made. filters: all groups' (b and bias are the first one's); packed: by
+ * conv_pack_f32. */
+static void FNN(conv_run_units)(const FNN(conv_job) * job, const float *x, const FNN(conv_filters) * filters,
+                                int packed, float *y, ptrdiff_t lo, ptrdiff_t hi, float *scratch)
 {
-    const ptrdiff_t groups = job->shape.groups, ranges = FNN(conv_ranges)(job), panel = FNN(conv_panel)(job->cols);
+    const ptrdiff_t groups = job->shape.groups, ranges = FNN(conv_ranges)(job),
+                    panel = FNN(conv_panel)(job->cols);
     const ptrdiff_t panels = fnn_ceil_div(job->cols, panel), cols = FNN(conv_words)(job->cols);
     const ptrdiff_t phases = job->axis[0].phases * job->axis[1].phases * job->axis[2].phases;
     const ptrdiff_t ldc = job->axis[2].phases * job->made;
@@ -380,13 +399,15 @@ static void FNN(conv_run_units)(const FNN(conv_job) *job, const float *x, const 
     FNN(conv_run) runs[CONV_MOST_CELLS];
     for (ptrdiff_t unit = lo; unit < hi; unit++) {
         const ptrdiff_t range = unit % ranges, group = unit / ranges % groups;
-        const ptrdiff_t j0 = panels * range / ranges * panel, j1 = fnn_min(job->cols, panels * (range + 1) / ranges * panel);
+        const ptrdiff_t j0 = panels * range / ranges * panel,
+                        j1 = fnn_min(job->cols, panels * (range + 1) / ranges * panel);
         FNN(conv_product) p = {.taps = 0};
         if (unit == lo || range == 0)
             FNN(conv_find)(job, unit / ranges / groups, x + group * job->depth, &block, scratch);
         for (ptrdiff_t phase = 0; phase < phases; phase++) {
             FNN(conv_next_phase)(job, phase, &p);
-            const ptrdiff_t count = FNN(conv_runs)(job, &p, &block, y + group * job->cols, runs), rows = p.blocks * p.k;
+            const ptrdiff_t count = FNN(conv_runs)(job, &p, &block, y + group * job->cols, runs),
+                            rows = p.blocks * p.k;
             FNN(conv_filters) f = *filters;
             if (packed) {
                 f.b += (p.taps * groups * job->depth + group * rows) * cols;
@@ -411,16 +432,21 @@ static void FNN(conv_work)(const fnn_call *call, fnn_work *work)
     FNN(conv_job_work)(&job, work);
 }
 
-/* sizes, then: packed (0 or 1: the kernel is as conv_pack_f32 leaves it), bias (0 or 1), activation (fnn_activation).
- * attrs: alpha.  bufs: x, kernel, [bias (oc,),] y */
+/* sizes, then: packed (0 or 1: the kernel is as conv_pack_f32 leaves it), bias (0 or 1), activation
+ * (fnn_activation). attrs: alpha.  bufs: x, kernel, [bias (oc,),] y */
 static void FNN(conv_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     const FNN(conv_shape) s = FNN(conv_sizes)(call);
     const FNN(conv_job) job = FNN(conv_divide)(&s, 0, CONV_CELLS, CONV_LEAST_UNITS);
     const int has_bias = call->size[CONV_SIZES + 1] != 0;
-    const FNN(conv_filters) f = {call->buf[1], s.oc, 1, has_bias ? call->buf[2] : NULL, (int)call->size[CONV_SIZES + 2],
+    const FNN(conv_filters) f = {call->buf[1],
+                                 s.oc,
+                                 1,
+                                 has_bias ? call->buf[2] : NULL,
+                                 (int)call->size[CONV_SIZES + 2],
                                  call->attrs ? (float)call->attr[0] : 0.0f};
-    FNN(conv_run_units)(&job, call->buf[0], &f, call->size[CONV_SIZES] != 0, call->buf[2 + has_bias], lo, hi, scratch);
+    FNN(conv_run_units)(&job, call->buf[0], &f, call->size[CONV_SIZES] != 0, call->buf[2 + has_bias], lo, hi,
+                        scratch);
 }
 
 /* ---- the gradient for the input ---- */
@@ -450,14 +476,15 @@ static void FNN(conv_taps_work)(const fnn_call *call, fnn_work *work)
     work->bytes = 8.0 * (double)(FNN(conv_volume)(s.window) * (s.c / fnn_max(s.groups, 1)) * s.oc);
 }
 
-/* Packed: phase by phase, group by group, panel by panel, rows (a tap and a channel each) of a panel's width, the last
- * panel's in whole words: kd * kh * kw * depth * groups * (filters of a group, rounded up to 16) floats are enough.
- * bufs: kernel, packed */
+/* Packed: phase by phase, group by group, panel by panel, rows (a tap and a channel each) of a panel's width,
+ * the last panel's in whole words: kd * kh * kw * depth * groups * (filters of a group, rounded up to 16)
+ * floats are enough. bufs: kernel, packed */
 static void FNN(conv_pack_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     (void)scratch;
     const FNN(conv_shape) s = FNN(conv_sizes)(call);
-    const ptrdiff_t depth = s.c / s.groups, n = s.oc / s.groups, cols = FNN(conv_words)(n), panel = FNN(conv_panel)(n);
+    const ptrdiff_t depth = s.c / s.groups, n = s.oc / s.groups, cols = FNN(conv_words)(n),
+                    panel = FNN(conv_panel)(n);
     const ptrdiff_t rows = FNN(conv_volume)(s.window) * depth;
     for (ptrdiff_t group = 0; group < s.groups; group++)
         for (ptrdiff_t j = 0; j < n; j += TILE_LANES) {
@@ -465,12 +492,13 @@ static void FNN(conv_pack_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi,
             const float *from = (const float *)call->buf[0] + group * n + j;
             float *to = (float *)call->buf[1] + group * rows * cols + start * rows + j - start;
             for (ptrdiff_t i = lo * depth; i < hi * depth; i++)
-                tv_store(to + i * width, j + TILE_LANES <= n ? tv_load(from + i * s.oc) : tv_load_n(from + i * s.oc, n - j));
+                tv_store(to + i * width,
+                         j + TILE_LANES <= n ? tv_load(from + i * s.oc) : tv_load_n(from + i * s.oc, n - j));
         }
 }
 
-/* The taps of the input's gradient, each transposed: packed, with the channels of y as rows, or (packed = 0) as
- * (kd * kh * kw, oc, c / groups).  sizes, then: packed.  bufs: kernel, flipped */
+/* The taps of the input's gradient, each transposed: packed, with the channels of y as rows, or (packed = 0)
+ * as (kd * kh * kw, oc, c / groups).  sizes, then: packed.  bufs: kernel, flipped */
 static void FNN(conv_flip_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     (void)scratch;
@@ -485,7 +513,8 @@ static void FNN(conv_flip_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi,
         for (ptrdiff_t at = fnn_max(lo, p.taps); at < fnn_min(hi, p.taps + taps); at++) {
             const ptrdiff_t t = at - p.taps;
             const ptrdiff_t tz = z->last - t / x->taps / y->taps * z->apart;
-            const ptrdiff_t ty = y->last - t / x->taps % y->taps * y->apart, tx = x->last - t % x->taps * x->apart;
+            const ptrdiff_t ty = y->last - t / x->taps % y->taps * y->apart,
+                            tx = x->last - t % x->taps * x->apart;
             const ptrdiff_t tap = (tz * s.window[1] + ty) * s.window[2] + tx;
             const float *from = (const float *)call->buf[0] + tap * n * s.oc;
             if (call->size[CONV_SIZES] == 0) {
@@ -496,15 +525,15 @@ static void FNN(conv_flip_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi,
                 for (ptrdiff_t j = 0; j < n; j += panel) {
                     const ptrdiff_t width = fnn_min(panel, cols - j);
                     float *to = (float *)call->buf[1] + (p.taps * s.oc + group * rows) * cols + j * rows;
-                    FNN(gemm_transpose)(fnn_min(panel, n - j), job.depth, from + j * s.oc + group * job.depth, s.oc,
-                                        to + t * job.depth * width, width);
+                    FNN(gemm_transpose)(fnn_min(panel, n - j), job.depth, from + j * s.oc + group * job.depth,
+                                        s.oc, to + t * job.depth * width, width);
                 }
         }
     }
 }
 
-#define FNN_CONV_KERNELS                                                                                       \
-    FNN_KERNEL(conv_f32, conv_work)                                                                            \
-    FNN_KERNEL(conv_input_grad_f32, conv_input_grad_work)                                                      \
-    FNN_KERNEL(conv_pack_f32, conv_taps_work)                                                                  \
+#define FNN_CONV_KERNELS                                                                                     \
+    FNN_KERNEL(conv_f32, conv_work)                                                                          \
+    FNN_KERNEL(conv_input_grad_f32, conv_input_grad_work)                                                    \
+    FNN_KERNEL(conv_pack_f32, conv_taps_work)                                                                \
     FNN_KERNEL(conv_flip_f32, conv_taps_work)

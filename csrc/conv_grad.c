@@ -2,10 +2,11 @@
  *
  *     dkernel[t, i, o] = sum over output cells q of x[q * stride - before + t * dilation, i] * dy[q, o]
  *
- * Shapes and sizes as in conv.c, and so are the blocks of output cells. They are shared out to `splits` partial sums,
- * which conv_kernel_sum_f32 adds up in order: the cut is given by the caller, from the shape alone. Within a split the
- * tile adds up the cells of a block in registers, then adds them to the partial sum. Taps and channels are the rows
- * of the product, each a pointer to what its first cell reads; the blocks of its depth are lines of cells.
+ * Shapes and sizes as in conv.c, and so are the blocks of output cells. They are shared out to `splits`
+ * partial sums, which conv_kernel_sum_f32 adds up in order: the cut is given by the caller, from the shape
+ * alone. Within a split the tile adds up the cells of a block in registers, then adds them to the partial
+ * sum. Taps and channels are the rows of the product, each a pointer to what its first cell reads; the blocks
+ * of its depth are lines of cells.
  */
 
 typedef struct {
@@ -20,7 +21,8 @@ static FNN(conv_kernel_job) FNN(conv_kernel_divide)(const fnn_call *call)
     const ptrdiff_t splits = call->size[CONV_SIZES];
     FNN(conv_kernel_job) f = {.job = FNN(conv_divide)(&s, 0, CONV_GRAD_CELLS, splits), .splits = splits};
     f.rows = FNN(conv_volume)(s.window) * f.job.depth;
-    f.cuts = fnn_min(fnn_ceil_div(CONV_LEAST_UNITS, f.splits * fnn_max(1, s.groups)), fnn_ceil_div(f.rows, 4 * TILE_ROWS));
+    f.cuts = fnn_min(fnn_ceil_div(CONV_LEAST_UNITS, f.splits * fnn_max(1, s.groups)),
+                     fnn_ceil_div(f.rows, 4 * TILE_ROWS));
     return f;
 }
 
@@ -32,16 +34,23 @@ static void FNN(conv_kernel_grad_work)(const fnn_call *call, fnn_work *work)
     work->scratch = FNN(conv_scratch)(&f.job);
 }
 
-/* partial (rows, oc), rows [i0, i1) += the sum over one block's cells; =, if first. dy: the group's first channel. */
-static void FNN(conv_kernel_block)(const FNN(conv_kernel_job) *f, const FNN(conv_product) *p, const FNN(conv_block) *block,
-                                   ptrdiff_t cells, const float *dy, ptrdiff_t i0, ptrdiff_t i1, int first, float *partial)
+/* partial (rows, oc), rows [i0, i1) += the sum over one block's cells; =, if first. dy: the group's first
+ * channel. */
+static void FNN(conv_kernel_block)(const FNN(conv_kernel_job) * f, const FNN(conv_product) * p,
+                                   const FNN(conv_block) * block, ptrdiff_t cells, const float *dy,
+                                   ptrdiff_t i0, ptrdiff_t i1, int first, float *partial)
 {
     const FNN(conv_job) *job = &f->job;
     const FNN(conv_shape) *s = &job->shape;
-    const ptrdiff_t panel = FNN(conv_panel)(job->cols), length = block->extent[2], tiles = FNN(tile_count)(i1 - i0);
+    const ptrdiff_t panel = FNN(conv_panel)(job->cols), length = block->extent[2],
+                    tiles = FNN(tile_count)(i1 - i0);
     ptrdiff_t shift[CONV_GRAD_CELLS];
     const float *rows[TILE_ROWS];
-    fnn_tile t = {.lda = job->axis[2].stride * job->pixel, .ldb = s->oc, .ldc = s->oc, .rows = rows, .shift = shift,
+    fnn_tile t = {.lda = job->axis[2].stride * job->pixel,
+                  .ldb = s->oc,
+                  .ldc = s->oc,
+                  .rows = rows,
+                  .shift = shift,
                   .accumulate = !first};
     t.k = length;
     t.blocks = cells == 0 ? 0 : cells / length;
@@ -52,7 +61,8 @@ static void FNN(conv_kernel_block)(const FNN(conv_kernel_job) *f, const FNN(conv
         t.n = fnn_min(panel, job->cols - j);
         t.b = dy + j;
         for (ptrdiff_t tile = 0; tile < tiles; tile++) {
-            const ptrdiff_t at = i0 + FNN(tile_rows_at)(i1 - i0, tile), end = i0 + FNN(tile_rows_at)(i1 - i0, tile + 1);
+            const ptrdiff_t at = i0 + FNN(tile_rows_at)(i1 - i0, tile),
+                            end = i0 + FNN(tile_rows_at)(i1 - i0, tile + 1);
             ptrdiff_t tap = at / p->k, channel = at % p->k;
             const float *from = t.blocks ? block->rows[0] + FNN(conv_shift)(job, p, tap) : NULL;
             for (ptrdiff_t i = at; i < end; i++, channel++) {
@@ -91,8 +101,8 @@ static void FNN(conv_kernel_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdif
             FNN(conv_find)(job, at, x, &block, scratch);
             const ptrdiff_t *start = block.start, *extent = block.extent;
             const ptrdiff_t cell = (start[0] * job->all_lines + start[1]) * job->all_cells + start[2];
-            FNN(conv_kernel_block)(&f, &p, &block, extent[0] * extent[1] * extent[2], dy + cell * oc, i0, i1, at == begin,
-                                   partial);
+            FNN(conv_kernel_block)(&f, &p, &block, extent[0] * extent[1] * extent[2], dy + cell * oc, i0, i1,
+                                   at == begin, partial);
         }
     }
 }
@@ -121,6 +131,6 @@ static void FNN(conv_kernel_sum_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff
     }
 }
 
-#define FNN_CONV_GRAD_KERNELS                                                                                  \
-    FNN_KERNEL(conv_kernel_grad_f32, conv_kernel_grad_work)                                                    \
+#define FNN_CONV_GRAD_KERNELS                                                                                \
+    FNN_KERNEL(conv_kernel_grad_f32, conv_kernel_grad_work)                                                  \
     FNN_KERNEL(conv_kernel_sum_f32, conv_kernel_sum_work)

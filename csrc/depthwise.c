@@ -4,11 +4,13 @@
  *     dx[p, i]        = sum_t dy[(p + before - t * dilation) / stride, i] * kernel[t, i]   where that divides
  *     dkernel[t, i]   = sum_q x[q * stride - before + t * dilation, i] * dy[q, i]
  *
- * Shapes and sizes as in conv.c, with c = oc = groups. Words of channels side by side, cells of a line together; taps
- * outside of the image are left out, so nothing is copied. Memory sets the speed, not arithmetic.
+ * Shapes and sizes as in conv.c, with c = oc = groups. Words of channels side by side, cells of a line
+ * together; taps outside of the image are left out, so nothing is copied. Memory sets the speed, not
+ * arithmetic.
  */
 
-/* The taps that all of some cells see: where they read (floats from a cell's own place), and their filters' row. */
+/* The taps that all of some cells see: where they read (floats from a cell's own place), and their filters'
+ * row. */
 typedef struct {
     ptrdiff_t count, *at, *row;
 } FNN(depthwise_taps);
@@ -20,14 +22,14 @@ static FNN(conv_job) FNN(depthwise_job)(const fnn_call *call, int transposed)
     return FNN(conv_divide)(&s, transposed, CONV_CELLS, CONV_LEAST_UNITS);
 }
 
-static ptrdiff_t FNN(depthwise_scratch)(const FNN(conv_job) *job)
+static ptrdiff_t FNN(depthwise_scratch)(const FNN(conv_job) * job)
 {
     return 2 * FNN(conv_volume)(job->shape.window) * (ptrdiff_t)sizeof(ptrdiff_t);
 }
 
 /* Cells [from, to) of phase p, on line y of plane z (counted in cells of the phase). */
-static void FNN(depthwise_find)(const FNN(conv_job) *job, const FNN(conv_phase) *p, ptrdiff_t z, ptrdiff_t y, ptrdiff_t from,
-                                ptrdiff_t to, FNN(depthwise_taps) *taps)
+static void FNN(depthwise_find)(const FNN(conv_job) * job, const FNN(conv_phase) * p, ptrdiff_t z,
+                                ptrdiff_t y, ptrdiff_t from, ptrdiff_t to, FNN(depthwise_taps) * taps)
 {
     const FNN(conv_axis) *ax = job->axis;
     const ptrdiff_t *window = job->shape.window, c = job->shape.c;
@@ -40,7 +42,8 @@ static void FNN(depthwise_find)(const FNN(conv_job) *job, const FNN(conv_phase) 
                 const ptrdiff_t cell = p[2].first + l * p[2].step;
                 if (from * ax[2].stride + cell < 0 || (to - 1) * ax[2].stride + cell >= ax[2].in)
                     continue;
-                const ptrdiff_t tap[3] = {p[0].last - i * p[0].apart, p[1].last - j * p[1].apart, p[2].last - l * p[2].apart};
+                const ptrdiff_t tap[3] = {p[0].last - i * p[0].apart, p[1].last - j * p[1].apart,
+                                          p[2].last - l * p[2].apart};
                 taps->at[taps->count] = ((depth * ax[1].in + line) * ax[2].in + cell) * c;
                 taps->row[taps->count++] = ((tap[0] * window[1] + tap[1]) * window[2] + tap[2]) * c;
             }
@@ -49,9 +52,11 @@ static void FNN(depthwise_find)(const FNN(conv_job) *job, const FNN(conv_phase) 
 }
 
 /* Cells [*from, *to) of phase p see all of its taps along the last axis. */
-static void FNN(depthwise_inner)(const FNN(conv_job) *job, const FNN(conv_phase) *p, ptrdiff_t *from, ptrdiff_t *to)
+static void FNN(depthwise_inner)(const FNN(conv_job) * job, const FNN(conv_phase) * p, ptrdiff_t *from,
+                                 ptrdiff_t *to)
 {
-    const ptrdiff_t stride = job->axis[2].stride, last = job->axis[2].in - 1 - p->first - (p->taps - 1) * p->step;
+    const ptrdiff_t stride = job->axis[2].stride,
+                    last = job->axis[2].in - 1 - p->first - (p->taps - 1) * p->step;
     *from = fnn_min(p->count, p->first < 0 ? fnn_ceil_div(-p->first, stride) : 0);
     *to = fnn_max(*from, fnn_min(p->count, last < 0 ? 0 : last / stride + 1));
 }
@@ -64,8 +69,8 @@ typedef struct {
 
 /* `cells` cells' sums of one word of channels, constant for the compiler: an accumulator each. */
 TILE_INLINE void FNN(depthwise_word)(const int cells, ptrdiff_t lanes, const float *x, ptrdiff_t x_step,
-                                     const FNN(depthwise_taps) *taps, const float *kernel, tv bias, tv floor, float *y,
-                                     ptrdiff_t y_step)
+                                     const FNN(depthwise_taps) * taps, const float *kernel, tv bias, tv floor,
+                                     float *y, ptrdiff_t y_step)
 {
     const int whole = lanes == TILE_LANES;
     tv acc[8];
@@ -77,7 +82,8 @@ TILE_INLINE void FNN(depthwise_word)(const int cells, ptrdiff_t lanes, const flo
         const tv weight = whole ? tv_load(k) : tv_load_n(k, lanes);
         TILE_UNROLL
         for (int i = 0; i < cells; i++)
-            acc[i] = tv_fma(whole ? tv_load(from + i * x_step) : tv_load_n(from + i * x_step, lanes), weight, acc[i]);
+            acc[i] = tv_fma(whole ? tv_load(from + i * x_step) : tv_load_n(from + i * x_step, lanes), weight,
+                            acc[i]);
     }
     TILE_UNROLL
     for (int i = 0; i < cells; i++) {
@@ -90,8 +96,8 @@ TILE_INLINE void FNN(depthwise_word)(const int cells, ptrdiff_t lanes, const flo
 }
 
 TILE_INLINE void FNN(depthwise_group)(const int cells, ptrdiff_t c, const float *x, ptrdiff_t x_step,
-                                      const FNN(depthwise_taps) *taps, const FNN(depthwise_filters) *f, float *y,
-                                      ptrdiff_t y_step)
+                                      const FNN(depthwise_taps) * taps, const FNN(depthwise_filters) * f,
+                                      float *y, ptrdiff_t y_step)
 {
     const tv floor = tv_set1(f->activation == FNN_RELU ? 0.0f : -INFINITY);
     ptrdiff_t j = 0;
@@ -109,7 +115,8 @@ TILE_INLINE void FNN(depthwise_group)(const int cells, ptrdiff_t c, const float 
 
 /* x, y: cell 0 of a line. */
 static void FNN(depthwise_cells)(ptrdiff_t from, ptrdiff_t to, ptrdiff_t c, const float *x, ptrdiff_t x_step,
-                                 const FNN(depthwise_taps) *taps, const FNN(depthwise_filters) *f, float *y, ptrdiff_t y_step)
+                                 const FNN(depthwise_taps) * taps, const FNN(depthwise_filters) * f, float *y,
+                                 ptrdiff_t y_step)
 {
     for (; to - from >= 8; from += 8)
         FNN(depthwise_group)(8, c, x + from * x_step, x_step, taps, f, y + from * y_step, y_step);
@@ -120,17 +127,19 @@ static void FNN(depthwise_cells)(ptrdiff_t from, ptrdiff_t to, ptrdiff_t c, cons
 }
 
 /* Units are lines of what is made: images x planes x lines. */
-static void FNN(depthwise_lines)(const FNN(conv_job) *job, const float *x, const FNN(depthwise_filters) *f, float *y,
-                                 ptrdiff_t lo, ptrdiff_t hi, void *scratch)
+static void FNN(depthwise_lines)(const FNN(conv_job) * job, const float *x, const FNN(depthwise_filters) * f,
+                                 float *y, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     const FNN(conv_axis) *ax = job->axis;
     const ptrdiff_t c = job->shape.c, x_step = ax[2].stride * c, y_step = ax[2].phases * c;
     FNN(depthwise_taps) taps = {0, scratch, (ptrdiff_t *)scratch + FNN(conv_volume)(job->shape.window)};
     for (ptrdiff_t unit = lo; unit < hi; unit++) {
-        const ptrdiff_t line = unit % ax[1].out, plane = unit / ax[1].out % ax[0].out, image = unit / ax[1].out / ax[0].out;
+        const ptrdiff_t line = unit % ax[1].out, plane = unit / ax[1].out % ax[0].out,
+                        image = unit / ax[1].out / ax[0].out;
         const float *from = x + image * ax[0].in * ax[1].in * ax[2].in * c;
-        FNN(conv_phase) p[3] = {FNN(conv_phase_of)(&job->shape, job->transposed, 0, plane % ax[0].phases),
-                                FNN(conv_phase_of)(&job->shape, job->transposed, 1, line % ax[1].phases)};
+        FNN(conv_phase)
+        p[3] = {FNN(conv_phase_of)(&job->shape, job->transposed, 0, plane % ax[0].phases),
+                FNN(conv_phase_of)(&job->shape, job->transposed, 1, line % ax[1].phases)};
         for (ptrdiff_t r = 0; r < ax[2].phases; r++) {
             p[2] = FNN(conv_phase_of)(&job->shape, job->transposed, 2, r);
             float *to = y + (unit * ax[2].out + r) * c;
@@ -156,19 +165,24 @@ static void FNN(depthwise_lines_work)(const fnn_call *call, int transposed, fnn_
     work->scratch = FNN(depthwise_scratch)(&job);
 }
 
-static void FNN(depthwise_work)(const fnn_call *call, fnn_work *work) { FNN(depthwise_lines_work)(call, 0, work); }
+static void FNN(depthwise_work)(const fnn_call *call, fnn_work *work)
+{
+    FNN(depthwise_lines_work)(call, 0, work);
+}
 static void FNN(depthwise_input_grad_work)(const fnn_call *call, fnn_work *work)
 {
     FNN(depthwise_lines_work)(call, 1, work);
 }
 
-/* sizes, then: bias (0 or 1), activation (fnn_activation).  attrs: alpha.  bufs: x, kernel, [bias (oc,),] y */
+/* sizes, then: bias (0 or 1), activation (fnn_activation).  attrs: alpha.  bufs: x, kernel, [bias (oc,),] y
+ */
 static void FNN(depthwise_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     const FNN(conv_job) job = FNN(depthwise_job)(call, 0);
     const int bias = call->size[CONV_SIZES] != 0;
-    const FNN(depthwise_filters) f = {call->buf[1], bias ? call->buf[2] : NULL, (int)call->size[CONV_SIZES + 1],
-                                      call->attrs ? (float)call->attr[0] : 0.0f};
+    const FNN(depthwise_filters)
+        f = {call->buf[1], bias ? call->buf[2] : NULL, (int)call->size[CONV_SIZES + 1],
+             call->attrs ? (float)call->attr[0] : 0.0f};
     FNN(depthwise_lines)(&job, call->buf[0], &f, call->buf[2 + bias], lo, hi, scratch);
 }
 
@@ -183,25 +197,25 @@ static void FNN(depthwise_input_grad_f32)(const fnn_call *call, ptrdiff_t lo, pt
 /* ---- the kernel's gradient ---- */
 
 /* A word of sums for `count` taps, constant for the compiler, over cells of a line; added to `sums`. */
-TILE_INLINE void FNN(depthwise_sum)(const int count, ptrdiff_t lanes, ptrdiff_t cells, const float *x, ptrdiff_t x_step,
-                                    const ptrdiff_t *at, const float *dy, ptrdiff_t c, const ptrdiff_t *row, float *sums)
+TILE_INLINE void FNN(depthwise_sum)(const int count, ptrdiff_t lanes, ptrdiff_t cells, const float *x,
+                                    ptrdiff_t x_step, const ptrdiff_t *at, const float *dy, ptrdiff_t c,
+                                    const ptrdiff_t *row, float *sums)
 {
     const int whole = lanes == TILE_LANES;
     const float *from[9];
     tv acc[9];
-    _Pragma("GCC unroll 9")
-    for (int t = 0; t < count; t++) {
+    _Pragma("GCC unroll 9") for (int t = 0; t < count; t++)
+    {
         acc[t] = tv_zero();
         from[t] = x + at[t];
     }
     for (ptrdiff_t q = 0; q < cells; q++) {
         const tv d = whole ? tv_load(dy + q * c) : tv_load_n(dy + q * c, lanes);
-        _Pragma("GCC unroll 9")
-        for (int t = 0; t < count; t++)
-            acc[t] = tv_fma(whole ? tv_load(from[t] + q * x_step) : tv_load_n(from[t] + q * x_step, lanes), d, acc[t]);
+        _Pragma("GCC unroll 9") for (int t = 0; t < count; t++) acc[t] =
+            tv_fma(whole ? tv_load(from[t] + q * x_step) : tv_load_n(from[t] + q * x_step, lanes), d, acc[t]);
     }
-    _Pragma("GCC unroll 9")
-    for (int t = 0; t < count; t++) {
+    _Pragma("GCC unroll 9") for (int t = 0; t < count; t++)
+    {
         float *to = sums + row[t];
         if (whole)
             tv_store(to, tv_add(tv_load(to), acc[t]));
@@ -211,8 +225,9 @@ TILE_INLINE void FNN(depthwise_sum)(const int count, ptrdiff_t lanes, ptrdiff_t 
 }
 
 /* sums (taps, c) += cells [from, to) of a line; x, dy: its cell 0. */
-static void FNN(depthwise_line_sums)(ptrdiff_t from, ptrdiff_t to, ptrdiff_t c, const float *x, ptrdiff_t x_step,
-                                     const FNN(depthwise_taps) *taps, const float *dy, float *sums)
+static void FNN(depthwise_line_sums)(ptrdiff_t from, ptrdiff_t to, ptrdiff_t c, const float *x,
+                                     ptrdiff_t x_step, const FNN(depthwise_taps) * taps, const float *dy,
+                                     float *sums)
 {
     x += from * x_step;
     dy += from * c;
@@ -220,11 +235,14 @@ static void FNN(depthwise_line_sums)(ptrdiff_t from, ptrdiff_t to, ptrdiff_t c, 
         const ptrdiff_t lanes = fnn_min(TILE_LANES, c - j);
         ptrdiff_t t = 0;
         for (; lanes == TILE_LANES && t + 9 <= taps->count; t += 9)
-            FNN(depthwise_sum)(9, TILE_LANES, to - from, x + j, x_step, taps->at + t, dy + j, c, taps->row + t, sums + j);
+            FNN(depthwise_sum)(9, TILE_LANES, to - from, x + j, x_step, taps->at + t, dy + j, c,
+                               taps->row + t, sums + j);
         for (; lanes == TILE_LANES && t + 3 <= taps->count; t += 3)
-            FNN(depthwise_sum)(3, TILE_LANES, to - from, x + j, x_step, taps->at + t, dy + j, c, taps->row + t, sums + j);
+            FNN(depthwise_sum)(3, TILE_LANES, to - from, x + j, x_step, taps->at + t, dy + j, c,
+                               taps->row + t, sums + j);
         for (; t < taps->count; t++)
-            FNN(depthwise_sum)(1, lanes, to - from, x + j, x_step, taps->at + t, dy + j, c, taps->row + t, sums + j);
+            FNN(depthwise_sum)(1, lanes, to - from, x + j, x_step, taps->at + t, dy + j, c, taps->row + t,
+                               sums + j);
     }
 }
 
@@ -237,13 +255,15 @@ static void FNN(depthwise_kernel_grad_work)(const fnn_call *call, fnn_work *work
     work->scratch = FNN(depthwise_scratch)(&job);
 }
 
-/* sizes, then: splits.  bufs: x, dy, partial (splits, kd, kh, kw, c), to be added up by conv_kernel_sum_f32. */
+/* sizes, then: splits.  bufs: x, dy, partial (splits, kd, kh, kw, c), to be added up by conv_kernel_sum_f32.
+ */
 static void FNN(depthwise_kernel_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     const FNN(conv_job) job = FNN(depthwise_job)(call, 0);
     const FNN(conv_axis) *ax = job.axis;
     const ptrdiff_t c = job.shape.c, x_step = ax[2].stride * c, splits = call->size[CONV_SIZES];
-    const ptrdiff_t size = FNN(conv_volume)(job.shape.window) * c, lines = job.shape.n * ax[0].out * ax[1].out;
+    const ptrdiff_t size = FNN(conv_volume)(job.shape.window) * c,
+                    lines = job.shape.n * ax[0].out * ax[1].out;
     FNN(depthwise_taps) taps = {0, scratch, (ptrdiff_t *)scratch + FNN(conv_volume)(job.shape.window)};
     FNN(conv_phase) p[3];
     for (int i = 0; i < 3; i++)
@@ -252,7 +272,8 @@ static void FNN(depthwise_kernel_grad_f32)(const fnn_call *call, ptrdiff_t lo, p
         float *sums = (float *)call->buf[2] + split * size;
         memset(sums, 0, (size_t)size * sizeof *sums);
         for (ptrdiff_t at = lines * split / splits; at < lines * (split + 1) / splits; at++) {
-            const ptrdiff_t line = at % ax[1].out, plane = at / ax[1].out % ax[0].out, image = at / ax[1].out / ax[0].out;
+            const ptrdiff_t line = at % ax[1].out, plane = at / ax[1].out % ax[0].out,
+                            image = at / ax[1].out / ax[0].out;
             const float *x = (const float *)call->buf[0] + image * ax[0].in * ax[1].in * ax[2].in * c;
             const float *dy = (const float *)call->buf[1] + at * ax[2].out * c;
             ptrdiff_t a, b;
@@ -267,7 +288,7 @@ static void FNN(depthwise_kernel_grad_f32)(const fnn_call *call, ptrdiff_t lo, p
     }
 }
 
-#define FNN_DEPTHWISE_KERNELS                                                                                  \
-    FNN_KERNEL(depthwise_f32, depthwise_work)                                                                  \
-    FNN_KERNEL(depthwise_input_grad_f32, depthwise_input_grad_work)                                            \
+#define FNN_DEPTHWISE_KERNELS                                                                                \
+    FNN_KERNEL(depthwise_f32, depthwise_work)                                                                \
+    FNN_KERNEL(depthwise_input_grad_f32, depthwise_input_grad_work)                                          \
     FNN_KERNEL(depthwise_kernel_grad_f32, depthwise_kernel_grad_work)

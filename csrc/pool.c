@@ -1,8 +1,9 @@
 /* pool.c - maxima and means over sliding windows, and their gradients.
  *
- * Images x, dx: (n, d, h, w, c); pooled y, dy: (n, od, oh, ow, c). One- and two-dimensional pooling has extents, windows and
- * strides of 1 in front. A window at output (z, y, x) covers input cells  z * sd - pd + i,  0 <= i < kd, and so on;
- * those outside the image are not there: they never are a maximum and are not counted in a mean.
+ * Images x, dx: (n, d, h, w, c); pooled y, dy: (n, od, oh, ow, c). One- and two-dimensional pooling has
+ * extents, windows and strides of 1 in front. A window at output (z, y, x) covers input cells  z * sd - pd +
+ * i,  0 <= i < kd, and so on; those outside the image are not there: they never are a maximum and are not
+ * counted in a mean.
  *
  *     sizes: n c  d h w  od oh ow  kd kh kw  sd sh sw  pd ph pw
  */
@@ -29,23 +30,24 @@ typedef struct {
     ptrdiff_t first, count;
 } FNN(span);
 
-static inline FNN(span) FNN(pool_span)(const FNN(pool_shape) *s, int axis, ptrdiff_t at)
+static inline FNN(span) FNN(pool_span)(const FNN(pool_shape) * s, int axis, ptrdiff_t at)
 {
     const ptrdiff_t start = at * s->stride[axis] - s->before[axis];
     const ptrdiff_t first = fnn_max(start, 0), end = fnn_min(start + s->window[axis], s->in[axis]);
     return (FNN(span)){first, fnn_max(end - first, 0)};
 }
 
-static ptrdiff_t FNN(pool_cells)(const FNN(pool_shape) *s, const ptrdiff_t *extent)
+static ptrdiff_t FNN(pool_cells)(const FNN(pool_shape) * s, const ptrdiff_t *extent)
 {
     return s->n * extent[0] * extent[1] * extent[2] * s->c;
 }
 
-static void FNN(pool_traffic)(const FNN(pool_shape) *s, double inputs, double outputs, fnn_work *work)
+static void FNN(pool_traffic)(const FNN(pool_shape) * s, double inputs, double outputs, fnn_work *work)
 {
     const double taps = (double)(s->window[0] * s->window[1] * s->window[2]);
     work->flops = 8.0 * taps * (double)FNN(pool_cells)(s, s->out) / VF_LANES;
-    work->bytes = 4.0 * (inputs * (double)FNN(pool_cells)(s, s->in) + outputs * (double)FNN(pool_cells)(s, s->out));
+    work->bytes =
+        4.0 * (inputs * (double)FNN(pool_cells)(s, s->in) + outputs * (double)FNN(pool_cells)(s, s->out));
 }
 
 /* max(a, x) where a NaN in either stays. */
@@ -54,11 +56,12 @@ static inline vf FNN(max_or_nan)(vf a, vf x)
     return vf_select(vf_eq(a, a), vf_max(a, x), a); /* vf_max keeps a NaN of its second operand only */
 }
 
-/* One window's maxima (mean = 0) or means, of `lanes` channels at most. x: the window's first cell; step: between its
- * cells. Inlined with lanes = VF_LANES for whole words: masked stores are slow where they need not be. */
-static inline __attribute__((always_inline)) void FNN(pool_word)(const int mean, ptrdiff_t lanes, const float *x,
-                                                                 const ptrdiff_t *count, const ptrdiff_t *step,
-                                                                 float *y)
+/* One window's maxima (mean = 0) or means, of `lanes` channels at most. x: the window's first cell; step:
+ * between its cells. Inlined with lanes = VF_LANES for whole words: masked stores are slow where they need
+ * not be. */
+static inline __attribute__((always_inline)) void FNN(pool_word)(const int mean, ptrdiff_t lanes,
+                                                                 const float *x, const ptrdiff_t *count,
+                                                                 const ptrdiff_t *step, float *y)
 {
     vf acc = vf_set1(mean ? 0.0f : -INFINITY);
     for (ptrdiff_t z = 0; z < count[0]; z++)
@@ -77,9 +80,9 @@ static inline __attribute__((always_inline)) void FNN(pool_word)(const int mean,
         vf_store_n(y, acc, lanes);
 }
 
-static inline __attribute__((always_inline)) void FNN(pool_window)(const int mean, ptrdiff_t c, const float *x,
-                                                                   const ptrdiff_t *count, const ptrdiff_t *step,
-                                                                   float *y)
+static inline __attribute__((always_inline)) void FNN(pool_window)(const int mean, ptrdiff_t c,
+                                                                   const float *x, const ptrdiff_t *count,
+                                                                   const ptrdiff_t *step, float *y)
 {
     ptrdiff_t j = 0;
     for (; j + VF_LANES <= c; j += VF_LANES)
@@ -89,8 +92,8 @@ static inline __attribute__((always_inline)) void FNN(pool_window)(const int mea
 }
 
 /* Units are rows of the output: n * od * oh of them. */
-static inline __attribute__((always_inline)) void FNN(pool_rows)(const int mean, const fnn_call *call, ptrdiff_t lo,
-                                                                 ptrdiff_t hi)
+static inline __attribute__((always_inline)) void FNN(pool_rows)(const int mean, const fnn_call *call,
+                                                                 ptrdiff_t lo, ptrdiff_t hi)
 {
     const FNN(pool_shape) s = FNN(pool_sizes)(call);
     const float *x = call->buf[0];
@@ -134,7 +137,8 @@ static void FNN(average_pool_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t 
     FNN(pool_rows)(1, call, lo, hi);
 }
 
-/* ---- gradients: units are (image, block of channels) pairs, since windows of one image may share cells ---- */
+/* ---- gradients: units are (image, block of channels) pairs, since windows of one image may share cells ----
+ */
 
 enum { FNN(pool_block) = 64 }; /* channels in a block */
 
@@ -145,7 +149,7 @@ static void FNN(pool_grad_work)(const fnn_call *call, fnn_work *work)
     FNN(pool_traffic)(&s, 2.0, 2.0, work);
 }
 
-static void FNN(clear_block)(const FNN(pool_shape) *s, ptrdiff_t channels, float *dx)
+static void FNN(clear_block)(const FNN(pool_shape) * s, ptrdiff_t channels, float *dx)
 {
     const ptrdiff_t cells = s->in[0] * s->in[1] * s->in[2];
     if (channels == s->c) {
@@ -158,14 +162,15 @@ static void FNN(clear_block)(const FNN(pool_shape) *s, ptrdiff_t channels, float
 
 /* Gives each dy to its window's first cell that is not less than y (it equals y, or y is NaN).
  * add: windows overlap, so cells collect; otherwise a window's cells are its own and are simply written. */
-static inline __attribute__((always_inline)) void FNN(scatter_word)(const int add, ptrdiff_t lanes, const float *x,
-                                                                    const float *y, const float *dy,
-                                                                    const ptrdiff_t *count, const ptrdiff_t *step,
-                                                                    float *dx)
+static inline __attribute__((always_inline)) void FNN(scatter_word)(const int add, ptrdiff_t lanes,
+                                                                    const float *x, const float *y,
+                                                                    const float *dy, const ptrdiff_t *count,
+                                                                    const ptrdiff_t *step, float *dx)
 {
     const int whole = lanes == VF_LANES;
     const vf peak = whole ? vf_load(y) : vf_load_n(y, lanes);
-    vf left = whole ? vf_load(dy) : vf_load_n(dy, lanes); /* dy in lanes whose winner is still to come, else 0 */
+    vf left =
+        whole ? vf_load(dy) : vf_load_n(dy, lanes); /* dy in lanes whose winner is still to come, else 0 */
     for (ptrdiff_t z = 0; z < count[0]; z++)
         for (ptrdiff_t r = 0; r < count[1]; r++) {
             ptrdiff_t at = z * step[0] + r * step[1];
@@ -183,10 +188,9 @@ static inline __attribute__((always_inline)) void FNN(scatter_word)(const int ad
         }
 }
 
-static inline __attribute__((always_inline)) void FNN(max_pool_scatter)(const int add, ptrdiff_t c, const float *x,
-                                                                        const float *y, const float *dy,
-                                                                        const ptrdiff_t *count, const ptrdiff_t *step,
-                                                                        float *dx)
+static inline __attribute__((always_inline)) void
+FNN(max_pool_scatter)(const int add, ptrdiff_t c, const float *x, const float *y, const float *dy,
+                      const ptrdiff_t *count, const ptrdiff_t *step, float *dx)
 {
     ptrdiff_t j = 0;
     for (; j + VF_LANES <= c; j += VF_LANES)
@@ -227,7 +231,8 @@ static void FNN(max_pool_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t
                     if (overlap)
                         FNN(max_pool_scatter)(1, c, x + at, y, dy, count, step, dx + at);
                     else if (z.count == 1 && r.count == 2 && k.count == 2)
-                        FNN(max_pool_scatter)(0, c, x + at, y, dy, (const ptrdiff_t[3]){1, 2, 2}, step, dx + at);
+                        FNN(max_pool_scatter)(0, c, x + at, y, dy, (const ptrdiff_t[3]){1, 2, 2}, step,
+                                              dx + at);
                     else
                         FNN(max_pool_scatter)(0, c, x + at, y, dy, count, step, dx + at);
                 }
@@ -263,16 +268,18 @@ static void FNN(average_pool_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdi
                                 for (; p + VF_LANES <= c; p += VF_LANES)
                                     vf_store(cell + p, vf_fma(vf_load(dy + p), scale, vf_load(cell + p)));
                                 if (p < c)
-                                    vf_store_n(cell + p,
-                                               vf_fma(vf_load_n(dy + p, c - p), scale, vf_load_n(cell + p, c - p)), c - p);
+                                    vf_store_n(
+                                        cell + p,
+                                        vf_fma(vf_load_n(dy + p, c - p), scale, vf_load_n(cell + p, c - p)),
+                                        c - p);
                             }
                 }
             }
     }
 }
 
-#define FNN_POOL_KERNELS                                                                                       \
-    FNN_KERNEL(max_pool_f32, pool_rows_work)                                                                   \
-    FNN_KERNEL(average_pool_f32, pool_rows_work)                                                               \
-    FNN_KERNEL(max_pool_grad_f32, pool_grad_work)                                                              \
+#define FNN_POOL_KERNELS                                                                                     \
+    FNN_KERNEL(max_pool_f32, pool_rows_work)                                                                 \
+    FNN_KERNEL(average_pool_f32, pool_rows_work)                                                             \
+    FNN_KERNEL(max_pool_grad_f32, pool_grad_work)                                                            \
     FNN_KERNEL(average_pool_grad_f32, pool_grad_work)

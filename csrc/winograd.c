@@ -1,26 +1,26 @@
-/* winograd.c - 3 x 3 convolutions of stride 1 with a quarter of the multiplications, and their kernel's gradient.
+/* winograd.c - 3 x 3 convolutions of stride 1 with a quarter of the multiplications, and their kernel's
+ * gradient.
  *
- * An output tile of 4 x 4 pixels sees an input patch of 6 x 6. Taken as polynomials at six points, the convolution of
- * a line is a product point by point, and so in both directions (Winograd's F(4 x 4, 3 x 3); Lavin and Gray, arXiv
- * 1509.09308):
+ * An output tile of 4 x 4 pixels sees an input patch of 6 x 6. Taken as polynomials at six points, the
+ * convolution of a line is a product point by point, and so in both directions (Winograd's F(4 x 4, 3 x 3);
+ * Lavin and Gray, arXiv 1509.09308):
  *
  *     y  = A' [ (G k G') . (B' x B) ] A            summed over input channels before the outer transform
  *     dk = G' [ (A dy A') . (B' x B) ] G           summed over tiles and images
  *
  * where ' is the transpose and . multiplies element by element: 36 products of matrices, (tiles, channels) by
- * (channels, filters), or (channels, tiles) by (tiles, filters). The gradient for the input is the convolution of dy
- * with the flipped kernel.
+ * (channels, filters), or (channels, tiles) by (tiles, filters). The gradient for the input is the
+ * convolution of dy with the flipped kernel.
  *
- * The points are 0, a, -a, b, -b and infinity with a = 1 / b = sqrt(1/2), not the usual a = 1, b = 2: with these the
- * error is about twice the direct sum's, with those five to eight times (Barabasz et al., arXiv 1803.10986, on the
- * choice of points). Along one line:
+ * The points are 0, a, -a, b, -b and infinity with a = 1 / b = sqrt(1/2), not the usual a = 1, b = 2: with
+ * these the error is about twice the direct sum's, with those five to eight times (Barabasz et al., arXiv
+ * 1803.10986, on the choice of points). Along one line:
  *
- *     B' = | 1   0   -s   0  1  0 |   A' = | 1  1   1   1   1  0 |   G = rows (1, q, q^2) / N(q) for q = 0, a, -a, b, -b
- *          | 0  -b  -b^2  a  1  0 |        | 0  a  -a   b  -b  0 |       and (0, 0, 1);
- *          | 0   b  -b^2 -a  1  0 |        | 0 a^2 a^2 b^2 b^2 0 |       N(0) = 1, N(a) = N(-a) = 2 a^2 (a^2 - b^2),
- *          | 0  -a  -a^2  b  1  0 |        | 0 a^3 -a^3 b^3 -b^3 1 |     N(b) = N(-b) = 2 b^2 (b^2 - a^2)
- *          | 0   a  -a^2 -b  1  0 |
- *          | 0   1    0  -s  0  1 |   s = a^2 + b^2
+ *     B' = | 1   0   -s   0  1  0 |   A' = | 1  1   1   1   1  0 |   G = rows (1, q, q^2) / N(q) for q = 0,
+ * a, -a, b, -b | 0  -b  -b^2  a  1  0 |        | 0  a  -a   b  -b  0 |       and (0, 0, 1); | 0   b  -b^2 -a
+ * 1  0 |        | 0 a^2 a^2 b^2 b^2 0 |       N(0) = 1, N(a) = N(-a) = 2 a^2 (a^2 - b^2), | 0  -a  -a^2  b  1
+ * 0 |        | 0 a^3 -a^3 b^3 -b^3 1 |     N(b) = N(-b) = 2 b^2 (b^2 - a^2) | 0   a  -a^2 -b  1  0 | | 0   1
+ * 0  -s  0  1 |   s = a^2 + b^2
  *
  * One number that is not finite makes its whole tile NaN.
  *
@@ -73,8 +73,10 @@ TILE_INLINE void FNN(wino_tile)(const tv *m, int from, tv *y, int to)
 TILE_INLINE void FNN(wino_untile)(const tv *d, int from, tv *v, int to)
 {
     const tv d0 = d[0], d1 = d[from], d2 = d[2 * from], d3 = d[3 * from];
-    const tv even_a = tv_fma(tv_set1(WINO_A2), d2, d0), odd_a = tv_fma(tv_set1(WINO_A3), d3, tv_set1(WINO_A) * d1);
-    const tv even_b = tv_fma(tv_set1(WINO_B2), d2, d0), odd_b = tv_fma(tv_set1(WINO_B3), d3, tv_set1(WINO_B) * d1);
+    const tv even_a = tv_fma(tv_set1(WINO_A2), d2, d0),
+             odd_a = tv_fma(tv_set1(WINO_A3), d3, tv_set1(WINO_A) * d1);
+    const tv even_b = tv_fma(tv_set1(WINO_B2), d2, d0),
+             odd_b = tv_fma(tv_set1(WINO_B3), d3, tv_set1(WINO_B) * d1);
     v[0] = d0;
     v[to] = even_a + odd_a;
     v[2 * to] = even_a - odd_a;
@@ -87,8 +89,10 @@ TILE_INLINE void FNN(wino_untile)(const tv *d, int from, tv *v, int to)
 TILE_INLINE void FNN(wino_kernel)(const tv *k, int from, tv *u, int to)
 {
     const tv k0 = k[0], k1 = k[from], k2 = k[2 * from];
-    const tv even_a = tv_set1(WINO_NA) * tv_fma(tv_set1(WINO_A2), k2, k0), odd_a = tv_set1(WINO_NA * WINO_A) * k1;
-    const tv even_b = tv_set1(WINO_NB) * tv_fma(tv_set1(WINO_B2), k2, k0), odd_b = tv_set1(WINO_NB * WINO_B) * k1;
+    const tv even_a = tv_set1(WINO_NA) * tv_fma(tv_set1(WINO_A2), k2, k0),
+             odd_a = tv_set1(WINO_NA * WINO_A) * k1;
+    const tv even_b = tv_set1(WINO_NB) * tv_fma(tv_set1(WINO_B2), k2, k0),
+             odd_b = tv_set1(WINO_NB * WINO_B) * k1;
     u[0] = k0;
     u[to] = even_a + odd_a;
     u[2 * to] = even_a - odd_a;
@@ -111,8 +115,8 @@ TILE_INLINE void FNN(wino_unkernel)(const tv *w, int from, tv *k, int to)
 
 typedef struct {
     ptrdiff_t n, h, w, c, oh, ow, oc, top, left;
-    ptrdiff_t down, across, tiles;    /* tiles of an image, tiles in all */
-    ptrdiff_t pitch, cols, panel;     /* c and oc in whole words; the width of a panel of columns */
+    ptrdiff_t down, across, tiles; /* tiles of an image, tiles in all */
+    ptrdiff_t pitch, cols, panel;  /* c and oc in whole words; the width of a panel of columns */
 } FNN(wino_job);
 
 enum { WINO_SIZES = 9 };
@@ -120,8 +124,16 @@ enum { WINO_SIZES = 9 };
 static FNN(wino_job) FNN(wino_sizes)(const fnn_call *call)
 {
     const ptrdiff_t *size = call->size;
-    FNN(wino_job) job = {.n = size[0], .h = size[1], .w = size[2], .c = size[3], .oh = size[4], .ow = size[5],
-                         .oc = size[6], .top = size[7], .left = size[8]};
+    FNN(wino_job)
+    job = {.n = size[0],
+           .h = size[1],
+           .w = size[2],
+           .c = size[3],
+           .oh = size[4],
+           .ow = size[5],
+           .oc = size[6],
+           .top = size[7],
+           .left = size[8]};
     job.down = fnn_ceil_div(job.oh, WINO_TILE);
     job.across = fnn_ceil_div(job.ow, WINO_TILE);
     job.tiles = job.n * job.down * job.across;
@@ -131,23 +143,25 @@ static FNN(wino_job) FNN(wino_sizes)(const fnn_call *call)
     return job;
 }
 
-static void FNN(wino_cost)(const FNN(wino_job) *job, fnn_work *work)
+static void FNN(wino_cost)(const FNN(wino_job) * job, fnn_work *work)
 {
-    const double x = (double)(job->n * job->h * job->w * job->c), y = (double)(job->n * job->oh * job->ow * job->oc);
+    const double x = (double)(job->n * job->h * job->w * job->c),
+                 y = (double)(job->n * job->oh * job->ow * job->oc);
     work->flops = 18.0 * y * (double)job->c; /* as the direct sum would take */
     work->bytes = 4.0 * (x + y + 36.0 * (double)(job->c * job->oc));
 }
 
-/* From one of the 36 planes of `floats` to the next: a line more than they take, because planes a multiple of 4096
- * bytes apart would all fall into one set of the first-level cache. */
+/* From one of the 36 planes of `floats` to the next: a line more than they take, because planes a multiple of
+ * 4096 bytes apart would all fall into one set of the first-level cache. */
 static ptrdiff_t FNN(wino_plane)(ptrdiff_t floats) { return (floats + 15) / 16 * 16 + 16; }
 
 /* ---- tiles of pixels, to and from the 36 points ---- */
 
-/* The 6 x 6 pixels at x (line and pixel: floats to the next), or where at is given at[36], as `lanes` channels of 36
- * points at v, `plane` apart. */
-TILE_INLINE void FNN(wino_patch_word)(const int edge, const int whole, ptrdiff_t lanes, const float *x, ptrdiff_t line,
-                                      ptrdiff_t pixel, const float *const *at, ptrdiff_t channel, float *v, ptrdiff_t plane)
+/* The 6 x 6 pixels at x (line and pixel: floats to the next), or where at is given at[36], as `lanes`
+ * channels of 36 points at v, `plane` apart. */
+TILE_INLINE void FNN(wino_patch_word)(const int edge, const int whole, ptrdiff_t lanes, const float *x,
+                                      ptrdiff_t line, ptrdiff_t pixel, const float *const *at,
+                                      ptrdiff_t channel, float *v, ptrdiff_t plane)
 {
     tv half[36];
     WINO_UNROLL
@@ -171,13 +185,14 @@ TILE_INLINE void FNN(wino_patch_word)(const int edge, const int whole, ptrdiff_t
 }
 
 /* V[36][tile - first][pitch] of tiles [first, first + count). zeros: c of them. */
-static void FNN(wino_patches)(const FNN(wino_job) *job, const float *x, ptrdiff_t first, ptrdiff_t count, ptrdiff_t pitch,
-                              const float *zeros, float *v, ptrdiff_t plane)
+static void FNN(wino_patches)(const FNN(wino_job) * job, const float *x, ptrdiff_t first, ptrdiff_t count,
+                              ptrdiff_t pitch, const float *zeros, float *v, ptrdiff_t plane)
 {
     const ptrdiff_t c = job->c, line = job->w * c, whole = c / TILE_LANES * TILE_LANES;
     for (ptrdiff_t r = 0; r < count; r++, v += pitch) {
         const ptrdiff_t tile = first + r, row = tile / job->across, image = row / job->down;
-        const ptrdiff_t y = row % job->down * WINO_TILE - job->top, across = tile % job->across * WINO_TILE - job->left;
+        const ptrdiff_t y = row % job->down * WINO_TILE - job->top,
+                        across = tile % job->across * WINO_TILE - job->left;
         const ptrdiff_t at = ((image * job->h + y) * job->w + across) * c;
         if (y >= 0 && across >= 0 && y + WINO_PATCH <= job->h && across + WINO_PATCH <= job->w) {
             for (ptrdiff_t i = 0; i < whole; i += TILE_LANES)
@@ -206,9 +221,9 @@ typedef struct {
 } FNN(wino_end);
 
 /* A tile of `high` x `wide` pixels at y from 36 points at m. */
-TILE_INLINE void FNN(wino_tile_word)(const int whole, ptrdiff_t lanes, const float *m, ptrdiff_t plane, ptrdiff_t high,
-                                     ptrdiff_t wide, tv bias, const FNN(wino_end) *end, float *y, ptrdiff_t line,
-                                     ptrdiff_t pixel)
+TILE_INLINE void FNN(wino_tile_word)(const int whole, ptrdiff_t lanes, const float *m, ptrdiff_t plane,
+                                     ptrdiff_t high, ptrdiff_t wide, tv bias, const FNN(wino_end) * end,
+                                     float *y, ptrdiff_t line, ptrdiff_t pixel)
 {
     tv half[24];
     WINO_UNROLL
@@ -240,8 +255,8 @@ TILE_INLINE void FNN(wino_tile_word)(const int whole, ptrdiff_t lanes, const flo
 }
 
 /* The pixels of tiles [first, first + count), filters [j0, j1), from M[36][tile - first][cols]. */
-static void FNN(wino_tiles)(const FNN(wino_job) *job, const float *m, ptrdiff_t plane, ptrdiff_t first, ptrdiff_t count,
-                            ptrdiff_t j0, ptrdiff_t j1, const FNN(wino_end) *end, float *y)
+static void FNN(wino_tiles)(const FNN(wino_job) * job, const float *m, ptrdiff_t plane, ptrdiff_t first,
+                            ptrdiff_t count, ptrdiff_t j0, ptrdiff_t j1, const FNN(wino_end) * end, float *y)
 {
     const ptrdiff_t oc = job->oc, line = job->ow * oc, last = fnn_min(j1, oc);
     for (ptrdiff_t r = 0; r < count; r++) {
@@ -254,7 +269,8 @@ static void FNN(wino_tiles)(const FNN(wino_job) *job, const float *m, ptrdiff_t 
         for (; j + TILE_LANES <= last; j += TILE_LANES) {
             const tv bias = end->bias ? tv_load(end->bias + j) : tv_zero();
             if (high == WINO_TILE && wide == WINO_TILE)
-                FNN(wino_tile_word)(1, TILE_LANES, from + j, plane, WINO_TILE, WINO_TILE, bias, end, to + j, line, oc);
+                FNN(wino_tile_word)(1, TILE_LANES, from + j, plane, WINO_TILE, WINO_TILE, bias, end, to + j,
+                                    line, oc);
             else
                 FNN(wino_tile_word)(1, TILE_LANES, from + j, plane, high, wide, bias, end, to + j, line, oc);
         }
@@ -281,7 +297,7 @@ typedef struct {
 /* Of a strip, V and M should stay in the second-level cache. */
 #define WINO_STRIP_FLOATS 98304
 
-static FNN(wino_cut) FNN(wino_forward)(const FNN(wino_job) *job)
+static FNN(wino_cut) FNN(wino_forward)(const FNN(wino_job) * job)
 {
     FNN(wino_cut) cut = {.strips = 0};
     const ptrdiff_t rows = FNN(tile_count)(job->tiles), panels = fnn_ceil_div(job->cols, job->panel);
@@ -293,7 +309,8 @@ static FNN(wino_cut) FNN(wino_forward)(const FNN(wino_job) *job)
         cut.strips = fnn_min(rows, fnn_ceil_div(cut.strips, 16) * 16);
     else if (cut.strips > 1)
         cut.strips = fnn_min(rows, fnn_ceil_div(cut.strips, 2) * 2);
-    cut.ranges = fnn_min(fnn_ceil_div(panels, 2), fnn_ceil_div(8, cut.strips)); /* each transforms the patches anew */
+    cut.ranges =
+        fnn_min(fnn_ceil_div(panels, 2), fnn_ceil_div(8, cut.strips)); /* each transforms the patches anew */
     cut.run = fnn_ceil_div(rows, cut.strips) * TILE_ROWS;
     cut.patches = FNN(wino_plane)(cut.run * job->pitch);
     cut.sums = FNN(wino_plane)(cut.run * job->cols);
@@ -306,12 +323,13 @@ static void FNN(winograd_work)(const fnn_call *call, fnn_work *work)
     const FNN(wino_cut) cut = FNN(wino_forward)(&job);
     FNN(wino_cost)(&job, work);
     work->units = cut.strips * cut.ranges;
-    work->scratch = (WINO_POINTS * (cut.patches + cut.sums) + FNN(conv_lines)(job.pitch)) * (ptrdiff_t)sizeof(float);
+    work->scratch =
+        (WINO_POINTS * (cut.patches + cut.sums) + FNN(conv_lines)(job.pitch)) * (ptrdiff_t)sizeof(float);
 }
 
 /* M[36][count][cols], panels [p0, p1), from V and the kernel's points u. */
-static void FNN(wino_multiply)(const FNN(wino_job) *job, const FNN(wino_cut) *cut, const float *v, const float *u,
-                               ptrdiff_t count, ptrdiff_t p0, ptrdiff_t p1, float *m)
+static void FNN(wino_multiply)(const FNN(wino_job) * job, const FNN(wino_cut) * cut, const float *v,
+                               const float *u, ptrdiff_t count, ptrdiff_t p0, ptrdiff_t p1, float *m)
 {
     const ptrdiff_t tiles = FNN(tile_count)(count), parts = fnn_max(1, fnn_ceil_div(job->c, CONV_DEPTH));
     const ptrdiff_t depth = fnn_max(1, fnn_ceil_div(job->c, parts));
@@ -356,7 +374,8 @@ static void FNN(winograd_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, 
             FNN(wino_patches)(&job, call->buf[0], first, count, job.pitch, zeros, v, cut.patches);
         ready = strip;
         FNN(wino_multiply)(&job, &cut, v, call->buf[1], count, p0, p1, m);
-        FNN(wino_tiles)(&job, m, cut.sums, first, count, p0 * job.panel, p1 * job.panel, &end, call->buf[2 + has_bias]);
+        FNN(wino_tiles)(&job, m, cut.sums, first, count, p0 * job.panel, p1 * job.panel, &end,
+                        call->buf[2 + has_bias]);
     }
 }
 
@@ -368,13 +387,14 @@ static void FNN(winograd_kernel_work)(const fnn_call *call, fnn_work *work)
     work->bytes = 4.0 * 45.0 * (double)(c * oc);
 }
 
-/* The 36 points of each filter, in panels of columns as the product reads them: points (36, panels, c, panel), the last
- * panel as narrow as whole words allow; 36 * c * (oc rounded up to 16) floats are enough.
+/* The 36 points of each filter, in panels of columns as the product reads them: points (36, panels, c,
+ * panel), the last panel as narrow as whole words allow; 36 * c * (oc rounded up to 16) floats are enough.
  * sizes: c oc.  bufs: kernel (3, 3, c, oc), points */
 static void FNN(winograd_kernel_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     (void)scratch;
-    const ptrdiff_t c = call->size[0], oc = call->size[1], cols = FNN(conv_words)(oc), panel = FNN(conv_panel)(cols);
+    const ptrdiff_t c = call->size[0], oc = call->size[1], cols = FNN(conv_words)(oc),
+                    panel = FNN(conv_panel)(cols);
     for (ptrdiff_t i = lo; i < hi; i++)
         for (ptrdiff_t j = 0; j < cols; j += TILE_LANES) {
             const float *kernel = (const float *)call->buf[0] + i * oc + j;
@@ -407,18 +427,20 @@ static void FNN(winograd_kernel_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff
 
 /* Units: splits of the tiles, each cut into ranges of filters. */
 typedef struct {
-    ptrdiff_t splits, ranges, width;         /* width: filters of a range */
-    ptrdiff_t run, pitch;                    /* tiles transformed at once; floats from tile to tile of V */
-    ptrdiff_t patches, outputs, sums;        /* floats from plane to plane: V, dy's points, their products */
+    ptrdiff_t splits, ranges, width;  /* width: filters of a range */
+    ptrdiff_t run, pitch;             /* tiles transformed at once; floats from tile to tile of V */
+    ptrdiff_t patches, outputs, sums; /* floats from plane to plane: V, dy's points, their products */
 } FNN(wino_grad_cut);
 
-static FNN(wino_grad_cut) FNN(wino_backward)(const FNN(wino_job) *job, ptrdiff_t splits)
+static FNN(wino_grad_cut) FNN(wino_backward)(const FNN(wino_job) * job, ptrdiff_t splits)
 {
     FNN(wino_grad_cut) cut = {.splits = splits};
-    const ptrdiff_t most = fnn_max(1, 8192 / fnn_max(1, job->pitch) / job->panel), panels = fnn_ceil_div(job->cols, job->panel);
+    const ptrdiff_t most = fnn_max(1, 8192 / fnn_max(1, job->pitch) / job->panel),
+                    panels = fnn_ceil_div(job->cols, job->panel);
     cut.ranges = fnn_ceil_div(panels, most);
     cut.width = cut.ranges == 0 ? 0 : fnn_ceil_div(panels, cut.ranges) * job->panel;
-    cut.pitch = job->pitch % 64 ? job->pitch : job->pitch + 16; /* or the columns of A fall into few cache sets */
+    cut.pitch =
+        job->pitch % 64 ? job->pitch : job->pitch + 16; /* or the columns of A fall into few cache sets */
     const ptrdiff_t fit = 2 * WINO_STRIP_FLOATS / (WINO_POINTS * (cut.pitch + fnn_max(1, cut.width)));
     cut.run = fnn_max(24, fnn_min(fit / 8 * 8, 64));
     cut.patches = FNN(wino_plane)(cut.run * cut.pitch);
@@ -433,12 +455,14 @@ static void FNN(winograd_kernel_grad_work)(const fnn_call *call, fnn_work *work)
     const FNN(wino_grad_cut) cut = FNN(wino_backward)(&job, call->size[WINO_SIZES]);
     FNN(wino_cost)(&job, work);
     work->units = job.c == 0 ? 0 : cut.splits * cut.ranges;
-    work->scratch = (WINO_POINTS * (cut.patches + cut.outputs + cut.sums) + FNN(conv_lines)(fnn_max(job.pitch, job.cols))) *
+    work->scratch = (WINO_POINTS * (cut.patches + cut.outputs + cut.sums) +
+                     FNN(conv_lines)(fnn_max(job.pitch, job.cols))) *
                     (ptrdiff_t)sizeof(float);
 }
 
-TILE_INLINE void FNN(wino_untile_word)(const int whole, ptrdiff_t lanes, const float *dy, ptrdiff_t line, ptrdiff_t pixel,
-                                       ptrdiff_t high, ptrdiff_t wide, float *d, ptrdiff_t plane)
+TILE_INLINE void FNN(wino_untile_word)(const int whole, ptrdiff_t lanes, const float *dy, ptrdiff_t line,
+                                       ptrdiff_t pixel, ptrdiff_t high, ptrdiff_t wide, float *d,
+                                       ptrdiff_t plane)
 {
     tv half[24];
     WINO_UNROLL
@@ -462,8 +486,8 @@ TILE_INLINE void FNN(wino_untile_word)(const int whole, ptrdiff_t lanes, const f
 }
 
 /* dy's points of tiles [first, first + count), filters [j0, j1), as (36, panels, run, panel). */
-static void FNN(wino_untiles)(const FNN(wino_job) *job, const FNN(wino_grad_cut) *cut, const float *dy, ptrdiff_t first,
-                              ptrdiff_t count, ptrdiff_t j0, ptrdiff_t j1, float *d)
+static void FNN(wino_untiles)(const FNN(wino_job) * job, const FNN(wino_grad_cut) * cut, const float *dy,
+                              ptrdiff_t first, ptrdiff_t count, ptrdiff_t j0, ptrdiff_t j1, float *d)
 {
     const ptrdiff_t oc = job->oc, line = job->ow * oc;
     for (ptrdiff_t r = 0; r < count; r++) {
@@ -472,12 +496,14 @@ static void FNN(wino_untiles)(const FNN(wino_job) *job, const FNN(wino_grad_cut)
         const ptrdiff_t high = fnn_min(WINO_TILE, job->oh - top), wide = fnn_min(WINO_TILE, job->ow - left);
         const float *from = dy + ((image * job->oh + top) * job->ow + left) * oc;
         for (ptrdiff_t j = j0; j < j1; j += TILE_LANES) {
-            const ptrdiff_t start = (j - j0) / job->panel * job->panel, width = fnn_min(job->panel, j1 - j0 - start);
+            const ptrdiff_t start = (j - j0) / job->panel * job->panel,
+                            width = fnn_min(job->panel, j1 - j0 - start);
             float *to = d + start * cut->run + r * width + j - j0 - start;
             if (oc - j < TILE_LANES)
                 FNN(wino_untile_word)(0, oc - j, from + j, line, oc, high, wide, to, cut->outputs);
             else if (high == WINO_TILE && wide == WINO_TILE)
-                FNN(wino_untile_word)(1, TILE_LANES, from + j, line, oc, WINO_TILE, WINO_TILE, to, cut->outputs);
+                FNN(wino_untile_word)(1, TILE_LANES, from + j, line, oc, WINO_TILE, WINO_TILE, to,
+                                      cut->outputs);
             else
                 FNN(wino_untile_word)(1, TILE_LANES, from + j, line, oc, high, wide, to, cut->outputs);
         }
@@ -485,8 +511,8 @@ static void FNN(wino_untiles)(const FNN(wino_job) *job, const FNN(wino_grad_cut)
 }
 
 /* dkernel (3, 3, c, oc), filters [j0, j1), from the sums over tiles W[36][c][width]. */
-static void FNN(wino_unkernels)(const FNN(wino_job) *job, const FNN(wino_grad_cut) *cut, const float *w, ptrdiff_t j0,
-                                ptrdiff_t j1, float *kernel)
+static void FNN(wino_unkernels)(const FNN(wino_job) * job, const FNN(wino_grad_cut) * cut, const float *w,
+                                ptrdiff_t j0, ptrdiff_t j1, float *kernel)
 {
     for (ptrdiff_t i = 0; i < job->c; i++)
         for (ptrdiff_t j = j0; j < j1; j += TILE_LANES) {
@@ -518,10 +544,12 @@ static void FNN(winograd_kernel_grad_f32)(const fnn_call *call, ptrdiff_t lo, pt
     const FNN(wino_job) job = FNN(wino_sizes)(call);
     const FNN(wino_grad_cut) cut = FNN(wino_backward)(&job, call->size[WINO_SIZES]);
     const ptrdiff_t zero = FNN(conv_lines)(fnn_max(job.pitch, job.cols)), tiles = FNN(tile_count)(job.c);
-    float *zeros = scratch, *v = zeros + zero, *d = v + WINO_POINTS * cut.patches, *w = d + WINO_POINTS * cut.outputs;
+    float *zeros = scratch, *v = zeros + zero, *d = v + WINO_POINTS * cut.patches,
+          *w = d + WINO_POINTS * cut.outputs;
     memset(zeros, 0, (size_t)zero * sizeof *zeros);
     for (ptrdiff_t unit = lo; unit < hi; unit++) {
-        const ptrdiff_t split = unit / cut.ranges, j0 = unit % cut.ranges * cut.width, j1 = fnn_min(job.cols, j0 + cut.width);
+        const ptrdiff_t split = unit / cut.ranges, j0 = unit % cut.ranges * cut.width,
+                        j1 = fnn_min(job.cols, j0 + cut.width);
         const ptrdiff_t begin = job.tiles * split / cut.splits, end = job.tiles * (split + 1) / cut.splits;
         fnn_tile t = {.blocks = 1, .lda = cut.pitch, .ldc = cut.width};
         for (ptrdiff_t first = begin; first == begin || first < end; first += cut.run) {
@@ -545,7 +573,7 @@ static void FNN(winograd_kernel_grad_f32)(const fnn_call *call, ptrdiff_t lo, pt
     }
 }
 
-#define FNN_WINOGRAD_KERNELS                                                                                   \
-    FNN_KERNEL(winograd_f32, winograd_work)                                                                    \
-    FNN_KERNEL(winograd_kernel_f32, winograd_kernel_work)                                                      \
+#define FNN_WINOGRAD_KERNELS                                                                                 \
+    FNN_KERNEL(winograd_f32, winograd_work)                                                                  \
+    FNN_KERNEL(winograd_kernel_f32, winograd_kernel_work)                                                    \
     FNN_KERNEL(winograd_kernel_grad_f32, winograd_kernel_grad_work)

@@ -23,9 +23,16 @@ def all_float32(call):
 def _sizes(call, x_shape, kernel_shape, y_shape):
     """The sizes that csrc/conv.c and its neighbours take; see the comment there."""
     return [
-        x_shape[0], *windows.volume(x_shape[1:-1]), x_shape[-1], *windows.volume(y_shape[1:-1]), y_shape[-1],
-        *windows.volume(kernel_shape[:-2]), *windows.volume(call.strides), *windows.origin(call.padding),
-        *windows.volume(call.dilation), call.groups,
+        x_shape[0],
+        *windows.volume(x_shape[1:-1]),
+        x_shape[-1],
+        *windows.volume(y_shape[1:-1]),
+        y_shape[-1],
+        *windows.volume(kernel_shape[:-2]),
+        *windows.volume(call.strides),
+        *windows.origin(call.padding),
+        *windows.volume(call.dilation),
+        call.groups,
     ]
 
 
@@ -90,6 +97,7 @@ def _winograd(call, source, kernel, kernel_shape, sizes, extra, alpha=0.0):
 
 
 # ---- the rules ----
+
 
 def emit_conv(call, activation=0, alpha=0.0):
     """inputs: x, kernel, [bias]. activation: its number in csrc/tile.h."""

@@ -25,7 +25,12 @@ from .shape import reshape_op, transpose_op
 
 
 def _attributes(call):
-    return {"strides": call.strides, "padding": call.padding, "dilation": call.dilation, "groups": call.groups}
+    return {
+        "strides": call.strides,
+        "padding": call.padding,
+        "dilation": call.dilation,
+        "groups": call.groups,
+    }
 
 
 def _counts(x_shape, window, strides, padding, dilation):
@@ -34,17 +39,22 @@ def _counts(x_shape, window, strides, padding, dilation):
 
 def _conv_shape(x, kernel, *, strides, padding, dilation, groups):
     if len(kernel.shape) != len(x.shape):
-        raise ValueError(f"conv: an input of shape {tuple(x.shape)} needs a kernel with {len(x.shape)} axes (window, input "
-                         f"channels / groups, filters), received shape {tuple(kernel.shape)}")
+        raise ValueError(
+            f"conv: an input of shape {tuple(x.shape)} needs a kernel with {len(x.shape)} axes (window, input "
+            f"channels / groups, filters), received shape {tuple(kernel.shape)}"
+        )
     if kernel.shape[-2] * groups != x.shape[-1] or kernel.shape[-1] % groups:
-        raise ValueError(f"conv: the input has {x.shape[-1]} channels (shape {tuple(x.shape)}), the kernel of shape "
-                         f"{tuple(kernel.shape)} in {groups} group(s) takes {kernel.shape[-2] * groups} and makes "
-                         f"{kernel.shape[-1]}; both must be divisible by the groups")
+        raise ValueError(
+            f"conv: the input has {x.shape[-1]} channels (shape {tuple(x.shape)}), the kernel of shape "
+            f"{tuple(kernel.shape)} in {groups} group(s) takes {kernel.shape[-2] * groups} and makes "
+            f"{kernel.shape[-1]}; both must be divisible by the groups"
+        )
     counts = _counts(x.shape, kernel.shape[:-2], strides, padding, dilation)
     return Spec((x.shape[0], *counts, kernel.shape[-1]), dtypes.promote(x.dtype, kernel.dtype))
 
 
 # ---- references ----
+
 
 def _wide(*arrays):
     """float16 is too narrow to add in: its references compute in float32, and the caller casts back."""
@@ -75,7 +85,9 @@ def _conv_reference(x, kernel, *, strides, padding, dilation, groups):
     x, kernel = _wide(x, kernel)
     window = kernel.shape[:-2]
     counts = _counts(x.shape, window, strides, padding, dilation)
-    products = _patches(x, window, counts, strides, padding, dilation, groups) @ _grouped_kernel(kernel, groups)
+    products = _patches(x, window, counts, strides, padding, dilation, groups) @ _grouped_kernel(
+        kernel, groups
+    )
     return np.moveaxis(products, 0, 1).reshape(x.shape[0], *counts, kernel.shape[-1])
 
 
@@ -100,6 +112,7 @@ def _conv_kernel_grad_reference(x, dy, *, kernel_shape, strides, padding, dilati
 
 # ---- kernels ----
 
+
 def _conv_kernel(call):
     return emit_conv(call) if all_float32(call) else False
 
@@ -114,21 +127,28 @@ def _kernel_grad_kernel(call):
 
 # ---- the records ----
 
+
 def _input_grad_shape(dy, kernel, *, input_shape, strides, padding, dilation, groups):
     counts = _counts(input_shape, kernel.shape[:-2], strides, padding, dilation)
-    if (input_shape[0], *counts, kernel.shape[-1]) != tuple(dy.shape) or input_shape[-1] != kernel.shape[-2] * groups:
-        raise ValueError(f"conv_input_grad: a kernel of shape {tuple(kernel.shape)} in {groups} group(s) makes "
-                         f"{(input_shape[0], *counts, kernel.shape[-1])} of an input of shape {tuple(input_shape)}, "
-                         f"received a gradient of shape {tuple(dy.shape)}")
+    if (input_shape[0], *counts, kernel.shape[-1]) != tuple(dy.shape) or input_shape[-1] != kernel.shape[
+        -2
+    ] * groups:
+        raise ValueError(
+            f"conv_input_grad: a kernel of shape {tuple(kernel.shape)} in {groups} group(s) makes "
+            f"{(input_shape[0], *counts, kernel.shape[-1])} of an input of shape {tuple(input_shape)}, "
+            f"received a gradient of shape {tuple(dy.shape)}"
+        )
     return Spec(tuple(input_shape), dtypes.promote(dy.dtype, kernel.dtype))
 
 
 def _kernel_grad_shape(x, dy, *, kernel_shape, strides, padding, dilation, groups):
     counts = _counts(x.shape, kernel_shape[:-2], strides, padding, dilation)
     if (x.shape[0], *counts, kernel_shape[-1]) != tuple(dy.shape) or x.shape[-1] != kernel_shape[-2] * groups:
-        raise ValueError(f"conv_kernel_grad: a kernel of shape {tuple(kernel_shape)} in {groups} group(s) makes "
-                         f"{(x.shape[0], *counts, kernel_shape[-1])} of an input of shape {tuple(x.shape)}, received a "
-                         f"gradient of shape {tuple(dy.shape)}")
+        raise ValueError(
+            f"conv_kernel_grad: a kernel of shape {tuple(kernel_shape)} in {groups} group(s) makes "
+            f"{(x.shape[0], *counts, kernel_shape[-1])} of an input of shape {tuple(x.shape)}, received a "
+            f"gradient of shape {tuple(dy.shape)}"
+        )
     return Spec(tuple(kernel_shape), dtypes.promote(x.dtype, dy.dtype))
 
 
@@ -136,31 +156,41 @@ def _conv_gradients(call, dy):
     """Gradients for the input and the kernel of `conv` (call.inputs[:2]), where they are wanted."""
     x, kernel = call.inputs[:2]
     attributes = _attributes(call)
-    return [conv_input_grad_op(dy, kernel, input_shape=tuple(x.shape), **attributes) if call.needs[0] else None,
-            conv_kernel_grad_op(x, dy, kernel_shape=tuple(kernel.shape), **attributes) if call.needs[1] else None]
+    return [
+        conv_input_grad_op(dy, kernel, input_shape=tuple(x.shape), **attributes) if call.needs[0] else None,
+        conv_kernel_grad_op(x, dy, kernel_shape=tuple(kernel.shape), **attributes) if call.needs[1] else None,
+    ]
 
 
 def _input_grad_gradients(call, g):
     dy, kernel = call.inputs
     attributes = _attributes(call)
-    return [conv_op(g, kernel, **attributes) if call.needs[0] else None,
-            conv_kernel_grad_op(g, dy, kernel_shape=tuple(kernel.shape), **attributes) if call.needs[1] else None]
+    return [
+        conv_op(g, kernel, **attributes) if call.needs[0] else None,
+        conv_kernel_grad_op(g, dy, kernel_shape=tuple(kernel.shape), **attributes) if call.needs[1] else None,
+    ]
 
 
 def _kernel_grad_gradients(call, g):
     x, dy = call.inputs
     attributes = _attributes(call)
-    return [conv_input_grad_op(dy, g, input_shape=tuple(x.shape), **attributes) if call.needs[0] else None,
-            conv_op(x, g, **attributes) if call.needs[1] else None]
+    return [
+        conv_input_grad_op(dy, g, input_shape=tuple(x.shape), **attributes) if call.needs[0] else None,
+        conv_op(x, g, **attributes) if call.needs[1] else None,
+    ]
 
 
-conv_op = define_op("conv", shape=_conv_shape, reference=_conv_reference, kernel=_conv_kernel, grad=_conv_gradients)
+conv_op = define_op(
+    "conv", shape=_conv_shape, reference=_conv_reference, kernel=_conv_kernel, grad=_conv_gradients
+)
 
 
 def _fused_shape(x, kernel, *bias, activation=None, alpha=0.0, **attributes):
     check_activation(activation, "conv_bias_act")
     if bias and tuple(bias[0].shape) != (kernel.shape[-1],):
-        raise ValueError(f"conv_bias_act: `bias` must have shape ({kernel.shape[-1]},), received {tuple(bias[0].shape)}")
+        raise ValueError(
+            f"conv_bias_act: `bias` must have shape ({kernel.shape[-1]},), received {tuple(bias[0].shape)}"
+        )
     return _conv_shape(x, kernel, **attributes)
 
 
@@ -185,19 +215,35 @@ def _fused_gradients(call, dy):
 
 
 # x, kernel, [bias (filters,)] -> activation(conv + bias); attributes activation and alpha as `dense` has them.
-conv_bias_act_op = define_op("conv_bias_act", shape=_fused_shape, reference=_fused_reference, kernel=_fused_kernel,
-                             grad=_fused_gradients)
+conv_bias_act_op = define_op(
+    "conv_bias_act",
+    shape=_fused_shape,
+    reference=_fused_reference,
+    kernel=_fused_kernel,
+    grad=_fused_gradients,
+)
 
 # dy, kernel -> dx; attribute input_shape.
-conv_input_grad_op = define_op("conv_input_grad", shape=_input_grad_shape, reference=_conv_input_grad_reference,
-                               kernel=_input_grad_kernel, grad=_input_grad_gradients)
+conv_input_grad_op = define_op(
+    "conv_input_grad",
+    shape=_input_grad_shape,
+    reference=_conv_input_grad_reference,
+    kernel=_input_grad_kernel,
+    grad=_input_grad_gradients,
+)
 
 # x, dy -> dkernel; attribute kernel_shape.
-conv_kernel_grad_op = define_op("conv_kernel_grad", shape=_kernel_grad_shape, reference=_conv_kernel_grad_reference,
-                                kernel=_kernel_grad_kernel, grad=_kernel_grad_gradients)
+conv_kernel_grad_op = define_op(
+    "conv_kernel_grad",
+    shape=_kernel_grad_shape,
+    reference=_conv_kernel_grad_reference,
+    kernel=_kernel_grad_kernel,
+    grad=_kernel_grad_gradients,
+)
 
 
 # ---- the public functions ----
+
 
 def _channels_last(x, first):
     """`x` with its channel axis moved to the end, if it is in front."""
@@ -216,8 +262,10 @@ class _Arguments:
         x, kernel = convert(inputs), convert(kernel)
         self.rank = rank = windows.spatial_rank(x, "inputs", caller)
         if len(kernel.shape) != rank + 2:
-            raise ValueError(f"{caller}: inputs of shape {tuple(x.shape)} need a kernel with {rank + 2} axes, received "
-                             f"shape {tuple(kernel.shape)}")
+            raise ValueError(
+                f"{caller}: inputs of shape {tuple(x.shape)} need a kernel with {rank + 2} axes, received "
+                f"shape {tuple(kernel.shape)}"
+            )
         dtype = dtypes.promote(x.dtype, kernel.dtype)
         self.caller = caller
         self.first = windows.standard_format(data_format, caller) == "channels_first"
@@ -228,9 +276,12 @@ class _Arguments:
         self.dilation = windows.per_axis(dilation_rate, rank, "dilation_rate", caller)
 
     def convolve(self, kernel, padding, groups):
-        pairs = windows.resolve_padding(padding, self.x.shape[1:-1], kernel.shape[:-2], self.strides, self.dilation,
-                                        self.caller)
-        y = conv_op(self.x, kernel, strides=self.strides, padding=pairs, dilation=self.dilation, groups=groups)
+        pairs = windows.resolve_padding(
+            padding, self.x.shape[1:-1], kernel.shape[:-2], self.strides, self.dilation, self.caller
+        )
+        y = conv_op(
+            self.x, kernel, strides=self.strides, padding=pairs, dilation=self.dilation, groups=groups
+        )
         return _restored(y, self.first)
 
 
@@ -254,10 +305,12 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
     a = _Arguments("conv", inputs, kernel, strides, data_format, dilation_rate)
     depth, filters = a.kernel.shape[-2:]
     if depth < 1 or a.channels % depth or filters % max(a.channels // depth, 1):
-        raise ValueError(f"conv: inputs of shape {tuple(inputs.shape)} have {a.channels} channels "
-                         f"({'axis 1' if a.first else 'the last axis'}), the kernel of shape {tuple(a.kernel.shape)} takes "
-                         f"{depth} in a group and makes {filters}: the channels must be a multiple of {depth}, and the "
-                         "filters a multiple of the groups that makes. Check the input's channel axis and data_format")
+        raise ValueError(
+            f"conv: inputs of shape {tuple(inputs.shape)} have {a.channels} channels "
+            f"({'axis 1' if a.first else 'the last axis'}), the kernel of shape {tuple(a.kernel.shape)} takes "
+            f"{depth} in a group and makes {filters}: the channels must be a multiple of {depth}, and the "
+            "filters a multiple of the groups that makes. Check the input's channel axis and data_format"
+        )
     return a.convolve(a.kernel, padding, a.channels // depth)
 
 
@@ -275,22 +328,27 @@ def depthwise_conv(inputs, kernel, strides=1, padding="valid", data_format=None,
         ValueError: as `conv`.
     Source: Keras 3 `ops.depthwise_conv`.
     """
-    return _depthwise(_Arguments("depthwise_conv", inputs, kernel, strides, data_format, dilation_rate), padding)
+    return _depthwise(
+        _Arguments("depthwise_conv", inputs, kernel, strides, data_format, dilation_rate), padding
+    )
 
 
 def _depthwise(a, padding):
     channels, multiplier = a.kernel.shape[-2:]
     if channels != a.channels:
-        raise ValueError(f"{a.caller}: the inputs have {a.channels} channels ({'axis 1' if a.first else 'the last axis'}), "
-                         f"the kernel of shape {tuple(a.kernel.shape)} {channels}; check the input's channel axis and "
-                         "data_format")
+        raise ValueError(
+            f"{a.caller}: the inputs have {a.channels} channels ({'axis 1' if a.first else 'the last axis'}), "
+            f"the kernel of shape {tuple(a.kernel.shape)} {channels}; check the input's channel axis and "
+            "data_format"
+        )
     flat = reshape_op(a.kernel, newshape=(*a.kernel.shape[:-2], 1, channels * multiplier))
     return a.convolve(flat, padding, channels)
 
 
 @public
-def separable_conv(inputs, depthwise_kernel, pointwise_kernel, strides=1, padding="valid", data_format=None,
-                   dilation_rate=1):
+def separable_conv(
+    inputs, depthwise_kernel, pointwise_kernel, strides=1, padding="valid", data_format=None, dilation_rate=1
+):
     """A depthwise convolution, then a 1x1 convolution of its outputs.
 
     Args:
@@ -305,7 +363,9 @@ def separable_conv(inputs, depthwise_kernel, pointwise_kernel, strides=1, paddin
     Source: Keras 3 `ops.separable_conv`.
     """
     a = _Arguments("separable_conv", inputs, depthwise_kernel, strides, data_format, dilation_rate)
-    return conv(_depthwise(a, padding), pointwise_kernel, data_format="channels_first" if a.first else "channels_last")
+    return conv(
+        _depthwise(a, padding), pointwise_kernel, data_format="channels_first" if a.first else "channels_last"
+    )
 
 
 def _transposed_axis(extent, size, stride, gap, padding, extra):
@@ -325,8 +385,9 @@ def _transposed_axis(extent, size, stride, gap, padding, extra):
 
 
 @public
-def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=None, data_format=None,
-                   dilation_rate=1):
+def conv_transpose(
+    inputs, kernel, strides=1, padding="valid", output_padding=None, data_format=None, dilation_rate=1
+):
     """The transpose of `conv` as a linear map: each input pixel adds a scaled kernel to the output.
 
     Args:
@@ -344,21 +405,39 @@ def conv_transpose(inputs, kernel, strides=1, padding="valid", output_padding=No
     """
     a = _Arguments("conv_transpose", inputs, kernel, strides, data_format, dilation_rate)
     if a.kernel.shape[-1] != a.channels:
-        raise ValueError(f"conv_transpose: the inputs have {a.channels} channels, the kernel of shape "
-                         f"{tuple(a.kernel.shape)} takes {a.kernel.shape[-1]}; a transposed kernel is (window, filters, "
-                         "input channels)")
+        raise ValueError(
+            f"conv_transpose: the inputs have {a.channels} channels, the kernel of shape "
+            f"{tuple(a.kernel.shape)} takes {a.kernel.shape[-1]}; a transposed kernel is (window, filters, "
+            "input channels)"
+        )
     name = padding.lower() if isinstance(padding, str) else padding
     if name not in ("valid", "same"):
         raise ValueError(f"conv_transpose: `padding` must be 'valid' or 'same', received {padding!r}")
-    extras = ((None,) * a.rank if output_padding is None else
-              windows.per_axis(output_padding, a.rank, "output_padding", "conv_transpose", least=0))
+    extras = (
+        (None,) * a.rank
+        if output_padding is None
+        else windows.per_axis(output_padding, a.rank, "output_padding", "conv_transpose", least=0)
+    )
     for extra, stride in zip(extras, a.strides):
         if extra is not None and extra >= stride:
-            raise ValueError(f"conv_transpose: `output_padding` must be smaller than `strides` along each axis, received "
-                             f"{output_padding!r} with strides {a.strides}")
-    axes = [_transposed_axis(extent, size, stride, gap, name, extra) for extent, size, stride, gap, extra in
-            zip(a.x.shape[1:-1], a.kernel.shape[:-2], a.strides, a.dilation, extras)]
+            raise ValueError(
+                f"conv_transpose: `output_padding` must be smaller than `strides` along each axis, received "
+                f"{output_padding!r} with strides {a.strides}"
+            )
+    axes = [
+        _transposed_axis(extent, size, stride, gap, name, extra)
+        for extent, size, stride, gap, extra in zip(
+            a.x.shape[1:-1], a.kernel.shape[:-2], a.strides, a.dilation, extras
+        )
+    ]
     shape = (a.x.shape[0], *[outputs for outputs, _, _ in axes], a.kernel.shape[-2])
-    y = conv_input_grad_op(a.x, a.kernel, input_shape=shape, strides=a.strides, dilation=a.dilation, groups=1,
-                           padding=tuple([(before, after) for _, before, after in axes]))
+    y = conv_input_grad_op(
+        a.x,
+        a.kernel,
+        input_shape=shape,
+        strides=a.strides,
+        dilation=a.dilation,
+        groups=1,
+        padding=tuple([(before, after) for _, before, after in axes]),
+    )
     return _restored(y, a.first)

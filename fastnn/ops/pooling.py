@@ -27,8 +27,15 @@ def _pooled_shape(caller):
 
 def _sizes(x_shape, y_shape, call):
     """The sizes every kernel of csrc/pool.c takes; see the comment there."""
-    return [x_shape[0], x_shape[-1], *windows.volume(x_shape[1:-1]), *windows.volume(y_shape[1:-1]),
-            *windows.volume(call.pool_size), *windows.volume(call.strides), *windows.origin(call.padding)]
+    return [
+        x_shape[0],
+        x_shape[-1],
+        *windows.volume(x_shape[1:-1]),
+        *windows.volume(y_shape[1:-1]),
+        *windows.volume(call.pool_size),
+        *windows.volume(call.strides),
+        *windows.origin(call.padding),
+    ]
 
 
 def _kernel(name):
@@ -128,28 +135,47 @@ def _window(call):
 
 # A maximum belongs to one cell, the first of equal ones in row-major order, and so does its gradient.
 max_pool_op = define_op(
-    "max_pool", shape=_pooled_shape("max_pool"), reference=_max_pool_reference, kernel=_kernel("max_pool_f32"),
-    grad=lambda call, dy: [max_pool_grad_op(call.inputs[0], call.output, dy, **_window(call))])
+    "max_pool",
+    shape=_pooled_shape("max_pool"),
+    reference=_max_pool_reference,
+    kernel=_kernel("max_pool_f32"),
+    grad=lambda call, dy: [max_pool_grad_op(call.inputs[0], call.output, dy, **_window(call))],
+)
 
 # x, y = max_pool(x), dy -> dx. Linear in dy; a small change of x moves no winner, so x and y get no gradient.
 max_pool_grad_op = define_op(
-    "max_pool_grad", shape=lambda x, y, dy, **window: Spec(x.shape, dy.dtype), reference=_max_pool_grad_reference,
+    "max_pool_grad",
+    shape=lambda x, y, dy, **window: Spec(x.shape, dy.dtype),
+    reference=_max_pool_grad_reference,
     kernel=_kernel("max_pool_grad_f32"),
-    grad=lambda call, g: [None, None, max_pool_pick_op(*call.inputs[:2], g, **_window(call))])
+    grad=lambda call, g: [None, None, max_pool_pick_op(*call.inputs[:2], g, **_window(call))],
+)
 
 # x, y = max_pool(x), g like x -> g at each window's winner.
 max_pool_pick_op = define_op(
-    "max_pool_pick", shape=lambda x, y, g, **window: Spec(y.shape, g.dtype), reference=_max_pool_pick_reference,
-    grad=lambda call, dy: [None, None, max_pool_grad_op(*call.inputs[:2], dy, **_window(call))])
+    "max_pool_pick",
+    shape=lambda x, y, g, **window: Spec(y.shape, g.dtype),
+    reference=_max_pool_pick_reference,
+    grad=lambda call, dy: [None, None, max_pool_grad_op(*call.inputs[:2], dy, **_window(call))],
+)
 
 average_pool_op = define_op(
-    "average_pool", shape=_average_shape, reference=_average_pool_reference, kernel=_kernel("average_pool_f32"),
-    grad=lambda call, dy: [average_pool_grad_op(dy, input_shape=tuple(call.inputs[0].shape), **_window(call))])
+    "average_pool",
+    shape=_average_shape,
+    reference=_average_pool_reference,
+    kernel=_kernel("average_pool_f32"),
+    grad=lambda call, dy: [
+        average_pool_grad_op(dy, input_shape=tuple(call.inputs[0].shape), **_window(call))
+    ],
+)
 
 average_pool_grad_op = define_op(
-    "average_pool_grad", shape=lambda dy, *, input_shape, **window: Spec(input_shape, dy.dtype),
-    reference=_average_pool_grad_reference, kernel=_kernel("average_pool_grad_f32"),
-    grad=lambda call, g: [average_pool_op(g, **_window(call))])
+    "average_pool_grad",
+    shape=lambda dy, *, input_shape, **window: Spec(input_shape, dy.dtype),
+    reference=_average_pool_grad_reference,
+    kernel=_kernel("average_pool_grad_f32"),
+    grad=lambda call, g: [average_pool_op(g, **_window(call))],
+)
 
 
 def _pool(op, inputs, pool_size, strides, padding, data_format, caller):

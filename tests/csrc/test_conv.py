@@ -12,21 +12,21 @@ CASES = [
     ((2, 9, 8, 3), (3, 3, 3, 17), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
     ((3, 8, 9, 16), (3, 3, 16, 16), (2, 2), ((0, 1), (0, 1)), (1, 1), 1),
     ((3, 13, 7, 33), (3, 3, 33, 5), (2, 1), ((1, 1), (1, 1)), (1, 1), 1),
-    ((1, 4, 4, 70), (3, 3, 70, 49), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),   # depth in several parts
+    ((1, 4, 4, 70), (3, 3, 70, 49), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),  # depth in several parts
     ((1, 3, 3, 330), (2, 2, 330, 4), (1, 1), ((1, 0), (0, 1)), (1, 1), 1),  # parts of a tap
     ((2, 7, 9, 5), (2, 3, 5, 8), (3, 2), ((1, 3), (2, 0)), (2, 3), 1),
-    ((1, 9, 10, 4), (3, 3, 4, 6), (2, 3), ((2, 1), (1, 2)), (2, 3), 1),     # strides share dilation's factor
+    ((1, 9, 10, 4), (3, 3, 4, 6), (2, 3), ((2, 1), (1, 2)), (2, 3), 1),  # strides share dilation's factor
     ((2, 6, 6, 6), (3, 2, 2, 9), (1, 2), ((1, 1), (0, 1)), (1, 1), 3),
     ((2, 5, 6, 8), (1, 1, 4, 8), (2, 2), ((0, 0), (0, 0)), (1, 1), 2),
-    ((2, 5, 6, 12), (1, 1, 12, 20), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),   # a plain product
+    ((2, 5, 6, 12), (1, 1, 12, 20), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),  # a plain product
     ((2, 5, 6, 12), (1, 1, 12, 20), (2, 2), ((0, 0), (0, 0)), (1, 1), 1),
-    ((1, 2, 2, 3), (5, 5, 3, 4), (1, 1), ((2, 2), (2, 2)), (1, 1), 1),      # a window larger than the image
-    ((1, 3, 3, 2), (2, 2, 2, 3), (1, 1), ((2, 2), (3, 2)), (1, 1), 1),      # windows of padding alone
+    ((1, 2, 2, 3), (5, 5, 3, 4), (1, 1), ((2, 2), (2, 2)), (1, 1), 1),  # a window larger than the image
+    ((1, 3, 3, 2), (2, 2, 2, 3), (1, 1), ((2, 2), (3, 2)), (1, 1), 1),  # windows of padding alone
     ((2, 7, 7, 4), (2, 2, 4, 3), (3, 3), ((0, -2), (-1, 0)), (1, 1), 1),
-    ((2, 700, 2), (4, 2, 3), (1,), ((3, 0),), (1,), 1),                     # one axis, lines cut into pieces
+    ((2, 700, 2), (4, 2, 3), (1,), ((3, 0),), (1,), 1),  # one axis, lines cut into pieces
     ((2, 3, 500, 2), (2, 3, 2, 5), (1, 2), ((1, 0), (1, 1)), (1, 1), 1),
-    ((2, 6, 7, 8), (3, 3, 4, 42), (1, 1), ((1, 1), (1, 1)), (1, 1), 2),     # packed filters of groups
-    ((40, 4, 4, 2), (3, 3, 2, 3), (2, 2), ((0, 1), (0, 1)), (1, 1), 1),     # several images in a block
+    ((2, 6, 7, 8), (3, 3, 4, 42), (1, 1), ((1, 1), (1, 1)), (1, 1), 2),  # packed filters of groups
+    ((40, 4, 4, 2), (3, 3, 2, 3), (2, 2), ((0, 1), (0, 1)), (1, 1), 1),  # several images in a block
     ((1, 4, 5, 6, 3), (2, 3, 2, 3, 5), (1, 2, 2), ((0, 1), (1, 1), (0, 0)), (1, 1, 1), 1),
     ((0, 5, 5, 3), (3, 3, 3, 4), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
 ]
@@ -50,10 +50,22 @@ def test_convolution_matches_float64(isa, case, rng):
     depth = kernel[..., 0].size  # products of numbers in -1..1, added one after the other
     check_kernel(convolution.conv_op, [x, kernel], isa=isa, atol=EPS32 * depth, **attributes)
     taps = kernel[..., 0, :].size
-    check_kernel(convolution.conv_input_grad_op, [dy, kernel], isa=isa, atol=EPS32 * taps,
-                 input_shape=x.shape, **attributes)
-    check_kernel(convolution.conv_kernel_grad_op, [x, dy], isa=isa, atol=EPS32 * max(dy[..., 0].size, 1),
-                 kernel_shape=kernel.shape, **attributes)
+    check_kernel(
+        convolution.conv_input_grad_op,
+        [dy, kernel],
+        isa=isa,
+        atol=EPS32 * taps,
+        input_shape=x.shape,
+        **attributes,
+    )
+    check_kernel(
+        convolution.conv_kernel_grad_op,
+        [x, dy],
+        isa=isa,
+        atol=EPS32 * max(dy[..., 0].size, 1),
+        kernel_shape=kernel.shape,
+        **attributes,
+    )
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -63,10 +75,18 @@ def test_bias_and_activation_match_float64(isa, kernel_shape, rng):
     x, kernel, bias = (rng.uniform(-1, 1, shape).astype(np.float32) for shape in shapes)
     attributes = dict(strides=(1, 1), padding=((0, 0), (0, 0)), dilation=(1, 1), groups=1)
     for activation, alpha in ((None, 0.0), ("relu", 0.0), ("leaky_relu", 0.25)):
-        check_kernel(convolution.conv_bias_act_op, [x, kernel, bias], isa=isa, atol=EPS32 * 30,
-                     activation=activation, alpha=alpha, **attributes)
-    check_kernel(convolution.conv_bias_act_op, [x, kernel], isa=isa, atol=EPS32 * 30, activation="relu",
-                 **attributes)
+        check_kernel(
+            convolution.conv_bias_act_op,
+            [x, kernel, bias],
+            isa=isa,
+            atol=EPS32 * 30,
+            activation=activation,
+            alpha=alpha,
+            **attributes,
+        )
+    check_kernel(
+        convolution.conv_bias_act_op, [x, kernel], isa=isa, atol=EPS32 * 30, activation="relu", **attributes
+    )
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -87,8 +107,10 @@ def test_the_bits_do_not_depend_on_threads(isa, rng):
     sizes = [6, 1, 19, 19, 24, 1, *dy.shape[1:], 1, 3, 3, 1, 2, 2, 0, 0, 1, 1, 1, 1, 1]
     results = []
     for threads in (1, 2, 3):
-        y, dx, flipped, partial = (np.full(shape, np.nan, np.float32) for shape in (
-            dy.shape, x.shape, (3, 3, 40, 32), (4, *kernel.shape)))
+        y, dx, flipped, partial = (
+            np.full(shape, np.nan, np.float32)
+            for shape in (dy.shape, x.shape, (3, 3, 40, 32), (4, *kernel.shape))
+        )
         run_kernel(isa, "conv_f32", [x, kernel], [y], [*sizes, 0, 0, 0], [0.0], threads)
         run_kernel(isa, "conv_flip_f32", [kernel], [flipped], [*sizes, 1], threads=threads)
         run_kernel(isa, "conv_input_grad_f32", [dy, flipped], [dx], sizes, threads=threads)

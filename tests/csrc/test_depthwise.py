@@ -11,9 +11,9 @@ from fastnn.ops import convolution
 CASES = [
     ((2, 9, 8, 16), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1)),
     ((2, 13, 30, 19), (3, 3), (2, 2), ((0, 1), (1, 0)), (1, 1)),
-    ((1, 9, 11, 5), (5, 4), (2, 3), ((2, 1), (1, 2)), (2, 3)),   # strides share dilation's factor
-    ((1, 3, 2, 9), (5, 5), (1, 1), ((2, 2), (2, 2)), (1, 1)),    # a window larger than the image
-    ((1, 4, 4, 8), (1, 1), (2, 2), ((0, 0), (0, 0)), (1, 1)),    # cells of dx that no window sees
+    ((1, 9, 11, 5), (5, 4), (2, 3), ((2, 1), (1, 2)), (2, 3)),  # strides share dilation's factor
+    ((1, 3, 2, 9), (5, 5), (1, 1), ((2, 2), (2, 2)), (1, 1)),  # a window larger than the image
+    ((1, 4, 4, 8), (1, 1), (2, 2), ((0, 0), (0, 0)), (1, 1)),  # cells of dx that no window sees
     ((1, 6, 7, 33), (2, 2), (3, 3), ((0, -2), (-1, 0)), (1, 1)),
     ((2, 50, 7), (4,), (1,), ((3, 0),), (2,)),
     ((1, 4, 5, 6, 3), (2, 3, 2), (1, 2, 2), ((0, 1), (1, 1), (0, 0)), (1, 1, 1)),
@@ -35,10 +35,22 @@ def test_depthwise_convolution_matches_float64(isa, case, rng):
     x, kernel, dy, attributes = _case(case, rng)
     taps = kernel[..., 0].size  # products of numbers in -1..1, added one after the other
     check_kernel(convolution.conv_op, [x, kernel], isa=isa, atol=EPS32 * taps, **attributes)
-    check_kernel(convolution.conv_input_grad_op, [dy, kernel], isa=isa, atol=EPS32 * taps,
-                 input_shape=x.shape, **attributes)
-    check_kernel(convolution.conv_kernel_grad_op, [x, dy], isa=isa, atol=EPS32 * max(dy[..., 0].size, 1),
-                 kernel_shape=kernel.shape, **attributes)
+    check_kernel(
+        convolution.conv_input_grad_op,
+        [dy, kernel],
+        isa=isa,
+        atol=EPS32 * taps,
+        input_shape=x.shape,
+        **attributes,
+    )
+    check_kernel(
+        convolution.conv_kernel_grad_op,
+        [x, dy],
+        isa=isa,
+        atol=EPS32 * max(dy[..., 0].size, 1),
+        kernel_shape=kernel.shape,
+        **attributes,
+    )
 
 
 def test_the_kernels_of_their_own_are_taken(rng):
@@ -60,8 +72,15 @@ def test_bias_and_activation_match_float64(isa, activation, rng):
     x, kernel, _, attributes = _case(CASES[1], rng)
     bias = rng.uniform(-1, 1, 19).astype(np.float32)
     for inputs in ([x, kernel, bias], [x, kernel]):
-        check_kernel(convolution.conv_bias_act_op, inputs, isa=isa, atol=EPS32 * 10, activation=activation,
-                     alpha=0.25, **attributes)
+        check_kernel(
+            convolution.conv_bias_act_op,
+            inputs,
+            isa=isa,
+            atol=EPS32 * 10,
+            activation=activation,
+            alpha=0.25,
+            **attributes,
+        )
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -14,11 +14,11 @@ from fastnn.ops import convolution
 # input shape, filters, padding
 CASES = [
     ((2, 16, 16, 16), 16, ((1, 1), (1, 1))),
-    ((1, 33, 30, 17), 24, ((0, 0), (0, 0))),    # part words; tiles over the lower and right edge
-    ((3, 15, 22, 33), 49, ((2, 1), (0, 2))),    # both paddings uneven; several strips
-    ((1, 24, 24, 40), 8, ((0, -1), (-2, 0))),   # the image's rim unused
-    ((2, 20, 20, 70), 130, ((1, 1), (1, 1))),   # more filters than a panel, and than a range of them
-    ((1, 16, 16, 330), 32, ((1, 1), (1, 1))),   # channels summed in parts
+    ((1, 33, 30, 17), 24, ((0, 0), (0, 0))),  # part words; tiles over the lower and right edge
+    ((3, 15, 22, 33), 49, ((2, 1), (0, 2))),  # both paddings uneven; several strips
+    ((1, 24, 24, 40), 8, ((0, -1), (-2, 0))),  # the image's rim unused
+    ((2, 20, 20, 70), 130, ((1, 1), (1, 1))),  # more filters than a panel, and than a range of them
+    ((1, 16, 16, 330), 32, ((1, 1), (1, 1))),  # channels summed in parts
     ((1, 2, 12, 12, 16), 16, ((0, 0), (1, 1), (1, 1))),  # an axis that is not convolved
 ]
 
@@ -43,7 +43,10 @@ def _kernels(op, arrays, shape, **attributes):
 def test_convolution_by_tiles_matches_float64(isa, case, rng):
     x, kernel, dy, attributes = _case(case, rng)
     conv, input_grad, kernel_grad = (
-        convolution.conv_op, convolution.conv_input_grad_op, convolution.conv_kernel_grad_op)
+        convolution.conv_op,
+        convolution.conv_input_grad_op,
+        convolution.conv_kernel_grad_op,
+    )
     assert "winograd_f32" in _kernels(conv, [x, kernel], dy.shape, **attributes)
     check_kernel(conv, [x, kernel], isa=isa, atol=2 * EPS32 * kernel[..., 0].size, **attributes)
     attributes["input_shape"] = x.shape
@@ -61,8 +64,15 @@ def test_bias_and_activation_match_float64(isa, activation, rng):
     x, kernel, _, attributes = _case(((2, 14, 13, 16), 19, ((1, 1), (1, 1))), rng)
     bias = rng.uniform(-1, 1, 19).astype(np.float32)
     for inputs in ([x, kernel, bias], [x, kernel]):
-        check_kernel(convolution.conv_bias_act_op, inputs, isa=isa, atol=2 * EPS32 * 150, alpha=0.25,
-                     activation=activation, **attributes)
+        check_kernel(
+            convolution.conv_bias_act_op,
+            inputs,
+            isa=isa,
+            atol=2 * EPS32 * 150,
+            alpha=0.25,
+            activation=activation,
+            **attributes,
+        )
 
 
 @pytest.mark.parametrize("isa", ISAS)
