@@ -1,8 +1,8 @@
-"""Convolution: one record and the two of its gradients, each the others' derivative, and Keras's functions on them.
+"""Convolution: a record and two of its gradients, each the others' derivative, and Keras's functions.
 
-Activations are (batch, *spatial, channels), kernels (*window, channels / groups, filters). With A the linear map of x
-that `conv` is for a fixed kernel, `conv_input_grad` is its transpose, and `conv_kernel_grad` the transpose of the map of
-the kernel for a fixed x. All three share the attributes
+Activations are (batch, *spatial, channels), kernels (*window, channels / groups, filters). With A the linear
+map of x that `conv` is for a fixed kernel, `conv_input_grad` is its transpose, and `conv_kernel_grad` the
+transpose of the map of the kernel for a fixed x. All three share the attributes
 
     strides, dilation: an int a spatial axis.
     padding: a (before, after) pair a spatial axis.
@@ -40,8 +40,8 @@ def _counts(x_shape, window, strides, padding, dilation):
 def _conv_shape(x, kernel, *, strides, padding, dilation, groups):
     if len(kernel.shape) != len(x.shape):
         raise ValueError(
-            f"conv: an input of shape {tuple(x.shape)} needs a kernel with {len(x.shape)} axes (window, input "
-            f"channels / groups, filters), received shape {tuple(kernel.shape)}"
+            f"conv: an input of shape {tuple(x.shape)} needs a kernel with {len(x.shape)} axes (window, "
+            f"input channels / groups, filters), received shape {tuple(kernel.shape)}"
         )
     if kernel.shape[-2] * groups != x.shape[-1] or kernel.shape[-1] % groups:
         raise ValueError(
@@ -214,7 +214,7 @@ def _fused_gradients(call, dy):
     return gradients
 
 
-# x, kernel, [bias (filters,)] -> activation(conv + bias); attributes activation and alpha as `dense` has them.
+# x, kernel, [bias (filters,)] -> activation(conv + bias); attributes activation and alpha as in `dense`.
 conv_bias_act_op = define_op(
     "conv_bias_act",
     shape=_fused_shape,
@@ -291,7 +291,7 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
 
     Args:
         inputs: (batch, *spatial, channels), or (batch, channels, *spatial) with "channels_first".
-        kernel: (*window, channels / groups, filters); with fewer input channels than `inputs` has, a grouped one.
+        kernel: (*window, channels / groups, filters); with fewer channels than `inputs` has, a grouped one.
         strides: the step between windows, an int or one a spatial axis.
         padding: "valid", "same" (ceil(extent / stride) windows), or "causal" with one spatial axis.
         data_format: "channels_last" or "channels_first"; the configured one by default.
@@ -307,9 +307,9 @@ def conv(inputs, kernel, strides=1, padding="valid", data_format=None, dilation_
     if depth < 1 or a.channels % depth or filters % max(a.channels // depth, 1):
         raise ValueError(
             f"conv: inputs of shape {tuple(inputs.shape)} have {a.channels} channels "
-            f"({'axis 1' if a.first else 'the last axis'}), the kernel of shape {tuple(a.kernel.shape)} takes "
-            f"{depth} in a group and makes {filters}: the channels must be a multiple of {depth}, and the "
-            "filters a multiple of the groups that makes. Check the input's channel axis and data_format"
+            f"({'axis 1' if a.first else 'the last axis'}), the kernel of shape {tuple(a.kernel.shape)} "
+            f"takes {depth} in a group and makes {filters}: the channels must be a multiple of {depth}, and "
+            "the filters a multiple of the groups that makes. Check the input's channel axis and data_format"
         )
     return a.convolve(a.kernel, padding, a.channels // depth)
 
@@ -337,7 +337,8 @@ def _depthwise(a, padding):
     channels, multiplier = a.kernel.shape[-2:]
     if channels != a.channels:
         raise ValueError(
-            f"{a.caller}: the inputs have {a.channels} channels ({'axis 1' if a.first else 'the last axis'}), "
+            f"{a.caller}: the inputs have {a.channels} channels "
+            f"({'axis 1' if a.first else 'the last axis'}), "
             f"the kernel of shape {tuple(a.kernel.shape)} {channels}; check the input's channel axis and "
             "data_format"
         )
@@ -369,7 +370,7 @@ def separable_conv(
 
 
 def _transposed_axis(extent, size, stride, gap, padding, extra):
-    """(output extent, padding before, after) of the convolution whose transpose conv_transpose is, along one axis.
+    """(output extent, padding before, after) of the convolution conv_transpose transposes, along one axis.
 
     With r = reach(size, gap) and e = `extra` (output_padding):
         valid: (extent - 1) * stride + r + e outputs; e is max(r, stride) - r by default.
@@ -395,7 +396,7 @@ def conv_transpose(
         kernel: (*window, filters, channels).
         strides: the step between the windows' places in the output, an int or one a spatial axis.
         padding: "valid", or "same" (extent * stride outputs unless `output_padding` says otherwise).
-        output_padding: cells added after the output, an int or one a spatial axis; None lets `padding` decide.
+        output_padding: cells added after the output, an int or one a spatial axis; None: as `padding` says.
         data_format, dilation_rate: as in `conv`.
     Returns:
         (batch, *outputs, filters), in the layout of `inputs`.
@@ -418,7 +419,7 @@ def conv_transpose(
         if output_padding is None
         else windows.per_axis(output_padding, a.rank, "output_padding", "conv_transpose", least=0)
     )
-    for extra, stride in zip(extras, a.strides):
+    for extra, stride in zip(extras, a.strides, strict=True):
         if extra is not None and extra >= stride:
             raise ValueError(
                 f"conv_transpose: `output_padding` must be smaller than `strides` along each axis, received "
@@ -427,7 +428,7 @@ def conv_transpose(
     axes = [
         _transposed_axis(extent, size, stride, gap, name, extra)
         for extent, size, stride, gap, extra in zip(
-            a.x.shape[1:-1], a.kernel.shape[:-2], a.strides, a.dilation, extras
+            a.x.shape[1:-1], a.kernel.shape[:-2], a.strides, a.dilation, extras, strict=True
         )
     ]
     shape = (a.x.shape[0], *[outputs for outputs, _, _ in axes], a.kernel.shape[-2])

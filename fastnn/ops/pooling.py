@@ -1,4 +1,4 @@
-"""Maxima and means over sliding windows: Keras's max_pool and average_pool, and the ops of their gradients."""
+"""Maxima and means over sliding windows: Keras's max_pool and average_pool, and their gradients' ops."""
 
 import math
 
@@ -198,7 +198,8 @@ def max_pool(inputs, pool_size, strides=None, padding="valid", data_format=None)
     """The maximum of each window, channel by channel; padding never wins.
 
     Args:
-        inputs: (batch, *spatial, channels), or (batch, channels, *spatial) with "channels_first"; 1 to 3 spatial axes.
+        inputs: (batch, *spatial, channels), or (batch, channels, *spatial) with "channels_first"; with 1 to
+            3 spatial axes.
         pool_size: the window's extent, an int or one a spatial axis.
         strides: the step between windows; `pool_size` by default.
         padding: "valid", or "same" for ceil(extent / stride) windows.

@@ -22,7 +22,7 @@ CASES = [
 
 
 def _window(case):
-    return dict(zip(("pool_size", "strides", "padding"), case[1:]))
+    return dict(zip(("pool_size", "strides", "padding"), case[1:], strict=True))
 
 
 def _distinct(rng, shape):

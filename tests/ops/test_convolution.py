@@ -24,7 +24,7 @@ def keras():
 
 
 def _attributes(case):
-    return dict(zip(("strides", "padding", "dilation", "groups"), case[2:]))
+    return dict(zip(("strides", "padding", "dilation", "groups"), case[2:], strict=True))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "x".join(map(str, case[0])))
