@@ -39,21 +39,22 @@ class TerminateOnNaN(Callback):
         """
         if stage != "train" or not _is_bad(self.model.running_logs(run)):
             return steps
-        batch = first
+        done = 1
         if steps > 1:
             self._before.restore()
             run.rewind(steps)
-            for batch in range(first, first + steps):
+            for done in range(1, steps + 1):  # noqa: B007 - the number of the bad step is what is looked for
                 self._before = State(self.model)
                 run.run(1)
                 if _is_bad(self.model.running_logs(run)):
                     break
+        batch = first + done - 1
         origin = find_origin(self.model, run.last_batch(), self._before)
         if self.raise_error:
             raise RuntimeError(f"NaN or infinite loss found at batch {batch}: {origin}")
         print(f"Batch {batch}: Invalid loss, terminating training: {origin}")
         self.model.stop_training = True
-        return batch - first + 1
+        return done
 
     def on_train_batch_end(self, batch, logs=None):
         """Nothing: `check_chunk` has looked."""

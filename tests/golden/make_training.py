@@ -11,8 +11,8 @@ from pathlib import Path
 os.environ["KERAS_BACKEND"] = "jax"
 sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
 
-import keras
 import callback_scenarios  # noqa: F401 - adds to SCENARIOS
+import keras
 from scenarios import SCENARIOS, plain
 
 FILE = Path(__file__).with_name("training.json")

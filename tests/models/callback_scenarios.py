@@ -133,7 +133,7 @@ def moving_averages(k):
         seen = []
 
         class Look(k.callbacks.Callback):
-            def on_epoch_end(self, epoch, logs=None):
+            def on_epoch_end(self, epoch, logs=None, seen=seen):
                 seen.append(self.model.get_weights()[0][0])
 
         model = classifier(k, optimizer=k.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.8))

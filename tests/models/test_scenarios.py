@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
+import callback_scenarios  # noqa: F401 - adds to SCENARIOS
 import numpy as np
 import pytest
-import callback_scenarios  # noqa: F401 - adds to SCENARIOS
 from scenarios import SCENARIOS, plain
 
 import fastnn
