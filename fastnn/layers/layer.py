@@ -1,6 +1,7 @@
 """The base of all layers: state, building from shapes, calling on tensors of every kind, configuration."""
 
 import inspect
+import math
 import warnings
 import weakref
 
@@ -106,6 +107,8 @@ class Layer(Building, Operation):
             raise ValueError(f"{describe(self)}: weight {name!r} would have shape {shape}. Every extent must "
                              "be known to make it: give the Input that feeds this layer a full shape")
         dtype = dtypes.standardize(dtype) if dtype is not None else self.variable_dtype
+        if state.weights_left is not None:
+            state.spend(math.prod(shape) * dtypes.NUMPY[dtype].itemsize, describe(self), shape)
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
         variable = Variable(initializers.get(initializer), shape=shape, dtype=dtype, trainable=trainable,

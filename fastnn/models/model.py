@@ -289,17 +289,16 @@ class Model(Fitting, Layer):
 
 
 def model_from_json(json_string, custom_objects=None):
-    """A model, not compiled, from `Model.to_json`'s string."""
-    from ..saving.serialization import deserialize_keras_object
+    """A model from `Model.to_json`'s string, with weights drawn anew.
 
-    return deserialize_keras_object(json.loads(json_string), custom_objects=custom_objects)
+    Raises:
+        ValueError: no JSON, or no model's; names that are neither built in nor in `custom_objects`.
+    """
+    from ..saving.model_file import model_of_entry, parse_json
+    from ..saving.object_registration import CustomObjectScope
 
-
-def _from_bytes(data, kinds):
-    """A model from what `Model.__reduce__` gave."""
-    from ..saving.model_file import load_keras
-
-    return load_keras(io.BytesIO(data), "a pickled model", kinds)
+    with CustomObjectScope(custom_objects):
+        return model_of_entry(parse_json(json_string, "the string"), "the string")
 
 
 def _paths(tree, prefix=""):

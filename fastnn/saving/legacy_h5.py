@@ -5,16 +5,17 @@ weights under their paths, and lists of names in attributes (in pieces where a l
 """
 
 import json
+import os
 import warnings
 
 import numpy as np
 
 from .atomic import atomic_file
 from .lambda_code import allowing_code
-from .model_file import KERAS_FORMAT, model_of_entry, parse_json
+from .model_file import KERAS_FORMAT, model_of_entry, parse_json, weights_within
 from .object_registration import CustomObjectScope
 from .older_keras import current_model, current_training, is_older, match_state
-from .safe_h5 import get_dataset, get_group, h5py_module, open_h5, read_dataset, text
+from .safe_h5 import get_dataset, get_group, h5py_module, names_in, open_h5, read_dataset, text
 from .serialization import serialize_dict, serialize_keras_object
 
 _LONGEST_ATTRIBUTE = 64512  # HDF5 keeps attributes in object headers of 64 KiB
@@ -148,7 +149,7 @@ def load_model(path, custom_objects=None, compile=True, safe_mode=True):
             raise ValueError(f"{path!r} holds no model: {hint}")
         older = is_older(_attribute(file, "keras_version"))
         config = parse_json(_attribute(file, "model_config"), path)
-        with CustomObjectScope(custom_objects), allowing_code(not safe_mode):
+        with CustomObjectScope(custom_objects), allowing_code(not safe_mode), weights_within(os.path.getsize(path)):
             model = model_of_entry(current_model(config) if older else config, path)
             weights = get_group(file, "model_weights")
             if weights is None:
@@ -226,11 +227,12 @@ def _misfit(message, skip_mismatch):
 
 
 def _read_names(group, attribute):
+    """A list of names, which lies in pieces ("weight_names0", ...) where it is long."""
     if attribute in group.attrs:
-        return [text(name) for name in group.attrs[attribute]]
+        return names_in(group, attribute)
     names, i = [], 0
     while f"{attribute}{i}" in group.attrs:
-        names += [text(name) for name in group.attrs[f"{attribute}{i}"]]
+        names += names_in(group, f"{attribute}{i}")
         i += 1
     return names
 

@@ -1,5 +1,6 @@
 """Whole models as `.keras` files: a zip archive (or a directory) of metadata.json, config.json and model.weights.h5."""
 
+import contextlib
 import datetime
 import io
 import json
@@ -7,6 +8,7 @@ import os
 import zipfile
 
 from ..about import VERSION
+from ..layers.call_state import state as call_state
 from .atomic import atomic_file
 from .lambda_code import allowing_code
 from .object_registration import CustomObjectScope
@@ -18,6 +20,7 @@ from .weights_store import read_state, state_size, write_state
 
 KERAS_FORMAT = "3.15.1"  # the Keras whose layout the files have
 _LARGEST_CONFIG = 32 * 2**20  # bytes; what Python makes of a text is several times larger
+_ROOM_FOR_WEIGHTS = 16 * 2**20
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 
 
@@ -66,7 +69,8 @@ def load_keras(file, what, custom_objects=None, compile=True, safe_mode=True):
     with SafeZip(file, what) as archive:
         config = archive.read(CONFIG, _LARGEST_CONFIG)
         metadata = archive.read(METADATA, _LARGEST_CONFIG) if METADATA in archive.names else b"{}"
-        model, older = _model_of_json(config, metadata, what, custom_objects, compile, safe_mode)
+        with weights_within(archive.size):
+            model, older = _model_of_json(config, metadata, what, custom_objects, compile, safe_mode)
         _read_weights(model, archive, what, older=older)
     return model
 
@@ -81,7 +85,8 @@ def load_keras_directory(path, custom_objects=None, compile=True, safe_mode=True
     config = _small_file(os.path.join(path, CONFIG))
     metadata = os.path.join(path, METADATA)
     metadata = _small_file(metadata) if os.path.exists(metadata) else b"{}"
-    model, older = _model_of_json(config, metadata, path, custom_objects, compile, safe_mode)
+    with weights_within(os.path.getsize(os.path.join(path, WEIGHTS))):
+        model, older = _model_of_json(config, metadata, path, custom_objects, compile, safe_mode)
     with open_h5(os.path.join(path, WEIGHTS), os.path.join(path, WEIGHTS)) as stored:
         read_state(model, stored, older=older)
     return model
@@ -107,6 +112,20 @@ def _model_of_json(config, metadata, what, custom_objects, compile, safe_mode):
         return model_of_entry(current_model(entry) if older else entry, what), older
 
 
+@contextlib.contextmanager
+def weights_within(size):
+    """Inside, layers refuse to make more weights than a file of `size` bytes can hold values for.
+
+    Else a short configuration could ask for all of the memory.
+    """
+    outer = call_state.weights_left
+    call_state.weights_left = 4 * size + _ROOM_FOR_WEIGHTS
+    try:
+        yield
+    finally:
+        call_state.weights_left = outer
+
+
 def model_of_entry(entry, what):
     """The model that {"class_name", "config", ...} describes.
 
@@ -115,10 +134,14 @@ def model_of_entry(entry, what):
     """
     from .. import layers, models
 
-    if "class_name" not in entry or "config" not in entry:
-        raise ValueError(f"{what} holds no model: its configuration has the keys {sorted(entry)[:10]}")
+    if not isinstance(entry.get("class_name"), str) or "config" not in entry:
+        raise ValueError(f"{what} holds no model: its configuration has the keys {sorted(map(str, entry))[:10]}")
     known = None if "module" in entry else {**vars(layers), **vars(models)}
-    model = deserialize_keras_object(entry, module_objects=known)
+    try:
+        model = deserialize_keras_object(entry, module_objects=known)
+    except (TypeError, KeyError, IndexError, AttributeError, OverflowError, ArithmeticError, RecursionError,
+            NotImplementedError, MemoryError, AssertionError) as error:
+        raise ValueError(f"{what} holds no model that can be made: {type(error).__name__}: {error}") from error
     if not isinstance(model, models.Model):
         raise ValueError(f"{what} holds no model but a {type(model).__name__}")
     return model

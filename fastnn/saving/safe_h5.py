@@ -7,7 +7,7 @@ import math
 import numpy as np
 
 _MOST_EXPANSION = 1000  # gzip's own limit is about 1030
-_SMALL = 64 * 2**20
+_ROOM = 2**20  # an array may always unpack to so many bytes
 
 
 def h5py_module():
@@ -31,12 +31,12 @@ def open_h5(file, what):
         opened = h5py.File(file, "r")
     except FileNotFoundError:
         raise
-    except OSError as error:
+    except (OSError, RuntimeError, ValueError, OverflowError, MemoryError) as error:
         raise ValueError(f"{what} is no HDF5 file, or was cut short while it was copied: {error}") from None
     with opened:
         try:
             yield opened
-        except (OSError, RuntimeError) as error:  # how HDF5 tells of what it cannot read
+        except (OSError, RuntimeError, OverflowError, MemoryError) as error:  # how HDF5 tells of what it cannot read
             raise ValueError(f"{what} is damaged: {error}") from None
 
 
@@ -50,7 +50,7 @@ def get_group(parent, path):
     for name in path.split("/"):
         if not _is_there(parent, name):
             return None
-        parent = parent[name]
+        parent = _opened(parent, name)
         if not isinstance(parent, h5py.Group):
             raise ValueError(f"the file is refused: {parent.name!r} should be a group of weights")
     return parent
@@ -69,7 +69,7 @@ def get_dataset(group, path):
         group = get_group(group, folder)
     if group is None or not _is_there(group, name):
         raise KeyError(path)
-    dataset = group[name]
+    dataset = _opened(group, name)
     if not isinstance(dataset, h5py.Dataset):
         raise ValueError(f"the file is refused: {dataset.name!r} should be an array")
     if dataset.external or dataset.is_virtual:
@@ -77,7 +77,7 @@ def get_dataset(group, path):
     if dataset.shape is None:
         raise ValueError(f"the file is refused: {dataset.name!r} is empty")
     size = math.prod(dataset.shape) * dataset.dtype.itemsize
-    if size > _SMALL and size > _MOST_EXPANSION * dataset.id.get_storage_size():
+    if size > _ROOM and size > _MOST_EXPANSION * dataset.id.get_storage_size():
         raise ValueError(f"the file is refused: {dataset.name!r} would unpack from "
                          f"{dataset.id.get_storage_size()} to {size} bytes")
     return dataset
@@ -87,21 +87,31 @@ def read_dataset(dataset):
     """The array that a dataset holds; bfloat16 as float32.
 
     Raises:
-        ValueError: elements that are neither numbers, booleans nor strings.
+        ValueError: elements that are neither numbers nor booleans.
     """
     if dataset.attrs.get("dtype") == "bfloat16" and dataset.dtype.itemsize == 2:
         bits = np.asarray(dataset[()]).view(np.uint16).astype(np.uint32) << 16
         return bits.view(np.float32).reshape(dataset.shape)
-    if dataset.dtype.kind not in "fiubcSO":
+    if dataset.dtype.kind not in "fiubc":
         raise ValueError(f"the file is refused: {dataset.name!r} holds elements of type {dataset.dtype}")
     return np.asarray(dataset[()])
+
+
+def _opened(group, name):
+    try:
+        return group[name]
+    except (KeyError, TypeError, UnicodeDecodeError) as error:  # it is there, but cannot be opened
+        raise ValueError(f"the file is damaged: {group.name}/{name} cannot be read ({error})") from None
 
 
 def _is_there(group, name):
     """Whether `name` is a member; an error if it is a link to another place or file."""
     if name in ("", ".", ".."):
         raise ValueError(f"the file is refused: {name!r} is no name of a group")
-    link = group.get(name, getlink=True)
+    try:
+        link = group.get(name, getlink=True)
+    except (TypeError, UnicodeDecodeError) as error:
+        raise ValueError(f"the file is damaged: {group.name} cannot be read ({error})") from None
     if link is None:
         return False
     if not isinstance(link, h5py_module().HardLink):
@@ -110,5 +120,30 @@ def _is_there(group, name):
 
 
 def text(value):
-    """An attribute's text, stored as bytes or as a string."""
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+    """An attribute's text, stored as bytes or as a string.
+
+    Raises:
+        ValueError: no text, or bytes that are none.
+    """
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8")
+        except UnicodeDecodeError:
+            raise ValueError("the file is damaged: a name in it is no text") from None
+    if not isinstance(value, str):
+        raise ValueError(f"the file is damaged: a text was expected, it holds {type(value).__name__}")
+    return value
+
+
+def names_in(group, attribute):
+    """A list of names in an attribute; an empty one where there is none.
+
+    Raises:
+        ValueError: something else. Names of free length are refused: each of many could point to one long text.
+    """
+    if attribute not in group.attrs:
+        return []
+    kind = group.attrs.get_id(attribute).dtype
+    if kind.kind not in "Sf":  # an empty list is stored as floats
+        raise ValueError(f"the file is refused: {attribute!r} holds elements of type {kind}, not names")
+    return [text(bytes(name)) for name in group.attrs[attribute]] if kind.kind == "S" else []

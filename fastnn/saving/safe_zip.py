@@ -21,6 +21,7 @@ class SafeZip:
             self.archive = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError, EOFError) as error:
             raise ValueError(f"{what} is no .keras file, or was cut short while it was copied: {error}") from None
+        self.size = self.archive.fp.seek(0, io.SEEK_END)
         self.names = self.archive.namelist()
         if len(set(self.names)) != len(self.names):
             self.archive.close()
