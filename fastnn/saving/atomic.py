@@ -2,14 +2,17 @@
 
 import contextlib
 import os
+import re
 import secrets
+import time
 
 
 @contextlib.contextmanager
 def atomic_file(path):
-    """`with atomic_file(path) as file`: a binary file, to be written and read, that becomes `path` when the block ends without an error.
+    """A binary file, to be written and read, that becomes `path` when the `with` block ends without an error.
 
-    Until then, and if it does not, what was at `path` stays as it was. A symbolic link is followed.
+    Until then, and if it does not, what was at `path` stays as it was. A symbolic link is followed. What a killed
+    writer of the same file left behind is removed.
     """
     path = os.path.realpath(path)
     folder, name = os.path.split(path)
@@ -17,7 +20,8 @@ def atomic_file(path):
         raise IsADirectoryError(f"{path!r} is a directory; give the name of a file")
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"there is no directory {folder!r} to save {name!r} in; make it first")
-    beside = os.path.join(folder, f".{name}.{secrets.token_hex(6)}.tmp")
+    _remove_orphans(folder, name)
+    beside = os.path.join(folder, f".{name}.{os.getpid()}.{secrets.token_hex(6)}.tmp")
     try:
         with open(beside, "x+b") as file:
             yield file
@@ -31,6 +35,29 @@ def atomic_file(path):
             os.unlink(beside)
         raise
     _sync_directory(folder)
+
+
+def _remove_orphans(folder, name):
+    """Remove unfinished files of writers that are no more. Another machine's would look so too: they keep a minute."""
+    pattern = re.compile(re.escape(f".{name}.") + r"(\d+)\.[0-9a-f]{12}\.tmp")
+    for other in os.listdir(folder):
+        match = pattern.fullmatch(other)
+        if match is None or int(match[1]) == os.getpid():
+            continue
+        path = os.path.join(folder, other)
+        with contextlib.suppress(OSError):
+            if not _is_running(int(match[1])) and time.time() - os.stat(path).st_mtime > 60:
+                os.unlink(path)
+
+
+def _is_running(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
 
 
 def _sync_directory(folder):

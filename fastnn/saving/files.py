@@ -3,12 +3,13 @@
 import os
 import warnings
 
-from . import legacy_h5, model_file
+from . import legacy_h5, model_file, shards, tensors_file
 from .atomic import atomic_file
 from .safe_h5 import get_group, h5py_module, open_h5
 from .weights_store import read_state, write_state
 
 _H5 = (".h5", ".hdf5")
+_SHARDED = (".weights.json",)
 
 
 def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
@@ -81,64 +82,77 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     raise ValueError(f"load_model: `filepath` must end in '.keras' or '.h5', received {filepath!r}")
 
 
-def save_weights(model, filepath, overwrite=True, max_shard_size=None):
+def save_weights(model, filepath, overwrite=True, max_shard_size=None, objects_to_skip=None):
     """Save the weights, and the optimizer's state if it is compiled.
 
     Args:
-        filepath: ends in `.weights.h5`.
+        filepath: ends in `.weights.h5`; in `.weights.json` with `max_shard_size`; in `.safetensors` for the weights
+            alone, by their paths (needs the `safetensors` package).
         overwrite: False is an error where the file is there already.
-        max_shard_size: must be None; weights are one file.
+        max_shard_size: gigabytes a file; the weights are spread over as many as it takes, beside the `.json` one.
+        objects_to_skip: layers to leave out.
     Raises:
         ValueError: another ending, or a model that is not built.
     """
     filepath = os.fspath(filepath)
-    if max_shard_size is not None:
-        raise ValueError("save_weights: weights are saved as one file; leave `max_shard_size` None")
-    if not filepath.endswith(".weights.h5"):
-        raise ValueError(f"save_weights: `filepath` must end in '.weights.h5', received {filepath!r}")
+    endings = _SHARDED if max_shard_size is not None else (".weights.h5", ".safetensors")
+    if not filepath.endswith(endings):
+        hint = " with `max_shard_size`" if max_shard_size is not None else ""
+        raise ValueError(f"save_weights: `filepath` must end in '{endings[0]}'{hint}, received {filepath!r}")
     if not model.built:
-        raise ValueError(f"save_weights: model {model.name!r} is not built, so it has no weights; call it on data, or "
-                         "build((None, ...)), first")
+        raise ValueError(f"save_weights: model {model.name!r} is not built, so it has no weights; call it on data, "
+                         "or build((None, ...)), first")
     _check_overwrite("save_weights", filepath, overwrite)
-    h5py = h5py_module()
-    with atomic_file(filepath) as file, h5py.File(file, "w") as stored:
-        write_state(model, stored)
+    if max_shard_size is not None:
+        shards.save_shards(model, filepath, max_shard_size)
+    elif filepath.endswith(".safetensors"):
+        tensors_file.save_safetensors(model, filepath)
+    else:
+        h5py = h5py_module()
+        with atomic_file(filepath) as file, h5py.File(file, "w") as stored:
+            write_state(model, stored, objects_to_skip or ())
 
 
 def load_weights(model, filepath, skip_mismatch=False, by_name=None, objects_to_skip=None):
     """Set the weights of `model` from a file; all of them, or none where one does not fit.
 
     Args:
-        filepath: a `.weights.h5`, `.keras` or older `.h5` file.
+        filepath: a `.weights.h5`, `.weights.json`, `.keras`, `.safetensors` or older `.h5` file.
         skip_mismatch: leave layers as they are that the file does not fit, and warn.
         by_name: for older `.h5` files: match layers by name, not by order.
-        objects_to_skip: for `.weights.h5` files: layers to leave as they are.
+        objects_to_skip: for `.weights.h5` and `.weights.json` files: layers to leave as they are.
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: a damaged file, or one of another architecture: the layer and both shapes are named.
     """
     filepath = os.fspath(filepath)
     older = filepath.endswith(_H5) and not filepath.endswith(".weights.h5")
-    if not filepath.endswith((".keras", *_H5)):
-        raise ValueError(f"load_weights: `filepath` must end in '.weights.h5', '.keras' or '.h5', received {filepath!r}")
+    if not filepath.endswith((".keras", ".safetensors", *_H5, *_SHARDED)):
+        raise ValueError("load_weights: `filepath` must end in '.weights.h5', '.weights.json', '.keras', "
+                         f"'.safetensors' or '.h5', received {filepath!r}")
     if by_name is not None and not older:
         raise ValueError(f"load_weights: `by_name` is for older '.h5' files, received {filepath!r}")
-    if objects_to_skip is not None and not filepath.endswith(".weights.h5"):
-        raise ValueError(f"load_weights: `objects_to_skip` is for '.weights.h5' files, received {filepath!r}")
+    if objects_to_skip is not None and not filepath.endswith((".weights.h5", *_SHARDED)):
+        raise ValueError("load_weights: `objects_to_skip` is for '.weights.h5' and '.weights.json' files, received "
+                         f"{filepath!r}")
     _check_exists("load_weights", filepath)
     if not model.built:
-        raise ValueError(f"load_weights: model {model.name!r} is not built, so it has no weights yet; call it on data, "
-                         "or build((None, ...)), first")
+        raise ValueError(f"load_weights: model {model.name!r} is not built, so it has no weights yet; call it on "
+                         "data, or build((None, ...)), first")
     if filepath.endswith(".keras"):
         model_file.load_keras_weights(model, filepath, skip_mismatch)
-        return
-    with open_h5(filepath, filepath) as stored:
-        if older:
-            if "layer_names" not in stored.attrs and "model_weights" in stored:
-                stored = get_group(stored, "model_weights")
-            legacy_h5.read_weights(model, stored, filepath, skip_mismatch, by_name)
-        else:
-            read_state(model, stored, skip_mismatch, objects_to_skip or ())
+    elif filepath.endswith(".safetensors"):
+        tensors_file.load_safetensors(model, filepath, skip_mismatch)
+    elif filepath.endswith(_SHARDED):
+        shards.load_shards(model, filepath, skip_mismatch, objects_to_skip or ())
+    else:
+        with open_h5(filepath, filepath) as stored:
+            if older:
+                if "layer_names" not in stored.attrs and "model_weights" in stored:
+                    stored = get_group(stored, "model_weights")
+                legacy_h5.read_weights(model, stored, filepath, skip_mismatch, by_name)
+            else:
+                read_state(model, stored, skip_mismatch, objects_to_skip or ())
 
 
 def _check_exists(caller, filepath):

@@ -200,10 +200,17 @@ def _member(group, name):
     return member
 
 
+def _listed(group, name):
+    try:
+        return get_dataset(group, name)
+    except KeyError:
+        raise ValueError(f"the file is damaged: it lists {name!r}, but has no such array") from None
+
+
 def _matched(layer, variables, group, what, skip_mismatch):
     """[(variable, dataset)] of one layer, checked but not read."""
     who = f"{type(layer).__name__} {layer.name!r}"
-    datasets = [get_dataset(group, name) for name in _read_names(group, "weight_names")]
+    datasets = [_listed(group, name) for name in _read_names(group, "weight_names")]
     if len(datasets) != len(variables):
         return _misfit(f"{who} has {len(variables)} weights {[v.name for v in variables]}, {what!r} holds "
                        f"{len(datasets)} for it", skip_mismatch)
@@ -259,7 +266,7 @@ def _compile(model, file, path, older):
     optimizer.build(model.trainable_variables)
     names = _read_names(stored, "weight_names")
     pairs = match_state(optimizer, names) if older else _in_order(optimizer, names)
-    datasets = [(variable, get_dataset(stored, name)) for variable, name in pairs or ()]
+    datasets = [(variable, _listed(stored, name)) for variable, name in pairs or ()]
     if pairs is None or any(tuple(d.shape) != tuple(v.shape) for v, d in datasets):
         warnings.warn(f"the optimizer's state in {path!r} does not fit {type(optimizer).__name__} as it is now, and is "
                       "not loaded; training goes on with a fresh one", stacklevel=4)

@@ -139,11 +139,13 @@ def names_in(group, attribute):
     """A list of names in an attribute; an empty one where there is none.
 
     Raises:
-        ValueError: something else. Names of free length are refused: each of many could point to one long text.
+        ValueError: something else.
     """
     if attribute not in group.attrs:
         return []
     kind = group.attrs.get_id(attribute).dtype
-    if kind.kind not in "Sf":  # an empty list is stored as floats
+    if kind.kind == "f":  # how an empty list was stored
+        return []
+    if kind.kind != "S" and h5py_module().check_string_dtype(kind) is None:
         raise ValueError(f"the file is refused: {attribute!r} holds elements of type {kind}, not names")
-    return [text(bytes(name)) for name in group.attrs[attribute]] if kind.kind == "S" else []
+    return [text(bytes(name) if kind.kind == "S" else name) for name in np.ravel(group.attrs[attribute])]

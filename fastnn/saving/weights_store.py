@@ -10,19 +10,28 @@ from .safe_h5 import get_dataset, get_group, read_dataset
 from .state_tree import saveables
 
 
-def write_state(model, file):
-    """Write the state of all objects of `model` into the open HDF5 file or group `file`."""
+def write_state(model, file, skip=()):
+    """Write the state of all objects of `model` but those of `skip` into the open HDF5 file or group `file`."""
+    for place, label, arrays in arrays_of(model, skip):
+        group = file.require_group(place)
+        if label is not None:
+            group.attrs["name"] = label
+        for key, array in arrays.items():
+            group[key] = array
+
+
+def arrays_of(model, skip=()):
+    """(group in a file, the object's name or None, {key: array}) of all objects with a state or a name."""
+    skip = set(map(id, skip))
     for path, thing in saveables(model):
+        if id(thing) in skip:
+            continue
         own = {}
         thing.save_own_variables(own)
         name = getattr(thing, "name", None)
-        if not own and not isinstance(name, str):
-            continue
-        group = file.require_group(f"{path}/vars" if path else "vars")
-        if isinstance(name, str):
-            group.attrs["name"] = name
-        for key, value in own.items():
-            group[key] = np.asarray(value)
+        if own or isinstance(name, str):
+            yield (f"{path}/vars" if path else "vars", name if isinstance(name, str) else None,
+                   {key: np.asarray(value) for key, value in own.items()})
 
 
 def state_size(model):
@@ -39,6 +48,7 @@ def read_state(model, file, skip_mismatch=False, skip=(), older=False):
     """Set the state of all objects of `model` from the open HDF5 file `file`; all of it, or nothing.
 
     Args:
+        file: or a list of files that have a part each.
         skip_mismatch: leave objects as they are that the file does not fit, and warn.
         skip: objects to leave as they are.
         older: a Keras before 3 wrote the file.
@@ -46,6 +56,7 @@ def read_state(model, file, skip_mismatch=False, skip=(), older=False):
         ValueError: an object that the file does not fit, named, with both shapes; the model is as it was before.
     """
     skip = set(map(id, skip))
+    files = file if isinstance(file, list) else [file]
     before, failures = [], []
     try:
         for path, thing in saveables(model):
@@ -53,7 +64,7 @@ def read_state(model, file, skip_mismatch=False, skip=(), older=False):
                 continue
             now = {}
             thing.save_own_variables(now)
-            store = StoredVariables(_group(file, path), thing, now)
+            store = StoredVariables([_group(file, path) for file in files], thing, now)
             before.append((thing, now))
             if hasattr(thing, "update_step") and _load_as_stored(thing, store, now, older):
                 continue
@@ -74,18 +85,18 @@ def read_state(model, file, skip_mismatch=False, skip=(), older=False):
 
 
 class StoredVariables(Mapping):
-    """What a file holds for one object: {"0": array, ...}, each checked against the object's own before it is read.
+    """What files hold for one object: {"0": array, ...}, each checked against the object's own before it is read.
 
-    group: its HDF5 group, None if the file has none. now: {key: the object's present array}.
+    groups: its HDF5 groups; None among them for a file that has none. now: {key: the object's present array}.
     """
 
-    def __init__(self, group, owner, now):
-        self.group = group
+    def __init__(self, groups, owner, now):
+        self.groups = [group for group in groups if group is not None]
         self.owner = owner
         self.now = now
 
     def keys(self):
-        return () if self.group is None else tuple(self.group.keys())
+        return [key for group in self.groups for key in group.keys()]
 
     def __iter__(self):
         return iter(self.keys())
@@ -94,16 +105,17 @@ class StoredVariables(Mapping):
         return len(self.keys())
 
     def __contains__(self, key):
-        return self.group is not None and key in self.group
+        return any(key in group for group in self.groups)
 
     def __getitem__(self, key):
-        if self.group is None:
-            raise KeyError(key)
-        dataset = get_dataset(self.group, key)
-        own = self.now.get(key)
-        if own is not None:
-            self._check(key, dataset, np.asarray(own))
-        return read_dataset(dataset)
+        for group in self.groups:
+            if key in group:
+                dataset = get_dataset(group, key)
+                own = self.now.get(key)
+                if own is not None:
+                    self._check(key, dataset, np.asarray(own))
+                return read_dataset(dataset)
+        raise KeyError(key)
 
     def _check(self, key, dataset, own):
         who = f"{type(self.owner).__name__} {getattr(self.owner, 'name', '')!r}"
@@ -137,7 +149,7 @@ def _load_as_stored(optimizer, store, now, older):
     else:
         return False
     shifted = {str(i): variable.numpy() for i, variable in enumerate(chosen)}
-    store = StoredVariables(store.group, optimizer, shifted)
+    store = StoredVariables(store.groups, optimizer, shifted)
     for i, variable in enumerate(chosen):
         variable.assign(store[str(i)])
     return True

@@ -186,6 +186,58 @@ def test_by_name(tmp_path):
         model.load_weights(tmp_path / "m.weights.h5", by_name=True)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own variables
+def test_shards(tmp_path):
+    import keras
+
+    def big(k):
+        model = k.Sequential([k.Input((64,)), k.layers.Dense(64, name="a"), k.layers.Dense(64, name="b")])
+        model.compile("adam", loss="mse")
+        model.optimizer.build(model.trainable_variables)
+        return model
+
+    path = tmp_path / "m.weights.json"
+    saved = big(fastnn)
+    saved.save_weights(path, max_shard_size=40_000 / 2**30)
+    names = sorted(os.listdir(tmp_path))
+    assert names[0] == "m.weights.json" and names[1:] == [f"m_{i:05}.weights.h5" for i in range(len(names) - 1)]
+    assert len(names) > 2 and all(os.path.getsize(tmp_path / name) < 60_000 for name in names)
+    for k in (fastnn, keras):
+        model = big(k)
+        model.load_weights(str(path))
+        for w, v in zip(saved.weights, model.weights, strict=True):
+            np.testing.assert_array_equal(np.asarray(v), w.numpy())
+    theirs = big(keras)
+    theirs.save_weights(str(tmp_path / "k.weights.json"), max_shard_size=40_000 / 2**30)
+    model = big(fastnn)
+    model.load_weights(tmp_path / "k.weights.json")
+    np.testing.assert_array_equal(model.get_weights()[0], np.asarray(theirs.weights[0]))
+    with pytest.raises(ValueError, match="max_shard_size"):
+        saved.save_weights(path, max_shard_size=10_000 / 2**30)
+    data = (tmp_path / names[1]).read_bytes()
+    saved.save_weights(path, max_shard_size=40_000 / 2**30)
+    (tmp_path / names[1]).write_bytes(data)
+    with pytest.raises(ValueError, match="another save"):
+        big(fastnn).load_weights(path)
+    os.remove(tmp_path / names[1])
+    with pytest.raises(FileNotFoundError, match="copy all files"):
+        big(fastnn).load_weights(path)
+    path.write_text(path.read_text().replace("m_00000", "../m_00000"))
+    with pytest.raises(ValueError, match="no file beside it"):
+        big(fastnn).load_weights(path)
+
+
+def test_what_a_killed_writer_left_is_removed(tmp_path):
+    left = tmp_path / ".file.999999999.0123456789ab.tmp"
+    young = tmp_path / ".file.999999998.0123456789ab.tmp"
+    for orphan in (left, young):
+        orphan.write_bytes(b"half")
+    os.utime(left, (0, 0))
+    with atomic_file(tmp_path / "file") as file:
+        file.write(b"whole")
+    assert sorted(os.listdir(tmp_path)) == [young.name, "file"]
+
+
 def test_a_missing_layer_is_named(tmp_path):
     path = tmp_path / "m.weights.h5"
     fastnn.Sequential([fastnn.Input((4,)), layers.Dense(3)]).save_weights(path)

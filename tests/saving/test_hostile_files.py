@@ -327,12 +327,12 @@ def test_a_group_in_an_arrays_place_and_a_circle(tmp_path):
     refused_weights(h5_with(tmp_path / "b.weights.h5", circle), "does not hold|holds 0|variables")
 
 
-def test_names_that_all_point_to_one_long_text(tmp_path):
+def test_names_that_are_none(tmp_path):
     path = tmp_path / "m.h5"
     model().save(path)
     with h5py.File(path, "r+") as file:
         del file["model_weights"].attrs["layer_names"]
-        file["model_weights"].attrs.create("layer_names", ["a" * 1000] * 10, dtype=h5py.string_dtype())
+        file["model_weights"].attrs.create("layer_names", [1, 2, 3])
     refused(path, "not names")
 
 
