@@ -8,7 +8,6 @@ import os
 import zipfile
 
 from ..about import VERSION
-from ..layers.call_state import state as call_state
 from .atomic import atomic_file
 from .lambda_code import allowing_code
 from .object_registration import CustomObjectScope
@@ -118,6 +117,8 @@ def weights_within(size):
 
     Else a short configuration could ask for all of the memory.
     """
+    from ..layers.call_state import state as call_state
+
     outer = call_state.weights_left
     call_state.weights_left = 4 * size + _ROOM_FOR_WEIGHTS
     try:
