@@ -1,6 +1,6 @@
 """The public functions on tensors: Keras's `ops`. One file a family, each op whole in one place."""
 
-from . import linalg, nn, numpy, operators  # noqa: F401 - operators: installs them
+from . import image, linalg, nn, numpy, operators  # noqa: F401 - operators: installs them
 from .accumulation import cumprod, cumsum, diff, trapezoid  # noqa: F401
 from .activation import (  # noqa: F401
     celu,
