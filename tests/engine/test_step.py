@@ -164,6 +164,7 @@ def test_from_several_python_threads_at_once(rng):
 
 
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:os.fork")  # of other libraries' threads, where other tests loaded them
 def test_right_after_fork():
     step, variables, data = training_step(np.random.default_rng(3))
     step.feed(data, np.arange(512))

@@ -40,7 +40,8 @@ CALLS = {
     **{f"map {mode}": lambda o, r, mode=mode: o.image.map_coordinates(
         _images(r, 5, 6), r.random((2, 9), "float32") * 12 - 4, 1, mode, 0.3) for mode in ("constant", "nearest", "mirror", "reflect")},
     "affine": lambda o, r: o.image.affine_transform(_images(r), SHIFT),
-    "affine nearest": lambda o, r: o.image.affine_transform(_images(r, 6, 7, 3), SHIFT[0], "nearest", "reflect"),
+    "affine nearest": lambda o, r: o.image.affine_transform(_images(r, 6, 7, 3), SHIFT[0] + np.float32([0, 0, 0.13, 0, 0, 0.17, 0, 0]),
+                                                             "nearest", "reflect"),
     "perspective": lambda o, r: o.image.perspective_transform(_images(r), CORNERS, MOVED),
     "blur": lambda o, r: o.image.gaussian_blur(_images(r), (3, 5), (1.0, 2.0)),
     "sobel": lambda o, r: o.image.sobel_edges(_images(r)),
