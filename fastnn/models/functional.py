@@ -74,12 +74,12 @@ class Functional(Model):
 
     @property
     def input_shape(self):
-        """The inputs' shapes, batch axis included, in the inputs' structure; one alone bare."""
-        return _bare([x.shape for x in self.inputs], self._inputs_struct)
+        """The inputs' shapes, batch axis included: a list in the order of `inputs`; one alone bare."""
+        return _bare([x.shape for x in self.inputs])
 
     @property
     def output_shape(self):
-        return _bare([x.shape for x in self.outputs], self._outputs_struct)
+        return _bare([x.shape for x in self.outputs])
 
     @property
     def input_names(self):
@@ -243,10 +243,8 @@ def _is_users_function(value):
     return callable(value) and isinstance(module, str) and not module.startswith("fastnn.")
 
 
-def _bare(shapes, structure):
-    packed = nest.pack(structure, [_Leaf(shape) for shape in shapes])
-    packed = nest.map_leaves(lambda leaf: leaf.spec, packed)
-    return packed[0] if isinstance(structure, list) and len(structure) == 1 else packed
+def _bare(shapes):
+    return shapes[0] if len(shapes) == 1 else shapes
 
 
 def _shape_advice(want, got):
