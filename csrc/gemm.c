@@ -69,6 +69,16 @@ static void FNN(gemm_transpose)(ptrdiff_t rows, ptrdiff_t cols, const float *res
         memcpy(dst, src, (size_t)cols * sizeof *dst);
         return;
     }
+    if (rows == 2 && ldd == 2) { /* the compiler makes pairs of it */
+        for (ptrdiff_t j = 0; j < cols; j++)
+            dst[2 * j] = src[j], dst[2 * j + 1] = src[lds + j];
+        return;
+    }
+    if (cols == 2 && lds == 2) {
+        for (ptrdiff_t i = 0; i < rows; i++)
+            dst[i] = src[2 * i], dst[ldd + i] = src[2 * i + 1];
+        return;
+    }
     if (VF_LANES == 1 || rows < 4 || cols < 4) {
         for (ptrdiff_t j = 0; j < cols; j++)
             for (ptrdiff_t i = 0; i < rows; i++)

@@ -9,7 +9,7 @@
 
 enum {
     FEW_FLOATS = 4096, /* of T */
-    DOTS_DEPTH = 768   /* k is cut into parts of at most so many */
+    DOTS_DEPTH = 1024  /* k is cut into parts of at most so many */
 };
 /* FEW_DEEP rows of G, FEW_WORDS words of each, FEW_WORDS words of T and an element of F fill the registers.
  */
@@ -49,6 +49,10 @@ TILE_INLINE void FNN(few_words)(const int deep, const int words, const int maske
     tv gw[FEW_DEEP][FEW_WORDS];
     TILE_UNROLL
     for (int p = 0; p < deep; p++) {
+        TILE_UNROLL
+        for (int w = 0; w < words;
+             w += 16 / TILE_LANES) /* the next group's, which the hardware does not see coming */
+            __builtin_prefetch(g + (deep + p) * ldg + w * TILE_LANES);
         TILE_UNROLL
         for (int w = 0; w < words; w++) {
             const float *at = g + p * ldg + w * TILE_LANES;
@@ -106,6 +110,12 @@ static void FNN(few_by_rows)(const FNN(few) * w, ptrdiff_t j0, ptrdiff_t n, floa
         ptrdiff_t p = 0;
         for (; p + FEW_DEEP <= k; p += FEW_DEEP)
             FNN(few_group)(FEW_DEEP, few, n, f.at + p * step, row, step, g + p * ldg, ldg, t, ldt);
+#if FEW_DEEP > 4
+        for (; p + 4 <= k; p += 4)
+            FNN(few_group)(4, few, n, f.at + p * step, row, step, g + p * ldg, ldg, t, ldt);
+#endif
+        for (; p + 2 <= k; p += 2)
+            FNN(few_group)(2, few, n, f.at + p * step, row, step, g + p * ldg, ldg, t, ldt);
         for (; p < k; p++)
             FNN(few_group)(1, few, n, f.at + p * step, row, step, g + p * ldg, ldg, t, ldt);
     }
@@ -121,7 +131,7 @@ typedef float FNN(dots)
  * limits. */
 static inline vf FNN(dots_kept)(vf x)
 {
-#if VF_LANES > 1
+#if VF_LANES > 1 && !defined(FNN_EMULATE_AVX512)
     __asm__("" : "+v"(x));
 #endif
     return x;
