@@ -10,49 +10,54 @@
  * larger than that and rows few, each step is a call of its own, its units panels of hidden columns: threads then meet
  * once a step, and each reads its part of the weights only (Zhang et al., DeepCPU, USENIX ATC 2018).
  *
+ * What is kept lies step by step, (steps, batch, ...): a step's rows are neighbours, so that they neither crowd into a
+ * few cache sets nor need a page each, and products over all steps read them as one matrix.
+ *
  *   recurrent_f32
- *   bufs: x     fused: (batch, steps, features); else what x W + b is, (batch, steps, groups * units)
- *         w     packed kernel (fused; else anything)
- *         r     packed recurrent kernel; or, packed = 0, both kernels as they are
+ *   bufs: x     (batch, steps, features)
+ *         xp    not fused: what x W + b is, (batch, steps, groups * units)
+ *         r     packed: fused, the kernel above the recurrent kernel, else the recurrent kernel; or as it is
  *         bias  if biased: (groups * units); GRU: two rows of it, the second for h' R
  *         h0    (batch, units); LSTM: and c0
  *         mask  if masked: (batch, steps) bytes; where 0 the state stays, and y is it (zero_masked: 0)
  *         y     if sequences: (batch, steps, units), in the order of computation
  *         hn    (batch, units); LSTM: and cn
- *         hs    keep: (batch, steps, units), each step's h'; else two steps' room, (batch, 2, units)
- *         gates if keep: (batch, steps, parts * units), activated; parts: SimpleRNN 1 (h), LSTM i f g o, GRU z r g q
- *         cs    if keep, LSTM: (batch, steps, units), each step's c
- *   hs, gates and cs are in the order of x's steps. gates may be x (not fused).
- *   sizes: kind, batch, steps, features, units, fused, packed, biased, masked, zero_masked, sequences, keep, backwards,
- *          activation, recurrent activation (fnn_gate), first, last: the steps to compute; columns: whether units are
- *          panels
+ *         xh    keep: (steps, batch, lead + units), each step's x, if lead is features, and h'; else room for two
+ *               steps. fused: lead is features
+ *         gates if keep: (steps, batch, parts * units), activated; parts: SimpleRNN 1 (h), LSTM i f g o, GRU z r g q
+ *         cs    if keep, LSTM: (steps, batch, units), each step's c
+ *   xh, gates and cs are in the order of x's steps.
+ *   sizes: kind, batch, steps, features, units, lead, fused, packed, biased, masked, zero_masked, sequences, keep,
+ *          backwards, activation, recurrent activation (fnn_gate), first, last: the steps to compute; columns: whether
+ *          units are panels
  *   units: rows; or panels, for one step.
  */
 
 typedef struct {
-    int kind, fused, packed, biased, masked, zero_masked, sequences, keep, backwards, act, ract, columns;
-    ptrdiff_t batch, steps, features, units, first, last;
+    int kind, fused, packed, biased, masked, zero_masked, sequences, keep, backwards, act, ract, columns, near;
+    ptrdiff_t batch, steps, features, units, lead, first, last;
     ptrdiff_t panel, panels, groups; /* groups: gates in the kernels */
-    const float *x, *w, *r, *bias, *h0, *c0;
+    const float *x, *xp, *r, *bias, *h0, *c0;
     const unsigned char *mask;
-    float *y, *hn, *cn, *hs, *gates, *cs;
+    float *y, *hn, *cn, *xh, *gates, *cs;
 } FNN(recurrence);
 
 static FNN(recurrence) FNN(recurrence_of)(const fnn_call *call)
 {
     const ptrdiff_t *n = call->size;
-    FNN(recurrence) f = {.kind = (int)n[0], .batch = n[1], .steps = n[2], .features = n[3], .units = n[4],
-                         .fused = (int)n[5], .packed = (int)n[6], .biased = (int)n[7], .masked = (int)n[8],
-                         .zero_masked = (int)n[9], .sequences = (int)n[10], .keep = (int)n[11],
-                         .backwards = (int)n[12], .act = (int)n[13], .ract = (int)n[14], .first = n[15], .last = n[16],
-                         .columns = (int)n[17]};
+    FNN(recurrence) f = {.kind = (int)n[0], .batch = n[1], .steps = n[2], .features = n[3], .units = n[4], .lead = n[5],
+                         .fused = (int)n[6], .packed = (int)n[7], .biased = (int)n[8], .masked = (int)n[9],
+                         .zero_masked = (int)n[10], .sequences = (int)n[11], .keep = (int)n[12],
+                         .backwards = (int)n[13], .act = (int)n[14], .ract = (int)n[15], .first = n[16], .last = n[17],
+                         .columns = (int)n[18]};
     const int lstm = f.kind == FNN_LSTM;
     int b = 0;
     f.panel = FNN(recurrent_panel)(f.batch);
     f.panels = fnn_ceil_div(f.units, f.panel);
     f.groups = lstm ? 4 : f.kind == FNN_GRU ? 3 : 1;
+    f.near = FNN(recurrent_near)((f.fused ? f.features : 0) + f.units, f.groups * f.units);
     f.x = call->buf[b++];
-    f.w = call->buf[b++];
+    f.xp = f.fused ? NULL : call->buf[b++];
     f.r = call->buf[b++];
     f.bias = f.biased ? call->buf[b++] : NULL;
     f.h0 = call->buf[b++];
@@ -61,7 +66,7 @@ static FNN(recurrence) FNN(recurrence_of)(const fnn_call *call)
     f.y = f.sequences ? call->buf[b++] : NULL;
     f.hn = call->buf[b++];
     f.cn = lstm ? call->buf[b++] : NULL;
-    f.hs = call->buf[b++];
+    f.xh = call->buf[b++];
     f.gates = f.keep ? call->buf[b++] : NULL;
     f.cs = lstm && f.keep ? call->buf[b++] : NULL;
     return f;
@@ -73,65 +78,71 @@ static inline ptrdiff_t FNN(recurrent_time)(ptrdiff_t s, ptrdiff_t steps, int ba
     return backwards ? steps - 1 - s : s;
 }
 
-/* Some rows and hidden columns of one step. z: the parts' rows of `panel` floats, one part after the other. */
+/* Where what is kept of step s lies, in steps. */
+static inline ptrdiff_t FNN(recurrent_slot)(const FNN(recurrence) *f, ptrdiff_t s)
+{
+    return f->keep ? FNN(recurrent_time)(s, f->steps, f->backwards) : s & 1;
+}
+
+/* Some rows and hidden columns of one step. */
 typedef struct {
     ptrdiff_t s, row, rows, column, n; /* rows [row, row + rows), columns [column, column + n) */
     const float *h;                    /* the state before, from row 0 and column 0 on */
     ptrdiff_t ldh;
 } FNN(recurrent_block);
 
-/* The parts of x W + h' R + b that this block needs, into z. */
+/* The parts of x W + h' R + b that this block needs, into z: each part's rows of `panel` floats, one after the other. */
 static void FNN(recurrent_sums)(const FNN(recurrence) *f, const FNN(recurrent_block) *at, float *z)
 {
-    const ptrdiff_t units = f->units, panel = f->panel, number = at->column / panel, part = at->rows * panel;
-    const ptrdiff_t t = FNN(recurrent_time)(at->s, f->steps, f->backwards), groups = f->groups;
-    const ptrdiff_t ldb = f->packed ? panel : groups * units;
+    const ptrdiff_t units = f->units, panel = f->panel, part = at->rows * panel, groups = f->groups;
+    const ptrdiff_t t = FNN(recurrent_time)(at->s, f->steps, f->backwards);
+    const ptrdiff_t above = f->fused ? f->features : 0, ldb = f->packed ? panel : groups * units;
+    const float *h = at->h + at->row * at->ldh;
     for (ptrdiff_t g = 0; g < groups; g++) {
         const int apart = f->kind == FNN_GRU && g == 2; /* h' R_h is multiplied by r: its sum stays by itself */
         const float *bias = f->biased ? f->bias + g * units + at->column : NULL;
         const float *bias2 = f->biased && f->kind == FNN_GRU ? bias + groups * units : NULL;
+        const float *b = f->packed ? f->r + (at->column / panel * groups + g) * (above + units) * panel
+                                   : f->r + g * units + at->column;
         float *c = z + g * part;
-        if (f->fused) {
-            const float *w = f->packed ? f->w + (number * groups + g) * f->features * panel : f->w + g * units + at->column;
-            FNN(recurrent_product)(at->rows, at->n, f->features, f->x + (at->row * f->steps + t) * f->features,
-                                   f->steps * f->features, w, ldb, c, panel, bias, 0);
-        } else {
-            const ptrdiff_t width = groups * units;
-            for (ptrdiff_t i = 0; i < at->rows; i++)
-                memcpy(c + i * panel, f->x + ((at->row + i) * f->steps + t) * width + g * units + at->column,
-                       (size_t)at->n * sizeof(float));
+        if (f->fused && f->kind != FNN_GRU) { /* x and h' lie side by side, as their kernels lie one above the other */
+            FNN(recurrent_product)(at->rows, at->n, above + units, h - above, at->ldh, b, ldb, c, panel, bias, 0);
+            continue;
         }
-        const float *r = f->packed ? f->r + (number * groups + g) * units * panel : f->r + g * units + at->column;
-        FNN(recurrent_product)(at->rows, at->n, units, at->h + at->row * at->ldh, at->ldh, r, ldb,
-                               apart ? c + part : c, panel, bias2, !apart);
+        if (f->fused)
+            FNN(recurrent_product)(at->rows, at->n, above, h - above, at->ldh, b, ldb, c, panel, bias, 0);
+        else
+            for (ptrdiff_t i = 0; i < at->rows; i++)
+                memcpy(c + i * panel, f->xp + (((at->row + i) * f->steps + t) * groups + g) * units + at->column,
+                       (size_t)at->n * sizeof(float));
+        FNN(recurrent_product)(at->rows, at->n, units, h, at->ldh, b + above * ldb, ldb, apart ? c + part : c, panel,
+                               bias2, !apart);
     }
 }
 
 /* What a row of a block reads and writes in its cell; pointers to the block's first column. */
 typedef struct {
     const float *before, *carry; /* h', c' */
-    float *h, *y, *c, *gates, *cs, *first; /* h: the next step's h' or hn; NULL: not wanted */
+    float *h, *y, *c, *gates, *cs; /* h: the next step's h', or hn; NULL: not wanted */
     int skip;                              /* a masked step */
 } FNN(recurrent_row);
 
 static FNN(recurrent_row) FNN(recurrent_row_at)(const FNN(recurrence) *f, const FNN(recurrent_block) *at, ptrdiff_t row)
 {
-    const ptrdiff_t steps = f->steps, units = f->units, s = at->s, column = at->column;
-    const ptrdiff_t t = FNN(recurrent_time)(s, steps, f->backwards);
-    const ptrdiff_t next = f->keep ? FNN(recurrent_time)(s + 1, steps, f->backwards) : (s + 1) & 1;
-    const ptrdiff_t slots = f->keep ? steps : 2, parts = f->kind == FNN_SIMPLE ? 1 : 4;
-    FNN(recurrent_row) r = {.before = at->h + row * at->ldh + column, .skip = f->masked && !f->mask[row * steps + t]};
-    r.h = s + 1 == steps ? f->hn + row * units + column : f->hs + (row * slots + next) * units + column;
+    const ptrdiff_t units = f->units, s = at->s, column = at->column, parts = f->kind == FNN_SIMPLE ? 1 : 4;
+    const ptrdiff_t t = FNN(recurrent_time)(s, f->steps, f->backwards), ld = f->lead + units;
+    FNN(recurrent_row) r = {.before = at->h + row * at->ldh + column, .skip = f->masked && !f->mask[row * f->steps + t]};
+    r.h = s + 1 == f->steps ? f->hn + row * units + column
+                            : f->xh + (FNN(recurrent_slot)(f, s + 1) * f->batch + row) * ld + f->lead + column;
     if (f->sequences)
-        r.y = f->y + (row * steps + s) * units + column;
+        r.y = f->y + (row * f->steps + s) * units + column;
     if (f->kind == FNN_LSTM) {
         r.carry = (s ? f->cn : f->c0) + row * units + column;
         r.c = f->cn + row * units + column;
     }
     if (f->keep) {
-        r.gates = f->gates + (row * steps + t) * parts * units + column;
-        r.cs = f->kind == FNN_LSTM ? f->cs + (row * steps + t) * units + column : NULL;
-        r.first = s ? NULL : f->hs + (row * slots + t) * units + column;
+        r.gates = f->gates + (t * f->batch + row) * parts * units + column;
+        r.cs = f->kind == FNN_LSTM ? f->cs + (t * f->batch + row) * units + column : NULL;
     }
     return r;
 }
@@ -217,8 +228,6 @@ static void FNN(recurrent_cells)(const FNN(recurrence) *f, const FNN(recurrent_b
     for (ptrdiff_t i = 0; i < at->rows; i++) {
         const FNN(recurrent_row) r = FNN(recurrent_row_at)(f, at, at->row + i);
         const float *zi = z + i * f->panel;
-        if (r.first)
-            memcpy(r.first, r.before, (size_t)n * sizeof(float));
         if (r.skip)
             FNN(recurrent_skip)(f, n, &r);
         else if (f->kind == FNN_SIMPLE && f->act == FNN_GATE_TANH)
@@ -236,22 +245,49 @@ static void FNN(recurrent_cells)(const FNN(recurrence) *f, const FNN(recurrent_b
     }
 }
 
-/* Rows [r0, r1) and panels [p0, p1) of step s. */
+/* Step s's x, and the first step's h', of rows [r0, r1) into xh. */
+static void FNN(recurrent_fill)(const FNN(recurrence) *f, ptrdiff_t s, ptrdiff_t r0, ptrdiff_t r1)
+{
+    const ptrdiff_t t = FNN(recurrent_time)(s, f->steps, f->backwards), ld = f->lead + f->units;
+    float *to = f->xh + FNN(recurrent_slot)(f, s) * f->batch * ld;
+    for (ptrdiff_t row = r0; row < r1; row++) {
+        const float *x = f->x + (row * f->steps + t) * f->features;
+        memcpy(to + row * ld, x, (size_t)f->lead * sizeof(float));
+        if (f->lead && s + 1 < f->steps)
+            FNN(recurrent_fetch)(f->backwards ? x - f->lead : x + f->lead, f->lead, 0, 1);
+        if (s == 0)
+            memcpy(to + row * ld + f->lead, f->h0 + row * f->units, (size_t)f->units * sizeof(float));
+    }
+}
+
+static void FNN(recurrent_block_run)(const FNN(recurrence) *f, FNN(recurrent_block) *at, ptrdiff_t p, float *z)
+{
+    at->column = p * f->panel;
+    at->n = fnn_min(f->panel, f->units - at->column);
+    FNN(recurrent_sums)(f, at, z);
+    FNN(recurrent_cells)(f, at, z);
+}
+
+/* Rows [r0, r1) and panels [p0, p1) of step s. Near weights stream by once for each tile of rows, in order; from
+ * further away a panel is fetched once for as many rows as keep their sums in the first level. */
 static void FNN(recurrent_step)(const FNN(recurrence) *f, ptrdiff_t s, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t p0,
                                 ptrdiff_t p1, float *z)
 {
-    const ptrdiff_t slots = f->keep ? f->steps : 2;
-    const ptrdiff_t slot = f->keep ? FNN(recurrent_time)(s, f->steps, f->backwards) : s & 1;
-    FNN(recurrent_block) at = {.s = s, .h = s ? f->hs + slot * f->units : f->h0, .ldh = s ? slots * f->units : f->units};
-    const ptrdiff_t blocks = fnn_ceil_div(r1 - r0, RECURRENT_ROWS);
-    for (ptrdiff_t p = p0; p < p1; p++)
-        for (ptrdiff_t b = 0; b < blocks; b++) {
+    const ptrdiff_t ld = f->lead + f->units, blocks = fnn_ceil_div(r1 - r0, f->near ? TILE_ROWS : RECURRENT_ROWS);
+    const int start = s == 0 && f->columns; /* h0 is not in xh yet */
+    FNN(recurrent_block) at = {.s = s, .ldh = start ? f->units : ld};
+    at.h = start ? f->h0 : f->xh + FNN(recurrent_slot)(f, s) * f->batch * ld + f->lead;
+    for (ptrdiff_t outer = 0; outer < (f->near ? blocks : p1 - p0); outer++)
+        for (ptrdiff_t inner = 0; inner < (f->near ? p1 - p0 : blocks); inner++) {
+            const ptrdiff_t b = f->near ? outer : inner;
             at.row = r0 + (r1 - r0) * b / blocks;
             at.rows = r0 + (r1 - r0) * (b + 1) / blocks - at.row;
-            at.column = p * f->panel;
-            at.n = fnn_min(f->panel, f->units - at.column);
-            FNN(recurrent_sums)(f, &at, z);
-            FNN(recurrent_cells)(f, &at, z);
+            if (f->near && f->keep && s + 1 < f->steps) {
+                const ptrdiff_t width = (f->kind == FNN_SIMPLE ? 1 : 4) * f->units;
+                FNN(recurrent_fetch)(f->gates + (FNN(recurrent_slot)(f, s + 1) * f->batch + at.row) * width,
+                                     at.rows * width, inner, p1 - p0);
+            }
+            FNN(recurrent_block_run)(f, &at, p0 + (f->near ? inner : outer), z);
         }
 }
 
@@ -259,10 +295,14 @@ static void FNN(recurrent_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi,
 {
     const FNN(recurrence) f = FNN(recurrence_of)(call);
     for (ptrdiff_t s = f.first; s < f.last && lo < hi; s++)
-        if (f.columns)
+        if (f.columns) {
+            if (lo == 0 && f.keep)
+                FNN(recurrent_fill)(&f, s, 0, f.batch);
             FNN(recurrent_step)(&f, s, 0, f.batch, lo, hi, scratch);
-        else
+        } else {
+            FNN(recurrent_fill)(&f, s, lo, hi);
             FNN(recurrent_step)(&f, s, lo, hi, 0, f.panels, scratch);
+        }
 }
 
 static void FNN(recurrent_work)(const fnn_call *call, fnn_work *work)
@@ -281,19 +321,20 @@ static void FNN(recurrent_work)(const fnn_call *call, fnn_work *work)
  *
  *   recurrent_pack_f32
  *   bufs: matrix, packed: see recurrent.h
- *   sizes: k, n, gates, turned, batch. turned = 0: the matrix is (k, gates * n), each gate's n columns go to panels;
- *          1: it is (n, k) and gates is 1: the panels of its transpose.
+ *   sizes: k, n, gates, turned, batch, above, below. turned = 0: the matrix is (k, gates * n), each gate's n columns go
+ *          to panels, which have `above` more rows before these and `below` more after them; 1: it is (n, k) and gates
+ *          is 1: the panels of its transpose.
  *   units: panels of each gate.
  */
 static void FNN(recurrent_pack_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     const ptrdiff_t k = call->size[0], n = call->size[1], gates = call->size[2];
-    const ptrdiff_t panel = FNN(recurrent_panel)(call->size[4]);
+    const ptrdiff_t panel = FNN(recurrent_panel)(call->size[4]), above = call->size[5], below = call->size[6];
     const int turned = call->size[3] != 0;
     (void)scratch;
     for (ptrdiff_t u = lo; u < hi; u++) {
         const ptrdiff_t column = u / gates * panel, width = fnn_min(panel, n - column);
-        float *to = (float *)call->buf[1] + u * k * panel;
+        float *to = (float *)call->buf[1] + (u * (above + k + below) + above) * panel;
         const float *from = call->buf[0];
         if (turned) {
             FNN(gemm_transpose)(width, k, from + column * k, k, to, panel);

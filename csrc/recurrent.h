@@ -53,6 +53,18 @@ static inline ptrdiff_t FNN(recurrent_panel)(ptrdiff_t batch)
     return batch <= TILE_ROWS / 2 ? TILE_WIDE_WORDS(1) * TILE_LANES : TILE_COLS;
 }
 
+/* Whether a (k, n) matrix stays in a core's second-level cache, beside what is computed with it. */
+static inline int FNN(recurrent_near)(ptrdiff_t k, ptrdiff_t n) { return k * n <= 160 * 1024; }
+
+/* Share `at` of `shares` of the cache lines of `floats` floats is fetched ahead. What a step keeps for the gradient is
+ * far larger than a cache, and is touched a few lines here and there: the hardware does not see it coming. */
+static inline void FNN(recurrent_fetch)(const float *from, ptrdiff_t floats, ptrdiff_t at, ptrdiff_t shares)
+{
+    const ptrdiff_t lines = fnn_ceil_div(floats, 16), last = lines * (at + 1) / shares;
+    for (ptrdiff_t l = lines * at / shares; l < last; l++)
+        __builtin_prefetch(from + l * 16, 1, 2);
+}
+
 /* C[i,j] = (C[i,j] if accumulate) + sum_p A[i,p] B[p,j] + bias[j] for rows x n; B (k, n) with row stride ldb. */
 static void FNN(recurrent_product)(ptrdiff_t rows, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t lda,
                                    const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc, const float *bias,

@@ -13,25 +13,26 @@
  *
  *   recurrent_grad_f32
  *   bufs: rt    packed transpose of the recurrent kernel
- *         gates (batch, steps, parts * units)
- *         hs    GRU: (batch, steps, units)
- *         cs    LSTM: (batch, steps, units);  c0 (batch, units)
+ *         gates (steps, batch, parts * units)
+ *         xh    GRU: (steps, batch, lead + units)
+ *         cs    LSTM: (steps, batch, units);  c0 (batch, units)
  *         mask  if masked
  *         dy    if sequences: (batch, steps, units)
  *         dhn   (batch, units); LSTM: and dcn
- *         d     (batch, steps, groups * units): GRU: of z, r, g (for the input's side)
- *         dq    GRU: (batch, steps, 3 * units): of z, r, q (for the state's side)
+ *         d     (steps, batch, groups * units): GRU: of z, r, g (for the input's side)
+ *         dq    GRU: (steps, batch, 3 * units): of z, r, q (for the state's side)
  *         dh0   (batch, units); LSTM: and dc0
- *   sizes: kind, batch, steps, units, masked, zero_masked, sequences, backwards, activation, recurrent activation,
+ *   d may be gates, where they are alike (SimpleRNN, LSTM).
+ *   sizes: kind, batch, steps, units, lead, masked, zero_masked, sequences, backwards, activation, recurrent activation,
  *          first, last, columns. Steps [first, last) are run from the last one down; step -1 only finishes dh0.
  *   units: as in recurrent.c.
  */
 
 typedef struct {
-    int kind, masked, zero_masked, sequences, backwards, act, ract, columns;
-    ptrdiff_t batch, steps, units, first, last;
+    int kind, masked, zero_masked, sequences, backwards, act, ract, columns, near;
+    ptrdiff_t batch, steps, units, lead, first, last;
     ptrdiff_t panel, panels, groups;
-    const float *rt, *gates, *hs, *cs, *c0, *dy, *dhn, *dcn;
+    const float *rt, *gates, *xh, *cs, *c0, *dy, *dhn, *dcn;
     const unsigned char *mask;
     float *d, *dq, *dh0, *dc0;
 } FNN(recurrence_back);
@@ -39,18 +40,19 @@ typedef struct {
 static FNN(recurrence_back) FNN(recurrence_back_of)(const fnn_call *call)
 {
     const ptrdiff_t *n = call->size;
-    FNN(recurrence_back) f = {.kind = (int)n[0], .batch = n[1], .steps = n[2], .units = n[3], .masked = (int)n[4],
-                              .zero_masked = (int)n[5], .sequences = (int)n[6], .backwards = (int)n[7],
-                              .act = (int)n[8], .ract = (int)n[9], .first = n[10], .last = n[11],
-                              .columns = (int)n[12]};
+    FNN(recurrence_back) f = {.kind = (int)n[0], .batch = n[1], .steps = n[2], .units = n[3], .lead = n[4],
+                              .masked = (int)n[5], .zero_masked = (int)n[6], .sequences = (int)n[7],
+                              .backwards = (int)n[8], .act = (int)n[9], .ract = (int)n[10], .first = n[11],
+                              .last = n[12], .columns = (int)n[13]};
     const int lstm = f.kind == FNN_LSTM, gru = f.kind == FNN_GRU;
     int b = 0;
     f.panel = FNN(recurrent_panel)(f.batch);
     f.panels = fnn_ceil_div(f.units, f.panel);
     f.groups = lstm ? 4 : gru ? 3 : 1;
+    f.near = FNN(recurrent_near)(f.groups * f.units, f.units);
     f.rt = call->buf[b++];
     f.gates = call->buf[b++];
-    f.hs = gru ? call->buf[b++] : NULL;
+    f.xh = gru ? call->buf[b++] : NULL;
     f.cs = lstm ? call->buf[b++] : NULL;
     f.c0 = lstm ? call->buf[b++] : NULL;
     f.mask = f.masked ? call->buf[b++] : NULL;
@@ -152,18 +154,18 @@ static void FNN(recurrent_back_cells)(const FNN(recurrence_back) *f, ptrdiff_t s
     const int usual = f->act == FNN_GATE_TANH && f->ract == FNN_GATE_SIGMOID;
     for (ptrdiff_t b = row; b < row + rows; b++) {
         const int skip = f->masked && !f->mask[b * steps + t];
-        FNN(recurrent_back_row) r = {.gates = f->gates + (b * steps + t) * parts * units + column,
-                                     .d = f->d + (b * steps + t) * width + column,
-                                     .dq = f->dq + (b * steps + t) * width + column,
+        FNN(recurrent_back_row) r = {.gates = f->gates + (t * f->batch + b) * parts * units + column,
+                                     .d = f->d + (t * f->batch + b) * width + column,
+                                     .dq = f->dq + (t * f->batch + b) * width + column,
                                      .dh = f->dh0 + b * units + column};
         r.later = s + 1 == steps ? f->dhn + b * units + column : r.dh;
         if (f->sequences && !(skip && f->zero_masked))
             r.dy = f->dy + (b * steps + s) * units + column;
         if (f->kind == FNN_GRU)
-            r.before = f->hs + (b * steps + t) * units + column;
+            r.before = f->xh + (t * f->batch + b) * (f->lead + units) + f->lead + column;
         if (f->kind == FNN_LSTM) {
-            r.c = f->cs + (b * steps + t) * units + column;
-            r.carry = s ? f->cs + (b * steps + before) * units + column : f->c0 + b * units + column;
+            r.c = f->cs + (t * f->batch + b) * units + column;
+            r.carry = s ? f->cs + (before * f->batch + b) * units + column : f->c0 + b * units + column;
             r.dc = f->dc0 + b * units + column;
             r.dc_later = s + 1 == steps ? f->dcn + b * units + column : r.dc;
         }
@@ -186,16 +188,25 @@ static void FNN(recurrent_back_cells)(const FNN(recurrence_back) *f, ptrdiff_t s
 static void FNN(recurrent_back_step)(const FNN(recurrence_back) *f, ptrdiff_t s, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t p0,
                                      ptrdiff_t p1)
 {
-    const ptrdiff_t units = f->units, width = f->groups * units, steps = f->steps;
-    const ptrdiff_t later = FNN(recurrent_time)(s + 1, steps, f->backwards), blocks = fnn_ceil_div(r1 - r0, RECURRENT_ROWS);
-    for (ptrdiff_t p = p0; p < p1; p++)
-        for (ptrdiff_t b = 0; b < blocks; b++) {
+    const ptrdiff_t units = f->units, width = f->groups * units;
+    const ptrdiff_t later = FNN(recurrent_time)(s + 1, f->steps, f->backwards);
+    const ptrdiff_t blocks = fnn_ceil_div(r1 - r0, f->near ? TILE_ROWS : RECURRENT_ROWS);
+    for (ptrdiff_t outer = 0; outer < (f->near ? blocks : p1 - p0); outer++)
+        for (ptrdiff_t inner = 0; inner < (f->near ? p1 - p0 : blocks); inner++) {
+            const ptrdiff_t b = f->near ? outer : inner, p = p0 + (f->near ? inner : outer);
             const ptrdiff_t row = r0 + (r1 - r0) * b / blocks, rows = r0 + (r1 - r0) * (b + 1) / blocks - row;
             const ptrdiff_t column = p * f->panel, n = fnn_min(f->panel, units - column);
-            if (s + 1 < steps)
-                FNN(recurrent_product)(rows, n, width, f->dq + (row * steps + later) * width, steps * width,
+            if (s + 1 < f->steps)
+                FNN(recurrent_product)(rows, n, width, f->dq + (later * f->batch + row) * width, width,
                                        f->rt + p * width * f->panel, f->panel, f->dh0 + row * units + column, units,
                                        NULL, 1);
+            if (f->near && s > 0) {
+                const ptrdiff_t parts = f->kind == FNN_SIMPLE ? 1 : 4;
+                const ptrdiff_t before = FNN(recurrent_time)(s - 1, f->steps, f->backwards) * f->batch + row;
+                FNN(recurrent_fetch)(f->gates + before * parts * units, rows * parts * units, inner, p1 - p0);
+                if (f->d != f->gates)
+                    FNN(recurrent_fetch)(f->d + before * width, rows * width, inner, p1 - p0);
+            }
             if (s >= 0)
                 FNN(recurrent_back_cells)(f, s, row, rows, column, n);
         }

@@ -4,8 +4,8 @@ Inputs: x (batch, steps, features), kernel (features, gates * units), recurrent 
 before the first step (batch, units), then, if `biased`, the bias (GRU: two rows of gates * units, for x's products and
 the state's) and, if `masked`, the mask (batch, steps), False where a step leaves the states as they are.
 Outputs: if `sequences` y (batch, steps, units), in the order of computation; the last states; if `keep`, what the gradient
-reads, in the order of x's steps: each step's h before (batch, steps, units), the gates (batch, steps, parts * units),
-LSTM: each step's c. Only y and the states have gradients.
+reads, step by step in x's order: x beside the h before (steps, batch, features + units; of one row h alone), the gates
+(steps, batch, parts * units), LSTM: c (steps, batch, units). Only y and the states have gradients.
 """
 
 import math
@@ -15,7 +15,7 @@ import numpy as np
 from ..engine.op import context, define_op, records
 from ..engine.tensor import Spec, Tensor
 from .matmul import matmul_op
-from .shape import reshaped
+from .shape import reshaped, transposed
 
 ACTIVATIONS = {"linear": 0, "relu": 1, "tanh": 2, "sigmoid": 3, "hard_sigmoid": 4}  # fnn_gate
 
@@ -43,6 +43,7 @@ class _Inputs:
         self.batch, self.steps, self.features = self.x.shape
         self.units = self.recurrent.shape[0]
         self.width = kind.gates * self.units
+        self.lead = self.features if self.batch > 1 else 0  # of one row, x is its own steps' matrix
 
 
 def _shape(kind):
@@ -59,7 +60,8 @@ def _shape(kind):
         dtype = i.x.dtype
         states = [Spec((i.batch, i.units), dtype)] * kind.states
         whole = Spec((i.batch, i.steps, i.units), dtype)
-        kept = [whole, Spec((i.batch, i.steps, kind.parts * i.units), dtype), *([whole] if kind is LSTM else [])]
+        kept = [Spec((i.steps, i.batch, n), dtype) for n in (i.lead + i.units, kind.parts * i.units, i.units)]
+        kept = kept if kind is LSTM else kept[:2]
         specs = (*([whole] if attrs["sequences"] else []), *states, *(kept if attrs["keep"] else []))
         return specs if len(specs) > 1 else specs[0]
 
@@ -119,12 +121,12 @@ def _reference(kind):
         i = _Inputs(kind, inputs, attrs)
         h, c = i.state, i.carry
         y = np.empty((i.batch, i.steps, i.units), i.x.dtype)
-        before, cells = np.empty_like(y), np.empty_like(y)
-        gates = np.zeros((i.batch, i.steps, kind.parts * i.units), i.x.dtype)
+        before, cells = np.empty((2, i.steps, i.batch, i.units), i.x.dtype)
+        gates = np.zeros((i.steps, i.batch, kind.parts * i.units), i.x.dtype)
         for s, t in enumerate(_order(i.steps, attrs["backwards"])):
-            before[:, t] = h
+            before[t] = h
             new, new_c, parts = _cell(kind, i, i.x[:, t], h, c, attrs["activation"], attrs["recurrent_activation"])
-            gates[:, t] = np.concatenate(parts, axis=-1)
+            gates[t] = np.concatenate(parts, axis=-1)
             if i.mask is None:
                 h, c, y[:, s] = new, new_c, new
             else:
@@ -133,8 +135,10 @@ def _reference(kind):
                 h = np.where(on, new, h)
                 c = np.where(on, new_c, c) if c is not None else None
             if c is not None:
-                cells[:, t] = c
+                cells[t] = c
         states = [h, c][: kind.states]
+        if i.lead:
+            before = np.concatenate([np.swapaxes(i.x, 0, 1), before], axis=-1)
         kept = [before, gates, cells][: 3 if kind is LSTM else 2]
         return (*([y] if attrs["sequences"] else []), *states, *(kept if attrs["keep"] else []))
 
@@ -148,20 +152,21 @@ class _GradInputs:
         given = list(inputs)
         self.recurrent, self.gates = given[:2]
         del given[:2]
-        self.before = given.pop(0) if kind is GRU else None
+        self.inward = given.pop(0) if kind is GRU else None  # x beside h
         self.cells, self.carry = (given.pop(0), given.pop(0)) if kind is LSTM else (None, None)
         self.mask = given.pop(0) if attrs["masked"] else None
         self.dy = given.pop(0) if attrs["sequences"] else None
         self.dh = given.pop(0)
         self.dc = given.pop(0) if kind is LSTM else None
-        self.batch, self.steps = self.gates.shape[:2]
+        self.steps, self.batch = self.gates.shape[:2]
         self.units = self.recurrent.shape[0]
+        self.lead = self.inward.shape[2] - self.units if kind is GRU else 0
 
 
 def _grad_shape(kind):
     def shape(*inputs, **attrs):
         i = _GradInputs(kind, inputs, attrs)
-        sums = Spec((i.batch, i.steps, kind.gates * i.units), i.gates.dtype)
+        sums = Spec((i.steps, i.batch, kind.gates * i.units), i.gates.dtype)
         return (*[sums] * (2 if kind is GRU else 1), *[Spec((i.batch, i.units), i.gates.dtype)] * kind.states)
 
     return shape
@@ -169,13 +174,13 @@ def _grad_shape(kind):
 
 def _cell_back(kind, i, t, before, dh, dc, act, gate):
     """(gradients for x's sums, for the state's sums, dh and dc before the step, but for the sums' share)."""
-    parts = np.split(i.gates[:, t], kind.parts, axis=-1)
+    parts = np.split(i.gates[t], kind.parts, axis=-1)
     if kind is SIMPLE:
         d = dh * _slope(act, parts[0])
         return d, d, np.zeros_like(dh), None
     if kind is LSTM:
         inward, forget, g, outward = parts
-        ac = _activated(act, i.cells[:, t])
+        ac = _activated(act, i.cells[t])
         dc = dc + dh * outward * _slope(act, ac)
         d = np.concatenate([dc * g * _slope(gate, inward), dc * before * _slope(gate, forget),
                             dc * inward * _slope(act, g), dh * ac * _slope(gate, outward)], axis=-1)
@@ -191,14 +196,14 @@ def _grad_reference(kind):
     def reference(*inputs, **attrs):
         i = _GradInputs(kind, inputs, attrs)
         dh, dc = i.dh, i.dc
-        d = np.zeros((i.batch, i.steps, kind.gates * i.units), i.gates.dtype)
+        d = np.zeros((i.steps, i.batch, kind.gates * i.units), i.gates.dtype)
         dq = np.zeros_like(d)
         order = list(_order(i.steps, attrs["backwards"]))
         for s in range(i.steps)[::-1]:
             t = order[s]
-            before = i.before[:, t] if kind is GRU else None
+            before = i.inward[t, :, i.lead :] if kind is GRU else None
             if kind is LSTM:
-                before = i.cells[:, order[s - 1]] if s else i.carry
+                before = i.cells[order[s - 1]] if s else i.carry
             on = None if i.mask is None else i.mask[:, t, None].astype(bool)
             if i.dy is not None:
                 dh = dh + (i.dy[:, s] if on is None or not attrs["zero_masked"] else np.where(on, i.dy[:, s], 0))
@@ -208,7 +213,7 @@ def _grad_reference(kind):
                 dx, ds = np.where(on, dx, 0), np.where(on, ds, 0)
                 dh_new = np.where(on, dh_new, dh)
                 dc_new = np.where(on, dc_new, dc) if dc is not None else None
-            d[:, t], dq[:, t] = dx, ds
+            d[t], dq[t] = dx, ds
             dh, dc = dh_new + ds @ i.recurrent.T, dc_new
         return (d, *([dq] if kind is GRU else []), *[dh, dc][: kind.states])
 
@@ -217,7 +222,8 @@ def _grad_reference(kind):
 
 # ---- kernels ----
 
-_NEAR = 448 * 1024  # bytes of weights that stay in a core's second-level cache beside what is computed with them
+_NEAR = 640 * 1024  # bytes of weights that a core fetches from its second-level cache, for the most part
+_FAR = 896 * 1024  # bytes of recurrent weights from which on threads had better read a part each
 _FEW_ROWS = 12  # under so many rows a product for all steps at once does more with the kernel than one a step
 _MOST_ROWS_BY_COLUMNS = 64
 
@@ -229,7 +235,7 @@ def _panels(n, k, groups):
 
 def _by_columns(batch, width, units):
     """Whether threads share out a step's columns rather than rows: weights that no near cache holds, and few rows."""
-    return 4 * units * width > 2 * _NEAR and batch <= _MOST_ROWS_BY_COLUMNS
+    return 4 * units * width > _FAR and batch <= _MOST_ROWS_BY_COLUMNS
 
 
 def _parts_of(steps, columns):
@@ -247,28 +253,30 @@ def _kernel(kind):
         columns = _by_columns(i.batch, i.width, i.units)
         near = 4 * (i.features + i.units) * i.width <= _NEAR
         fused = not columns and i.batch >= _FEW_ROWS and (near or i.batch > _MOST_ROWS_BY_COLUMNS)
-        packed = i.steps * math.ceil(i.batch / 6) >= 4
+        packed = fused or i.steps * math.ceil(i.batch / 6) >= 4
         outputs = list(call.outputs)
         y = [outputs.pop(0)] if call.sequences else []
         states, kept = outputs[: kind.states], outputs[kind.states :]
+        lead = i.lead if call.keep else i.features if fused else 0
         if not call.keep:
-            kept = [call.workspace(8 * i.batch * i.units)]
-        x, w, r = i.x, i.kernel, i.recurrent
-        if fused and packed:
-            w = call.workspace(_panels(i.units, i.features, kind.gates))
-            call.emit("recurrent_pack_f32", [i.kernel], [w], [i.features, i.units, kind.gates, 0, i.batch])
+            kept = [call.workspace(8 * i.batch * (lead + i.units))]
+        above = i.features if fused else 0
+        r, projected = i.recurrent, None
         if packed:
-            r = call.workspace(_panels(i.units, i.units, kind.gates))
-            call.emit("recurrent_pack_f32", [i.recurrent], [r], [i.units, i.units, kind.gates, 0, i.batch])
+            r = call.workspace(_panels(i.units, above + i.units, kind.gates))
+            for matrix, before, after in ((i.kernel, 0, i.units), (i.recurrent, above, 0)):
+                if fused or matrix is i.recurrent:
+                    call.emit("recurrent_pack_f32", [matrix], [r],
+                              [matrix.shape[0], i.units, kind.gates, 0, i.batch, before, after])
         if not fused:
-            x = kept[1] if call.keep and kind is not GRU else call.workspace(4 * i.batch * i.steps * i.width)
+            projected = call.workspace(4 * i.batch * i.steps * i.width)
             bias = [] if i.bias is None else [i.bias]
-            call.emit("gemm_nn_f32", [i.x, i.kernel, *bias], [x],
+            call.emit("gemm_nn_f32", [i.x, i.kernel, *bias], [projected],
                       [i.batch * i.steps, i.width, i.features, len(bias), 0], [0.0])
-        reads = [x, w, r, i.bias, i.state, i.carry, i.mask]
+        reads = [i.x, projected, r, i.bias, i.state, i.carry, i.mask]
         for first, last in _parts_of(i.steps, columns):
             call.emit("recurrent_f32", [buffer for buffer in reads if buffer is not None], [*y, *states, *kept],
-                      [kind.number, i.batch, i.steps, i.features, i.units, fused, packed, call.biased, call.masked,
+                      [kind.number, i.batch, i.steps, i.features, i.units, lead, fused, packed, call.biased, call.masked,
                        call.zero_masked, call.sequences, call.keep, call.backwards, ACTIVATIONS[call.activation],
                        ACTIVATIONS[call.recurrent_activation], first, last, columns])
 
@@ -283,11 +291,11 @@ def _grad_kernel(kind):
         width = kind.gates * i.units
         columns = _by_columns(i.batch, width, i.units)
         turned = call.workspace(_panels(i.units, width, 1))
-        call.emit("recurrent_pack_f32", [i.recurrent], [turned], [width, i.units, 1, 1, i.batch])
-        reads = [turned, i.gates, i.before, i.cells, i.carry, i.mask, i.dy, i.dh, i.dc]
+        call.emit("recurrent_pack_f32", [i.recurrent], [turned], [width, i.units, 1, 1, i.batch, 0, 0])
+        reads = [turned, i.gates, i.inward, i.cells, i.carry, i.mask, i.dy, i.dh, i.dc]
         for first, last in [(first - 1, last - 1) for first, last in _parts_of(i.steps + 1, columns)][::-1]:
             call.emit("recurrent_grad_f32", [buffer for buffer in reads if buffer is not None], call.outputs,
-                      [kind.number, i.batch, i.steps, i.units, call.masked, call.zero_masked, call.sequences,
+                      [kind.number, i.batch, i.steps, i.units, i.lead, call.masked, call.zero_masked, call.sequences,
                        call.backwards, ACTIVATIONS[call.activation], ACTIVATIONS[call.recurrent_activation], first,
                        last, columns])
 
@@ -319,11 +327,9 @@ def _grad(kind, grad_op):
         gradients = [None] * len(call.inputs)
         if needs[0]:
             dx = matmul_op(d_rows, i.kernel, transpose_a=False, transpose_b=True)
-            gradients[0] = reshaped(dx, tuple(i.x.shape))
-        if needs[1]:
-            gradients[1] = matmul_op(reshaped(i.x, (rows, i.features)), d_rows, transpose_a=True, transpose_b=False)
-        if needs[2]:
-            gradients[2] = matmul_op(reshaped(kept[0], (rows, i.units)), dq_rows, transpose_a=True, transpose_b=False)
+            gradients[0] = transposed(reshaped(dx, (i.steps, i.batch, i.features)), (1, 0, 2))
+        if needs[1] or needs[2]:
+            gradients[1:3] = _weight_gradients(i, kept[0], d_rows, dq_rows, rows)
         gradients[3 : 3 + kind.states] = rest
         if attrs["biased"] and needs[3 + kind.states]:
             sums = records["sum"](d_rows, axis=(0,), keepdims=False)
@@ -333,6 +339,21 @@ def _grad(kind, grad_op):
         return gradients
 
     return grad
+
+
+def _weight_gradients(i, inward, d, dq, rows):
+    """The gradients of the kernel and of the recurrent kernel."""
+    inward = reshaped(inward, (rows, i.lead + i.units))
+
+    def product(a, b):
+        return matmul_op(a, b, transpose_a=True, transpose_b=False)
+
+    if not i.lead:
+        return [product(reshaped(i.x, (rows, i.features)), d), product(inward, dq)]
+    if d is dq:  # both kernels in one product, by the rows that x and h make together
+        both = product(inward, d)
+        return [both[: i.features], both[i.features :]]
+    return [product(inward[:, : i.features], d), product(inward[:, i.features :], dq)]
 
 
 def _no_second(kind):
@@ -345,7 +366,7 @@ def _no_second(kind):
 
 def _define(kind):
     grad_op = define_op(f"{kind.name}_grad", shape=_grad_shape(kind), reference=_grad_reference(kind),
-                        kernel=_grad_kernel(kind), grad=_no_second(kind))
+                        kernel=_grad_kernel(kind), grad=_no_second(kind), inplace=() if kind is GRU else (1,))
     return define_op(kind.name, shape=_shape(kind), reference=_reference(kind), kernel=_kernel(kind),
                      grad=_grad(kind, grad_op))
 
