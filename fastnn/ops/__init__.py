@@ -85,6 +85,7 @@ from .creation import (  # noqa: F401
     zeros_like,
 )
 from .crossentropy import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy  # noqa: F401
+from .ctc import ctc_decode, ctc_loss  # noqa: F401
 from .einsum import einsum  # noqa: F401
 from .elementary import (  # noqa: F401
     angle,
