@@ -13,7 +13,7 @@ import text_generation  # noqa: E402
 def test_text_generation(tmp_path):
     text = tmp_path / "text.txt"
     text.write_text("she sells sea shells by the sea shore. " * 12)
-    history, written = text_generation.main(text, units=32, length=20, every=3, epochs=12, count=30)
+    history, written = text_generation.main(text, units=32, length=20, every=3, epochs=40, count=30)
     assert history["loss"][-1] < 0.5 * history["loss"][0]
     assert written.startswith("she sells sea shells") and len(written) == 50
     assert any(word in written[20:] for word in (" by ", " the ", " sea ", " shore"))

@@ -53,8 +53,8 @@ def test_outputs_states_and_masks(kind, sequences, backwards, rng):
     name, options = kind
     x = data(rng, BATCH, STEPS, FEATURES)
     mask = np.array([[1, 1, 0, 1, 1], [0, 0, 1, 1, 0], [0, 0, 0, 0, 0]], bool)
-    for more in ({}, {"use_bias": False}, {"unroll": True}, {"activation": "relu"}, {"activation": None},
-                 {"activation": "softsign"}, {"zero_output_for_mask": True}):
+    for more in ({}, {"use_bias": False, "activation": None}, {"unroll": True, "activation": "relu"},
+                 {"zero_output_for_mask": True, "activation": "softsign"}, {"zero_output_for_mask": True}):
         ours, theirs = pair(name, UNITS, rng=rng, built_on=x, return_sequences=sequences, return_state=True,
                             go_backwards=backwards, **options, **more)
         start = [data(rng, BATCH, UNITS) for _ in range(2 if name == "LSTM" else 1)]
