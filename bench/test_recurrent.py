@@ -1,7 +1,8 @@
 """LSTM and GRU beside PyTorch's, forward and training: pytest bench/test_recurrent.py -s
 
-Both run in this process and take turns (A B A B), with as many threads as fastnn uses; the best of each counts. Needs
-torch; times are printed, and nobody may be slower. BENCH_SECONDS (0.5): how long each pair takes turns.
+Both run in this process and take turns (A B A B), with as many threads as fastnn uses; the best of each
+counts. Needs torch; times are printed, and nobody may be slower. BENCH_SECONDS (0.5): how long each pair
+takes turns.
 """
 
 import math
@@ -76,7 +77,7 @@ def test_never_slower_than_torch(kind):
             for batch in BATCHES:
                 x = np.random.default_rng(0).standard_normal((batch, steps, units)).astype("float32")
                 line = f"T {steps:4} units {units:4} batch {batch:4}"
-                for what, a, b in zip(("forward", "training"), ours(kind, x), theirs(kind, x)):
+                for what, a, b in zip(("forward", "training"), ours(kind, x), theirs(kind, x), strict=False):
                     mine, other = turns(a, b)
                     ratios.append(other / mine)
                     line += f"   {what} {mine * 1e3:9.3f} / {other * 1e3:9.3f} = {other / mine:5.2f}x"

@@ -2,8 +2,8 @@
 
     python examples/addition.py
 
-One LSTM reads the question; the state it ends in starts another, which writes the answer. While it learns, the writer
-is shown the right answer, one character behind; on its own it is fed what it wrote.
+One LSTM reads the question; the state it ends in starts another, which writes the answer. While it learns,
+the writer is shown the right answer, one character behind; on its own it is fed what it wrote.
 """
 
 import numpy as np
@@ -24,7 +24,7 @@ def questions(count, rng):
     """Different sums: (questions, answers)."""
     pairs = rng.permutation(10 ** (2 * DIGITS))[:count]
     a, b = pairs // 10**DIGITS, pairs % 10**DIGITS
-    return [f"{i}+{j}" for i, j in zip(a, b)], [str(i + j) for i, j in zip(a, b)]
+    return [f"{i}+{j}" for i, j in zip(a, b, strict=False)], [str(i + j) for i, j in zip(a, b, strict=False)]
 
 
 def network(units):
@@ -56,12 +56,19 @@ def main(count=7000, epochs=40, units=128, shown=6):
     x, y = encode(asked, QUESTION), encode(answered, ANSWER)
     held = count // 10
     model = network(units)
-    model.compile(optimizer=keras.optimizers.Adam(4e-3), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(
+        optimizer=keras.optimizers.Adam(4e-3), loss="sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     history = model.fit([x[held:], behind(y[held:])], y[held:], batch_size=64, epochs=epochs, verbose=2)
     solved = solve(model, x[:held])
     right = float((solved == y[:held]).all(1).mean())
     for i in range(min(shown, held)):
-        print(asked[i], "=", "".join(ALPHABET[c] for c in solved[i]), "" if (solved[i] == y[i]).all() else "(wrong)")
+        print(
+            asked[i],
+            "=",
+            "".join(ALPHABET[c] for c in solved[i]),
+            "" if (solved[i] == y[i]).all() else "(wrong)",
+        )
     print(f"sums it never saw, right: {right:.3f}")
     return history.history, right
 

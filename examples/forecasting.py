@@ -2,8 +2,9 @@
 
     python examples/forecasting.py
 
-Eight sensors each give a sum of two sines and some noise. Batch k holds the k-th window of all of them, and the LSTM's
-state is kept from each batch to the next, so that it knows more than the window. Forecasts are fed back.
+Eight sensors each give a sum of two sines and some noise. Batch k holds the k-th window of all of them, and
+the LSTM's state is kept from each batch to the next, so that it knows more than the window. Forecasts are fed
+back.
 """
 
 import numpy as np
@@ -25,18 +26,22 @@ def series(steps, rng):
 def windows(values):
     """Row block k holds window k of every sensor: (windows * SENSORS, WINDOW, 1)."""
     count = values.shape[1] // WINDOW
-    return values[:, : count * WINDOW].reshape(SENSORS, count, WINDOW, 1).swapaxes(0, 1).reshape(-1, WINDOW, 1)
+    return (
+        values[:, : count * WINDOW].reshape(SENSORS, count, WINDOW, 1).swapaxes(0, 1).reshape(-1, WINDOW, 1)
+    )
 
 
 def main(steps=1000, epochs=30, units=32, ahead=15):
     keras.utils.set_random_seed(1)
     rng = np.random.default_rng(3)
     values = series(steps + WINDOW + ahead + 1, rng)
-    model = keras.Sequential([
-        keras.Input((None, 1), batch_size=SENSORS),
-        layers.LSTM(units, return_sequences=True, stateful=True),
-        layers.Dense(1),
-    ])
+    model = keras.Sequential(
+        [
+            keras.Input((None, 1), batch_size=SENSORS),
+            layers.LSTM(units, return_sequences=True, stateful=True),
+            layers.Dense(1),
+        ]
+    )
     model.compile(optimizer=keras.optimizers.Adam(5e-3), loss="mse")
     x, y = windows(values[:, :steps]), windows(values[:, 1 : steps + 1])
     losses = []

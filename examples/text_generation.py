@@ -2,8 +2,8 @@
 
     python examples/text_generation.py [text file]
 
-A GRU reads a piece of the text and says at each place which character comes next. To write, a second model with the
-same weights keeps its state from call to call: each character that is drawn goes in next.
+A GRU reads a piece of the text and says at each place which character comes next. To write, a second model
+with the same weights keeps its state from call to call: each character that is drawn goes in next.
 """
 
 import sys
@@ -18,12 +18,14 @@ LICENCE = Path(__file__).resolve().parents[1] / "LICENSE"
 
 
 def network(characters, units, batch_size=None, length=None, stateful=False):
-    return keras.Sequential([
-        keras.Input((length,), batch_size=batch_size, dtype="int32"),
-        layers.Embedding(characters, 32),
-        layers.GRU(units, return_sequences=True, stateful=stateful),
-        layers.Dense(characters),
-    ])
+    return keras.Sequential(
+        [
+            keras.Input((length,), batch_size=batch_size, dtype="int32"),
+            layers.Embedding(characters, 32),
+            layers.GRU(units, return_sequences=True, stateful=stateful),
+            layers.Dense(characters),
+        ]
+    )
 
 
 def pieces(codes, length, every):
@@ -55,8 +57,11 @@ def main(path=LICENCE, units=128, length=60, every=10, epochs=25, count=300):
     print(f"{len(text)} characters, {len(alphabet)} different ones, {len(x)} pieces of {length}")
 
     model = network(len(alphabet), units, length=length)
-    model.compile(optimizer=keras.optimizers.Adam(5e-3),
-                  loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    model.compile(
+        optimizer=keras.optimizers.Adam(5e-3),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
     history = model.fit(x, y, batch_size=64, epochs=epochs, verbose=2)
 
     writer = network(len(alphabet), units, batch_size=1, stateful=True)

@@ -19,9 +19,11 @@ class Bidirectional(Layer):
         weights: first weights: the forward layer's, then the backward layer's.
         backward_layer: the layer for the way back; one like `layer` by default.
 
-    Masked steps of a sequence of outputs are 0. An initial state is the forward layer's, then the backward layer's.
+    Masked steps of a sequence of outputs are 0. An initial state is the forward layer's, then the backward
+    layer's.
     Raises:
-        ValueError: no layers; layers that go the same way, or differ in what they return; an unknown merge mode.
+        ValueError: no layers; layers that go the same way, or differ in what they return; an unknown merge
+            mode.
     Source: Keras 3 `layers.Bidirectional`; Schuster and Paliwal, IEEE Trans. Signal Processing, 1997.
     """
 
@@ -49,12 +51,16 @@ class Bidirectional(Layer):
     def _check_pair(self):
         forward, backward = self.forward_layer, self.backward_layer
         if forward.go_backwards == backward.go_backwards:
-            raise ValueError("Bidirectional: `layer` and `backward_layer` must go opposite ways, received "
-                             f"go_backwards={forward.go_backwards} for both")
+            raise ValueError(
+                "Bidirectional: `layer` and `backward_layer` must go opposite ways, received "
+                f"go_backwards={forward.go_backwards} for both"
+            )
         for name in ("stateful", "return_sequences", "return_state"):
             if getattr(forward, name) != getattr(backward, name):
-                raise ValueError(f"Bidirectional: `layer` and `backward_layer` must agree in {name}, received "
-                                 f"{getattr(forward, name)} and {getattr(backward, name)}")
+                raise ValueError(
+                    f"Bidirectional: `layer` and `backward_layer` must agree in {name}, received "
+                    f"{getattr(forward, name)} and {getattr(backward, name)}"
+                )
 
     def build(self, sequences_shape, initial_state_shape=None):
         for layer in (self.forward_layer, self.backward_layer):
@@ -122,9 +128,12 @@ class Bidirectional(Layer):
     reset_states = reset_state
 
     def get_config(self):
-        return {**super().get_config(), "merge_mode": self.merge_mode,
-                "layer": serialize_keras_object(self.forward_layer),
-                "backward_layer": serialize_keras_object(self.backward_layer)}
+        return {
+            **super().get_config(),
+            "merge_mode": self.merge_mode,
+            "layer": serialize_keras_object(self.forward_layer),
+            "backward_layer": serialize_keras_object(self.backward_layer),
+        }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):

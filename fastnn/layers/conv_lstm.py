@@ -27,17 +27,39 @@ from .weight_arguments import checked_count, known_extent
 
 
 class ConvLSTMCell(DropoutMasks, Layer):
-    """One step of a convolutional LSTM over `rank` spatial axes; the states are [h, c]. Arguments: see ConvLSTM2D."""
+    """One step of a convolutional LSTM over `rank` spatial axes; the states are [h, c]. Arguments: see
+    ConvLSTM2D."""
 
     dropout_mask_count = 4
     state_size = [-1, -1]  # the extents follow from the input's
 
-    def __init__(self, rank, filters, kernel_size, strides=1, padding="valid", data_format=None, dilation_rate=1,
-                 activation="tanh", recurrent_activation="sigmoid", use_bias=True,
-                 kernel_initializer="glorot_uniform", recurrent_initializer="orthogonal", bias_initializer="zeros",
-                 unit_forget_bias=True, kernel_regularizer=None, recurrent_regularizer=None, bias_regularizer=None,
-                 kernel_constraint=None, recurrent_constraint=None, bias_constraint=None, dropout=0.0,
-                 recurrent_dropout=0.0, seed=None, **kwargs):
+    def __init__(
+        self,
+        rank,
+        filters,
+        kernel_size,
+        strides=1,
+        padding="valid",
+        data_format=None,
+        dilation_rate=1,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        unit_forget_bias=True,
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        seed=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         owner = f"ConvLSTM{rank}D"
         self.rank = rank
@@ -48,16 +70,22 @@ class ConvLSTMCell(DropoutMasks, Layer):
         self.data_format = standard_data_format(owner, data_format)
         self.dilation_rate = per_axis(owner, "dilation_rate", dilation_rate, rank)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ValueError(f"{owner}: `strides` and `dilation_rate` cannot both be over 1, received {self.strides} and "
-                             f"{self.dilation_rate}")
+            raise ValueError(
+                f"{owner}: `strides` and `dilation_rate` cannot both be over 1, received {self.strides} and "
+                f"{self.dilation_rate}"
+            )
         self.activation = activations.get(activation)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.use_bias = use_bias
         self.unit_forget_bias = unit_forget_bias
-        set_weight_arguments(self, {
-            "kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
-            "recurrent": (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-            "bias": (bias_initializer, bias_regularizer, bias_constraint)})
+        set_weight_arguments(
+            self,
+            {
+                "kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
+                "recurrent": (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+                "bias": (bias_initializer, bias_regularizer, bias_constraint),
+            },
+        )
         self.dropout = clipped_rate(dropout)
         self.recurrent_dropout = clipped_rate(recurrent_dropout)
         self.seed = seed
@@ -68,28 +96,45 @@ class ConvLSTMCell(DropoutMasks, Layer):
         channels = known_extent(self, inputs_shape, -1 if self.data_format == "channels_last" else 1)
         spatial = split_shape(inputs_shape, self.data_format)[1]
         if None in spatial:
-            raise ValueError(f"ConvLSTM{self.rank}D: the spatial extents of its input must be known, a step has shape "
-                             f"{tuple(inputs_shape)}. Give the Input that feeds it numbers there")
+            raise ValueError(
+                f"ConvLSTM{self.rank}D: the spatial extents of its input must be known, a step has shape "
+                f"{tuple(inputs_shape)}. Give the Input that feeds it numbers there"
+            )
         self._step_shape = tuple(inputs_shape)
         for name, depth in (("kernel", channels), ("recurrent_kernel", self.filters)):
             arguments = name.removesuffix("_kernel")
-            weight = self.add_weight(name=name, shape=(*self.kernel_size, depth, 4 * self.filters),
-                                     initializer=getattr(self, f"{arguments}_initializer"),
-                                     regularizer=getattr(self, f"{arguments}_regularizer"),
-                                     constraint=getattr(self, f"{arguments}_constraint"))
+            weight = self.add_weight(
+                name=name,
+                shape=(*self.kernel_size, depth, 4 * self.filters),
+                initializer=getattr(self, f"{arguments}_initializer"),
+                regularizer=getattr(self, f"{arguments}_regularizer"),
+                constraint=getattr(self, f"{arguments}_constraint"),
+            )
             setattr(self, name, weight)
         self.bias = None
         if self.use_bias:
             initializer = self.bias_initializer
             if self.unit_forget_bias:
                 initializer = with_unit_forget_bias(initializer, self.filters)
-            self.bias = self.add_weight(name="bias", shape=(4 * self.filters,), initializer=initializer,
-                                        regularizer=self.bias_regularizer, constraint=self.bias_constraint)
+            self.bias = self.add_weight(
+                name="bias",
+                shape=(4 * self.filters,),
+                initializer=initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
 
     def state_shape(self, step_shape):
         """The shape of a state for steps of this shape."""
-        spatial = window_extents(self, step_shape, self.data_format, self.kernel_size, self.strides, self.padding,
-                                 self.dilation_rate)
+        spatial = window_extents(
+            self,
+            step_shape,
+            self.data_format,
+            self.kernel_size,
+            self.strides,
+            self.padding,
+            self.dilation_rate,
+        )
         return join_shape(step_shape[0], spatial, self.filters, self.data_format)
 
     def get_initial_state(self, batch_size=None):
@@ -101,26 +146,43 @@ class ConvLSTMCell(DropoutMasks, Layer):
 
     def convolved_inputs(self, inputs, training):
         """The inputs' part of the four gates, side by side along the channels."""
-        y = self._by_gates(self.dropped_inputs(inputs, training, 4), self.kernel, self.strides, self.padding,
-                           self.dilation_rate)
+        y = self._by_gates(
+            self.dropped_inputs(inputs, training, 4),
+            self.kernel,
+            self.strides,
+            self.padding,
+            self.dilation_rate,
+        )
         return ops.add(y, bias_shaped(self.bias, self.data_format, self.rank)) if self.use_bias else y
 
     def _by_gates(self, inputs, kernel, strides, padding, dilation):
         def conv(x, part):
-            return ops.conv(x, part, strides=strides, padding=padding, data_format=self.data_format,
-                            dilation_rate=dilation)
+            return ops.conv(
+                x,
+                part,
+                strides=strides,
+                padding=padding,
+                data_format=self.data_format,
+                dilation_rate=dilation,
+            )
 
         if all(x is inputs[0] for x in inputs):
             return conv(inputs[0], kernel)
         parts = ops.split(kernel, 4, axis=-1)
-        return ops.concatenate([conv(x, part) for x, part in zip(inputs, parts)], axis=self._channel_axis())
+        return ops.concatenate(
+            [conv(x, part) for x, part in zip(inputs, parts, strict=False)], axis=self._channel_axis()
+        )
 
     def recur(self, convolved, states, training):
         """A step, from the inputs' part of its gates."""
         before, carry = states
         ones = (1,) * self.rank
-        z = ops.add(convolved, self._by_gates(self.dropped_states(before, training, 4), self.recurrent_kernel, ones,
-                                              "same", ones))
+        z = ops.add(
+            convolved,
+            self._by_gates(
+                self.dropped_states(before, training, 4), self.recurrent_kernel, ones, "same", ones
+            ),
+        )
         i, f, g, o = ops.split(z, 4, axis=self._channel_axis())
         i, f, o = [self.recurrent_activation(gate) for gate in (i, f, o)]
         c = ops.add(ops.multiply(f, carry), ops.multiply(i, self.activation(g)))
@@ -131,11 +193,18 @@ class ConvLSTMCell(DropoutMasks, Layer):
         return self.recur(self.convolved_inputs(inputs, training), states, training)
 
     def get_config(self):
-        return {**super().get_config(), **recurrent_config(self), "filters": self.filters,
-                "kernel_size": self.kernel_size, "strides": self.strides, "padding": self.padding,
-                "data_format": self.data_format, "dilation_rate": self.dilation_rate,
-                "recurrent_activation": activations.serialize(self.recurrent_activation),
-                "unit_forget_bias": self.unit_forget_bias}
+        return {
+            **super().get_config(),
+            **recurrent_config(self),
+            "filters": self.filters,
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+            "recurrent_activation": activations.serialize(self.recurrent_activation),
+            "unit_forget_bias": self.unit_forget_bias,
+        }
 
 
 class _ConvLSTM(RNN):
@@ -155,26 +224,74 @@ class _ConvLSTM(RNN):
 
     rank = 2
 
-    def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format=None, dilation_rate=1,
-                 activation="tanh", recurrent_activation="sigmoid", use_bias=True,
-                 kernel_initializer="glorot_uniform", recurrent_initializer="orthogonal", bias_initializer="zeros",
-                 unit_forget_bias=True, kernel_regularizer=None, recurrent_regularizer=None, bias_regularizer=None,
-                 activity_regularizer=None, kernel_constraint=None, recurrent_constraint=None, bias_constraint=None,
-                 dropout=0.0, recurrent_dropout=0.0, seed=None, return_sequences=False, return_state=False,
-                 go_backwards=False, stateful=False, **kwargs):
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        padding="valid",
+        data_format=None,
+        dilation_rate=1,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        unit_forget_bias=True,
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        seed=None,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        stateful=False,
+        **kwargs,
+    ):
         cell = ConvLSTMCell(
-            self.rank, filters, kernel_size, strides=strides, padding=padding, data_format=data_format,
-            dilation_rate=dilation_rate, activation=activation, recurrent_activation=recurrent_activation,
-            use_bias=use_bias, kernel_initializer=kernel_initializer, recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer, unit_forget_bias=unit_forget_bias,
-            kernel_regularizer=kernel_regularizer, recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer, kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint, bias_constraint=bias_constraint, dropout=dropout,
-            recurrent_dropout=recurrent_dropout, seed=seed, dtype=kwargs.get("dtype"),
-            trainable=kwargs.get("trainable", True), name="conv_lstm_cell")
-        super().__init__(cell, return_sequences=return_sequences, return_state=return_state,
-                         go_backwards=go_backwards, stateful=stateful, activity_regularizer=activity_regularizer,
-                         **kwargs)
+            self.rank,
+            filters,
+            kernel_size,
+            strides=strides,
+            padding=padding,
+            data_format=data_format,
+            dilation_rate=dilation_rate,
+            activation=activation,
+            recurrent_activation=recurrent_activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            unit_forget_bias=unit_forget_bias,
+            kernel_regularizer=kernel_regularizer,
+            recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            seed=seed,
+            dtype=kwargs.get("dtype"),
+            trainable=kwargs.get("trainable", True),
+            name="conv_lstm_cell",
+        )
+        super().__init__(
+            cell,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
         self.input_spec = InputSpec(ndim=self.rank + 3)
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
@@ -182,12 +299,20 @@ class _ConvLSTM(RNN):
         batch, steps = sequences.shape[:2]
         with held_masks(cell):
             if (training and cell.dropout) or steps == 0:
-                return run_cell(lambda x, states: cell(x, states, training=training), sequences, initial_state, mask,
-                                self)
+                return run_cell(
+                    lambda x, states: cell(x, states, training=training), sequences, initial_state, mask, self
+                )
             # The inputs of all steps in one convolution.
-            rows = cell.convolved_inputs(ops.reshape(sequences, (batch * steps, *sequences.shape[2:])), training)
-            return run_cell(lambda x, states: cell.recur(x, states, training),
-                            ops.reshape(rows, (batch, steps, *rows.shape[1:])), initial_state, mask, self)
+            rows = cell.convolved_inputs(
+                ops.reshape(sequences, (batch * steps, *sequences.shape[2:])), training
+            )
+            return run_cell(
+                lambda x, states: cell.recur(x, states, training),
+                ops.reshape(rows, (batch, steps, *rows.shape[1:])),
+                initial_state,
+                mask,
+                self,
+            )
 
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):
         batch, steps = sequences_shape[:2]
@@ -207,10 +332,29 @@ class _ConvLSTM(RNN):
         return cls(**config)
 
 
-for _name in ("filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "activation",
-              "recurrent_activation", "use_bias", "kernel_initializer", "recurrent_initializer", "bias_initializer",
-              "unit_forget_bias", "kernel_regularizer", "recurrent_regularizer", "bias_regularizer",
-              "kernel_constraint", "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout"):
+for _name in (
+    "filters",
+    "kernel_size",
+    "strides",
+    "padding",
+    "data_format",
+    "dilation_rate",
+    "activation",
+    "recurrent_activation",
+    "use_bias",
+    "kernel_initializer",
+    "recurrent_initializer",
+    "bias_initializer",
+    "unit_forget_bias",
+    "kernel_regularizer",
+    "recurrent_regularizer",
+    "bias_regularizer",
+    "kernel_constraint",
+    "recurrent_constraint",
+    "bias_constraint",
+    "dropout",
+    "recurrent_dropout",
+):
     setattr(_ConvLSTM, _name, of_cell(_name))
 
 

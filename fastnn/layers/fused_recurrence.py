@@ -11,15 +11,18 @@ _NAMES = {getattr(activations, name): name for name in recurrent.ACTIVATIONS}
 def without_cudnn(layer, use_cudnn):
     """The argument `use_cudnn`, checked: there is no GPU here."""
     if use_cudnn not in ("auto", False):
-        raise ValueError(f"{layer}: `use_cudnn` must be 'auto' or False, received {use_cudnn!r}; fastnn runs on CPUs")
+        raise ValueError(
+            f"{layer}: `use_cudnn` must be 'auto' or False, received {use_cudnn!r}; fastnn runs on CPUs"
+        )
     return use_cudnn
 
 
 class FusedRNN(RNN):
     """The base of SimpleRNN, LSTM and GRU. `kind`: the record that computes a whole sequence of `cell_class`.
 
-    What it does not cover runs step by step: activations of other names, a mask for each gate (recurrent dropout), a
-    GRU that resets before its product, a masked sequence with unroll=True (whose outputs Keras defines otherwise).
+    What it does not cover runs step by step: activations of other names, a mask for each gate (recurrent
+    dropout), a GRU that resets before its product, a masked sequence with unroll=True (whose outputs Keras
+    defines otherwise).
     """
 
     kind = None
@@ -34,8 +37,10 @@ class FusedRNN(RNN):
             return None
         if self.unroll and mask is not None:
             return None
-        names = [_NAMES.get(function) for function in
-                 (cell.activation, getattr(cell, "recurrent_activation", activations.sigmoid))]
+        names = [
+            _NAMES.get(function)
+            for function in (cell.activation, getattr(cell, "recurrent_activation", activations.sigmoid))
+        ]
         return None if None in names else names
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
@@ -53,10 +58,20 @@ class FusedRNN(RNN):
                 mask = ops.any(mask, axis=tuple(range(2, len(mask.shape))))
         bias = convert(cell.bias, dtype=dtype) if cell.use_bias else None
         y, states = recurrent.sequence(
-            self.kind, x, convert(cell.kernel, dtype=dtype), convert(cell.recurrent_kernel, dtype=dtype),
-            initial_state, bias, mask, activation=names[0], recurrent_activation=names[1],
-            backwards=self.go_backwards, sequences=self.return_sequences, zero_masked=self.zero_output_for_mask,
-            training=training)
+            self.kind,
+            x,
+            convert(cell.kernel, dtype=dtype),
+            convert(cell.recurrent_kernel, dtype=dtype),
+            initial_state,
+            bias,
+            mask,
+            activation=names[0],
+            recurrent_activation=names[1],
+            backwards=self.go_backwards,
+            sequences=self.return_sequences,
+            zero_masked=self.zero_output_for_mask,
+            training=training,
+        )
         last = states[0]
         if self.zero_output_for_mask and mask is not None and not self.return_sequences and mask.shape[1]:
             kept = mask[:, 0 if self.go_backwards else -1]

@@ -8,16 +8,16 @@ from .recurrent_cell import RecurrentCell, layer_config, shows_cell
 
 
 class GRUCell(RecurrentCell):
-    """One step: with x_z, x_r, x_h the three parts, in this order, of x @ kernel + bias, and R_z, R_r, R_h those of the
-    recurrent kernel, z = sigmoid(x_z + h_before @ R_z), r = sigmoid(x_r + h_before @ R_r) and
+    """One step: with x_z, x_r, x_h the three parts, in this order, of x @ kernel + bias, and R_z, R_r, R_h
+    those of the recurrent kernel, z = sigmoid(x_z + h_before @ R_z), r = sigmoid(x_r + h_before @ R_r) and
     h = z h_before + (1 - z) tanh(x_h + r (h_before @ R_h)); the state is h.
 
     Args:
         units: the width of output and state.
         activation: in tanh's place.
         recurrent_activation: in sigmoid's place.
-        reset_after: False: (r h_before) @ R_h in the place of r (h_before @ R_h). True: there is a second bias, for the
-            products with h_before.
+        reset_after: False: (r h_before) @ R_h in the place of r (h_before @ R_h). True: there is a second
+            bias, for the products with h_before.
         dropout, recurrent_dropout: the shares of input and state that are dropped while training.
         seed: for dropout.
     Source: Keras 3 `layers.GRUCell`; Cho et al., EMNLP 2014.
@@ -25,18 +25,42 @@ class GRUCell(RecurrentCell):
 
     gates = 3
 
-    def __init__(self, units, activation="tanh", recurrent_activation="sigmoid", use_bias=True,
-                 kernel_initializer="glorot_uniform", recurrent_initializer="orthogonal", bias_initializer="zeros",
-                 kernel_regularizer=None, recurrent_regularizer=None, bias_regularizer=None, kernel_constraint=None,
-                 recurrent_constraint=None, bias_constraint=None, dropout=0.0, recurrent_dropout=0.0,
-                 reset_after=True, seed=None, **kwargs):
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        reset_after=True,
+        seed=None,
+        **kwargs,
+    ):
         implementation = kwargs.pop("implementation", 2)
         super().__init__(
-            units, activation, use_bias,
-            {"kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
-             "recurrent": (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-             "bias": (bias_initializer, bias_regularizer, bias_constraint)},
-            dropout, recurrent_dropout, seed, **kwargs)
+            units,
+            activation,
+            use_bias,
+            {
+                "kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
+                "recurrent": (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
+                "bias": (bias_initializer, bias_regularizer, bias_constraint),
+            },
+            dropout,
+            recurrent_dropout,
+            seed,
+            **kwargs,
+        )
         self.recurrent_activation = activations.get(recurrent_activation)
         self.reset_after = reset_after
         self._per_gate_masks(implementation)
@@ -49,12 +73,19 @@ class GRUCell(RecurrentCell):
         before = states[0] if listed else states
         input_bias = recurrent_bias = None
         if self.use_bias:
-            input_bias, recurrent_bias = (self.bias[0], self.bias[1]) if self.reset_after else (self.bias, None)
+            input_bias, recurrent_bias = (
+                (self.bias[0], self.bias[1]) if self.reset_after else (self.bias, None)
+            )
         if self.dropout_mask_count and training:
             xs = self.dropped_inputs(inputs, training, 3)
             hs = self.dropped_states(before, training, 3)
-            x = ops.concatenate([ops.matmul(one, kernel) for one, kernel in
-                                 zip(xs, ops.split(self.kernel, 3, axis=1))], axis=1)
+            x = ops.concatenate(
+                [
+                    ops.matmul(one, kernel)
+                    for one, kernel in zip(xs, ops.split(self.kernel, 3, axis=1), strict=False)
+                ],
+                axis=1,
+            )
         else:
             x = ops.matmul(self.dropped_inputs(inputs, training, 1)[0], self.kernel)
             hs = [before] * 3
@@ -79,15 +110,19 @@ class GRUCell(RecurrentCell):
         return h, [h] if listed else h
 
     def get_config(self):
-        return {**super().get_config(), "recurrent_activation": activations.serialize(self.recurrent_activation),
-                "reset_after": self.reset_after}
+        return {
+            **super().get_config(),
+            "recurrent_activation": activations.serialize(self.recurrent_activation),
+            "reset_after": self.reset_after,
+        }
 
 
 @shows_cell("recurrent_activation", "reset_after")
 class GRU(FusedRNN):
     """GRUCell over a sequence: (batch, steps, features) to (batch, units), or (batch, steps, units).
 
-    Args: those of GRUCell, and those of RNN; `use_cudnn` is accepted as in Keras, for files and scripts made for it.
+    Args: those of GRUCell, and those of RNN; `use_cudnn` is accepted as in Keras, for files and scripts made
+    for it.
     Source: Keras 3 `layers.GRU`; Cho et al., EMNLP 2014.
     >>> GRU(4).compute_output_shape((8, 10, 3))
     (8, 4)
@@ -96,24 +131,67 @@ class GRU(FusedRNN):
     kind = recurrent.GRU
     cell_class = GRUCell
 
-    def __init__(self, units, activation="tanh", recurrent_activation="sigmoid", use_bias=True,
-                 kernel_initializer="glorot_uniform", recurrent_initializer="orthogonal", bias_initializer="zeros",
-                 kernel_regularizer=None, recurrent_regularizer=None, bias_regularizer=None, activity_regularizer=None,
-                 kernel_constraint=None, recurrent_constraint=None, bias_constraint=None, dropout=0.0,
-                 recurrent_dropout=0.0, seed=None, return_sequences=False, return_state=False, go_backwards=False,
-                 stateful=False, unroll=False, reset_after=True, use_cudnn="auto", **kwargs):
+    def __init__(
+        self,
+        units,
+        activation="tanh",
+        recurrent_activation="sigmoid",
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        recurrent_initializer="orthogonal",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        recurrent_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        recurrent_constraint=None,
+        bias_constraint=None,
+        dropout=0.0,
+        recurrent_dropout=0.0,
+        seed=None,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        stateful=False,
+        unroll=False,
+        reset_after=True,
+        use_cudnn="auto",
+        **kwargs,
+    ):
         cell = GRUCell(
-            units, activation=activation, recurrent_activation=recurrent_activation, use_bias=use_bias,
-            kernel_initializer=kernel_initializer, recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer, kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer, bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint, recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint, dropout=dropout, recurrent_dropout=recurrent_dropout,
-            reset_after=reset_after, seed=seed, dtype=kwargs.get("dtype"), trainable=kwargs.get("trainable", True),
-            name="gru_cell", implementation=kwargs.pop("implementation", 2))
-        super().__init__(cell, return_sequences=return_sequences, return_state=return_state,
-                         go_backwards=go_backwards, stateful=stateful, unroll=unroll,
-                         activity_regularizer=activity_regularizer, **kwargs)
+            units,
+            activation=activation,
+            recurrent_activation=recurrent_activation,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            recurrent_initializer=recurrent_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            recurrent_regularizer=recurrent_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            recurrent_constraint=recurrent_constraint,
+            bias_constraint=bias_constraint,
+            dropout=dropout,
+            recurrent_dropout=recurrent_dropout,
+            reset_after=reset_after,
+            seed=seed,
+            dtype=kwargs.get("dtype"),
+            trainable=kwargs.get("trainable", True),
+            name="gru_cell",
+            implementation=kwargs.pop("implementation", 2),
+        )
+        super().__init__(
+            cell,
+            return_sequences=return_sequences,
+            return_state=return_state,
+            go_backwards=go_backwards,
+            stateful=stateful,
+            unroll=unroll,
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
         self.use_cudnn = without_cudnn("GRU", use_cudnn)
         self.input_spec = InputSpec(ndim=3)
 

@@ -1,4 +1,5 @@
-"""What the recurrent cells share, and the layers that are one cell over a sequence: arguments, weights, dropout masks."""
+"""What the recurrent cells share, and the layers that are one cell over a sequence: arguments, weights,
+dropout masks."""
 
 from .. import activations, constraints, initializers, ops, random, regularizers
 from .layer import Layer
@@ -6,10 +7,11 @@ from .weight_arguments import checked_count, known_extent, weight_config
 
 
 class DropoutMasks:
-    """Dropout of a cell's input and state: `dropout`, `recurrent_dropout`, `seed_generator` belong to the cell.
+    """Dropout of a cell's input and state: `dropout`, `recurrent_dropout`, `seed_generator` belong to the
+    cell.
 
-    An RNN holds the masks over all steps of a batch; a cell called by itself draws new ones at each call. With
-    `dropout_mask_count`, masks are lists of so many, one a gate.
+    An RNN holds the masks over all steps of a batch; a cell called by itself draws new ones at each call.
+    With `dropout_mask_count`, masks are lists of so many, one a gate.
     """
 
     dropout_mask_count = None
@@ -65,7 +67,8 @@ def clipped_rate(rate):
 
 
 class RecurrentCell(DropoutMasks, Layer):
-    """The base of cells with `kernel`, `recurrent_kernel` and `bias`. `gates`: how many times `units` wide they are."""
+    """The base of cells with `kernel`, `recurrent_kernel` and `bias`. `gates`: how many times `units` wide
+    they are."""
 
     gates = 1
 
@@ -93,7 +96,9 @@ class RecurrentCell(DropoutMasks, Layer):
         width = self.units * self.gates
         self.kernel = self._add("kernel", (features, width))
         self.recurrent_kernel = self._add("recurrent_kernel", (self.units, width))
-        self.bias = self._add("bias", self._bias_shape(width), self._bias_initializer()) if self.use_bias else None
+        self.bias = (
+            self._add("bias", self._bias_shape(width), self._bias_initializer()) if self.use_bias else None
+        )
 
     def _bias_shape(self, width):
         return (width,)
@@ -103,10 +108,13 @@ class RecurrentCell(DropoutMasks, Layer):
 
     def _add(self, name, shape, initializer=None):
         arguments = name.removesuffix("_kernel")
-        return self.add_weight(name=name, shape=shape,
-                               initializer=initializer or getattr(self, f"{arguments}_initializer"),
-                               regularizer=getattr(self, f"{arguments}_regularizer"),
-                               constraint=getattr(self, f"{arguments}_constraint"))
+        return self.add_weight(
+            name=name,
+            shape=shape,
+            initializer=initializer or getattr(self, f"{arguments}_initializer"),
+            regularizer=getattr(self, f"{arguments}_regularizer"),
+            constraint=getattr(self, f"{arguments}_constraint"),
+        )
 
     def get_initial_state(self, batch_size=None):
         sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
@@ -126,16 +134,29 @@ def set_weight_arguments(cell, weights):
 
 def recurrent_config(cell):
     """The part of a cell's configuration that all of them have."""
-    return {"activation": activations.serialize(cell.activation), "use_bias": cell.use_bias,
-            **weight_config(cell, "kernel", "recurrent", "bias"), "dropout": cell.dropout,
-            "recurrent_dropout": cell.recurrent_dropout, "seed": cell.seed}
+    return {
+        "activation": activations.serialize(cell.activation),
+        "use_bias": cell.use_bias,
+        **weight_config(cell, "kernel", "recurrent", "bias"),
+        "dropout": cell.dropout,
+        "recurrent_dropout": cell.recurrent_dropout,
+        "seed": cell.seed,
+    }
 
 
 def with_unit_forget_bias(initializer, units):
-    """An initializer of (i, f, c, o) biases: `initializer`'s, but ones for the forget gate (Jozefowicz et al., 2015)."""
+    """An initializer of (i, f, c, o) biases: `initializer`'s, but ones for the forget gate (Jozefowicz et
+    al., 2015)."""
+
     def initial(shape, dtype=None):
-        return ops.concatenate([initializer((units,), dtype=dtype), ops.ones((units,), dtype=dtype),
-                                initializer((2 * units,), dtype=dtype)], axis=0)
+        return ops.concatenate(
+            [
+                initializer((units,), dtype=dtype),
+                ops.ones((units,), dtype=dtype),
+                initializer((2 * units,), dtype=dtype),
+            ],
+            axis=0,
+        )
 
     return initial
 
@@ -146,7 +167,8 @@ def of_cell(name):
 
 
 def layer_config(layer, base, *cell_arguments):
-    """The configuration of a layer made of one cell: `base`, an RNN's, with the cell's arguments in the cell's place."""
+    """The configuration of a layer made of one cell: `base`, an RNN's, with the cell's arguments in the
+    cell's place."""
     cell = layer.cell.get_config()
     for key in ("name", "trainable", "dtype"):
         del cell[key]
@@ -154,13 +176,28 @@ def layer_config(layer, base, *cell_arguments):
     return {**config, **cell, "activity_regularizer": regularizers.serialize(layer.activity_regularizer)}
 
 
-_SHARED = ("units", "activation", "use_bias", "kernel_initializer", "recurrent_initializer", "bias_initializer",
-           "kernel_regularizer", "recurrent_regularizer", "bias_regularizer", "kernel_constraint",
-           "recurrent_constraint", "bias_constraint", "dropout", "recurrent_dropout")
+_SHARED = (
+    "units",
+    "activation",
+    "use_bias",
+    "kernel_initializer",
+    "recurrent_initializer",
+    "bias_initializer",
+    "kernel_regularizer",
+    "recurrent_regularizer",
+    "bias_regularizer",
+    "kernel_constraint",
+    "recurrent_constraint",
+    "bias_constraint",
+    "dropout",
+    "recurrent_dropout",
+)
 
 
 def shows_cell(*names):
-    """A class decorator: the layer has its cell's arguments as attributes, these and the ones that all cells have."""
+    """A class decorator: the layer has its cell's arguments as attributes, these and the ones that all cells
+    have."""
+
     def decorate(cls):
         for name in (*_SHARED, *names):
             setattr(cls, name, of_cell(name))

@@ -17,9 +17,9 @@ class RNN(Layer):
     """The outputs of `cell`, called on each step of (batch, steps, ...) with the states that it left before.
 
     Args:
-        cell: a layer (or any object) with `call(inputs, states) -> (output, new states)` and `state_size`: an int, a
-            shape, or a list of them; optional: `output_size`, `get_initial_state(batch_size)`. A list of cells is
-            stacked.
+        cell: a layer (or any object) with `call(inputs, states) -> (output, new states)` and `state_size`: an
+            int, a shape, or a list of them; optional: `output_size`, `get_initial_state(batch_size)`. A list
+            of cells is stacked.
         return_sequences: give the outputs of all steps, (batch, steps, ...), not the last one's.
         return_state: give the last states too.
         go_backwards: from the last step to the first; outputs come in the order in which they are made.
@@ -33,8 +33,17 @@ class RNN(Layer):
     Source: Keras 3 `layers.RNN`.
     """
 
-    def __init__(self, cell, return_sequences=False, return_state=False, go_backwards=False, stateful=False,
-                 unroll=False, zero_output_for_mask=False, **kwargs):
+    def __init__(
+        self,
+        cell,
+        return_sequences=False,
+        return_state=False,
+        go_backwards=False,
+        stateful=False,
+        unroll=False,
+        zero_output_for_mask=False,
+        **kwargs,
+    ):
         cell = as_cell("RNN", StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell)
         super().__init__(**kwargs)
         self.cell = cell
@@ -55,9 +64,11 @@ class RNN(Layer):
             self.cell.build((sequences_shape[0], *sequences_shape[2:]))
         if self.stateful and self.states is None:
             if sequences_shape[0] is None:
-                raise ValueError(f"{type(self).__name__} {self.name!r}: with stateful=True the number of rows in a batch "
-                                 f"must be known, its input has shape {tuple(sequences_shape)}. Give the Input that "
-                                 "feeds it a `batch_size`, or a `batch_shape`")
+                raise ValueError(
+                    f"{type(self).__name__} {self.name!r}: with stateful=True the number of rows in a batch "
+                    f"must be known, its input has shape {tuple(sequences_shape)}. Give the Input that "
+                    "feeds it a `batch_size`, or a `batch_shape`"
+                )
             with suspended():
                 states = self.get_initial_state(sequences_shape[0])
                 self._set_states(nest.map_leaves(self._state_variable, states))
@@ -100,7 +111,7 @@ class RNN(Layer):
         last, outputs, states = self.inner_loop(sequences, initial_state, mask, training=training)
         states = nest.map_leaves(lambda x: convert(x, dtype=self.compute_dtype), list(states))
         if self.stateful:
-            for variable, value in zip(nest.flatten(self.states), nest.flatten(states)):
+            for variable, value in zip(nest.flatten(self.states), nest.flatten(states), strict=False):
                 variable.assign(convert(value, dtype=variable.dtype))
         output = convert(outputs if self.return_sequences else last, dtype=self.compute_dtype)
         return (output, *states) if self.return_state else output
@@ -110,16 +121,28 @@ class RNN(Layer):
             return
         rows = nest.flatten(self.states)[0].shape[0]
         if sequences.shape[0] != rows:
-            raise ValueError(f"{type(self).__name__} {self.name!r} is stateful and keeps the states of {rows} rows, "
-                             f"received a batch of {sequences.shape[0]}. Use batches of {rows} rows throughout, or make "
-                             "the layer again")
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r} is stateful and keeps the states of {rows} rows, "
+                f"received a batch of {sequences.shape[0]}. Use batches of {rows} rows throughout, or make "
+                "the layer again"
+            )
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
-        """(last output, all outputs or None, last states) of the cell over the sequences; masks are 2D or wider."""
+        """(last output, all outputs or None, last states) of the cell over the sequences; masks are 2D or
+        wider."""
         options = {"training": training} if takes_training(self.cell) else {}
         with held_masks(self.cell):
-            return run_cell(lambda x, states: self.cell(x, states, **options) if callable(self.cell)
-                            else self.cell.call(x, states, **options), sequences, initial_state, mask, self)
+            return run_cell(
+                lambda x, states: (
+                    self.cell(x, states, **options)
+                    if callable(self.cell)
+                    else self.cell.call(x, states, **options)
+                ),
+                sequences,
+                initial_state,
+                mask,
+                self,
+            )
 
     def compute_output_shape(self, sequences_shape, initial_state_shape=None):
         batch, steps = sequences_shape[:2]
@@ -137,9 +160,16 @@ class RNN(Layer):
         return [own, *[None] * len(nest.flatten(self.state_size))] if self.return_state else own
 
     def get_config(self):
-        return {**super().get_config(), "return_sequences": self.return_sequences, "return_state": self.return_state,
-                "go_backwards": self.go_backwards, "stateful": self.stateful, "unroll": self.unroll,
-                "zero_output_for_mask": self.zero_output_for_mask, "cell": serialize_keras_object(self.cell)}
+        return {
+            **super().get_config(),
+            "return_sequences": self.return_sequences,
+            "return_state": self.return_state,
+            "go_backwards": self.go_backwards,
+            "stateful": self.stateful,
+            "unroll": self.unroll,
+            "zero_output_for_mask": self.zero_output_for_mask,
+            "cell": serialize_keras_object(self.cell),
+        }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
@@ -170,10 +200,11 @@ def held_masks(cell):
 
 
 def run_cell(step, sequences, states, mask, layer):
-    """(last output, all outputs or None, last states) of `step(x, states) -> (output, new states)` over axis 1.
+    """(last output, all outputs or None, last states) of `step(x, states) -> (output, new states)` over axis
+    1.
 
-    `layer` says how: go_backwards, unroll, zero_output_for_mask, return_sequences. As in Keras, a masked step repeats
-    the state (unrolled: the output) before it.
+    `layer` says how: go_backwards, unroll, zero_output_for_mask, return_sequences. As in Keras, a masked step
+    repeats the state (unrolled: the output) before it.
     """
     steps = sequences.shape[1]
     if steps == 0:
@@ -200,8 +231,13 @@ def run_cell(step, sequences, states, mask, layer):
             else:
                 before = nest.flatten(states[-1])[0] if isinstance(states[0], (list, tuple)) else states[0]
             output = _chosen(kept, new_output, before)
-            states = nest.pack(states, [_chosen(kept, new, old) for new, old in
-                                        zip(nest.flatten(new_states), nest.flatten(states), strict=True)])
+            states = nest.pack(
+                states,
+                [
+                    _chosen(kept, new, old)
+                    for new, old in zip(nest.flatten(new_states), nest.flatten(states), strict=True)
+                ],
+            )
         made.append(output)
     return output, ops.stack(made, axis=1) if layer.return_sequences else None, states
 

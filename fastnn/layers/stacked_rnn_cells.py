@@ -9,14 +9,17 @@ from .layer import Layer
 
 def as_cell(owner, cell):
     """`cell` itself, or the error for what is none."""
-    for attribute, what in (("call", "a method call(inputs, states)"),
-                            ("state_size", "an attribute `state_size`: an int, or a list of them")):
+    for attribute, what in (
+        ("call", "a method call(inputs, states)"),
+        ("state_size", "an attribute `state_size`: an int, or a list of them"),
+    ):
         if not hasattr(type(cell), attribute) and not hasattr(cell, attribute):
             raise ValueError(f"{owner}: a cell needs {what}; received {cell!r}, which has none")
     size = cell.state_size
     if not isinstance(size, (int, list, tuple)):
-        raise ValueError(f"{owner}: a cell's `state_size` must be an int, or a list of them, received {size!r} of "
-                         f"{cell!r}")
+        raise ValueError(
+            f"{owner}: a cell's `state_size` must be an int, or a list of them, received {size!r} of {cell!r}"
+        )
     return cell
 
 
@@ -33,7 +36,8 @@ def first_size(state_size):
 
 
 class StackedRNNCells(Layer):
-    """Cells one on the other: each takes the output of the one before. A state is the list of the cells' states.
+    """Cells one on the other: each takes the output of the one before. A state is the list of the cells'
+    states.
 
     Args:
         cells: a list of cells, as RNN takes them.
@@ -70,16 +74,21 @@ class StackedRNNCells(Layer):
             if hasattr(cell, "get_initial_state"):
                 states.append(cell.get_initial_state(batch_size=batch_size))
             else:
-                states.append(nest.map_leaves(lambda n: ops.zeros((batch_size, n), dtype=self.compute_dtype),
-                                              cell.state_size))
+                states.append(
+                    nest.map_leaves(
+                        lambda n: ops.zeros((batch_size, n), dtype=self.compute_dtype), cell.state_size
+                    )
+                )
         return states
 
     def call(self, inputs, states, training=False, **kwargs):
         made = []
-        for cell, own in zip(self.cells, states):
+        for cell, own in zip(self.cells, states, strict=False):
             options = {**kwargs, "training": training} if takes_training(cell) else kwargs
             listed = isinstance(own, (list, tuple))
-            inputs, new = (cell if callable(cell) else cell.call)(inputs, list(own) if listed else [own], **options)
+            inputs, new = (cell if callable(cell) else cell.call)(
+                inputs, list(own) if listed else [own], **options
+            )
             if not isinstance(new, (list, tuple)):
                 new = [new]
             made.append(list(new) if listed else new[0])
@@ -91,5 +100,7 @@ class StackedRNNCells(Layer):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
-        cells = [deserialize_keras_object(cell, custom_objects=custom_objects) for cell in config.pop("cells")]
+        cells = [
+            deserialize_keras_object(cell, custom_objects=custom_objects) for cell in config.pop("cells")
+        ]
         return cls(cells, **config)

@@ -19,8 +19,19 @@ from .stacked_rnn_cells import takes_training
 from .wrapper import Wrapper
 
 # Layers of these modules treat each row of a batch by itself, so that steps can be rows of one larger batch.
-_ROW_BY_ROW = (activation, convolution, dense, embedding, framing, identity, pooling, rescaling, reshaping,
-               row_normalization, upsampling)
+_ROW_BY_ROW = (
+    activation,
+    convolution,
+    dense,
+    embedding,
+    framing,
+    identity,
+    pooling,
+    rescaling,
+    reshaping,
+    row_normalization,
+    upsampling,
+)
 _MODULES = {module.__name__ for module in _ROW_BY_ROW}
 
 
@@ -35,7 +46,8 @@ class TimeDistributed(Wrapper):
     """`layer` on each step: (batch, steps, ...) to (batch, steps, ...).
 
     Raises:
-        ValueError: `layer` is none; an input without a step axis; a mask of other rows or steps than the input's.
+        ValueError: `layer` is none; an input without a step axis; a mask of other rows or steps than the
+            input's.
     Source: Keras 3 `layers.TimeDistributed`.
     """
 
@@ -45,8 +57,10 @@ class TimeDistributed(Wrapper):
 
     def _step_shape(self, input_shape):
         if len(input_shape) < 3:
-            raise ValueError(f"TimeDistributed {self.name!r}: its input must have shape (batch, steps, ...) with three "
-                             f"axes or more, received {tuple(input_shape)}")
+            raise ValueError(
+                f"TimeDistributed {self.name!r}: its input must have shape (batch, steps, ...) with three "
+                f"axes or more, received {tuple(input_shape)}"
+            )
         return (input_shape[0], *input_shape[2:])
 
     def build(self, input_shape):
@@ -59,8 +73,10 @@ class TimeDistributed(Wrapper):
     def call(self, inputs, training=None, mask=None):
         batch, steps = inputs.shape[:2]
         if mask is not None and tuple(mask.shape[:2]) != (batch, steps):
-            raise ValueError(f"TimeDistributed {self.name!r}: a mask must have shape (batch, steps, ...), here "
-                             f"({batch}, {steps}, ...), received {tuple(mask.shape)}")
+            raise ValueError(
+                f"TimeDistributed {self.name!r}: a mask must have shape (batch, steps, ...), here "
+                f"({batch}, {steps}, ...), received {tuple(mask.shape)}"
+            )
         options = {"training": training} if takes_training(self.layer) else {}
         masked = mask is not None and self.layer._read_signature().has_mask
         if not masked and _rows_are_independent(self.layer) and batch * steps:

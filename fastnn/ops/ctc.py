@@ -10,7 +10,9 @@ from ..engine.symbolic import public
 from ..engine.tensor import Spec
 from ..engine.variable import convert
 
-_NEVER = -1e5  # the logarithm of a chance of 0, kept finite as Keras does: an impossible alignment costs about this
+_NEVER = (
+    -1e5
+)  # the logarithm of a chance of 0, kept finite as Keras does: an impossible alignment costs about this
 
 
 def _log_softmax(x):
@@ -21,7 +23,8 @@ def _log_softmax(x):
 class _Lattice:
     """The paths that stand for each row's labels: states are blank, label, blank, label, ..., blank.
 
-    emit (steps, batch, states): the log chances of the states' classes. ends (batch, states): where a path may end.
+    emit (steps, batch, states): the log chances of the states' classes. ends (batch, states): where a path
+    may end.
     """
 
     def __init__(self, labels, logits, label_lengths, lengths, blank):
@@ -32,14 +35,17 @@ class _Lattice:
         self.symbols = np.full((self.batch, states), blank)
         self.symbols[:, 1::2] = labels
         self.emit = np.take_along_axis(np.swapaxes(self.log_chances, 0, 1), self.symbols[None], axis=2)
-        self.skips = np.zeros((self.batch, states), bool)  # states entered from two before: another label than that
+        self.skips = np.zeros(
+            (self.batch, states), bool
+        )  # states entered from two before: another label than that
         self.skips[:, 3::2] = self.symbols[:, 3::2] != self.symbols[:, 1:-2:2]
         at = np.arange(states)
         last = 2 * label_lengths[:, None]
         self.ends = (at == last) | (at == last - 1)
 
     def forward(self):
-        """(steps, batch, states): the log chance of all beginnings of paths that are in a state after a step."""
+        """(steps, batch, states): the log chance of all beginnings of paths that are in a state after a
+        step."""
         alpha = np.full_like(self.emit, _NEVER)
         for t in range(self.steps):
             if t == 0:
@@ -87,14 +93,20 @@ def _shifted(x, by):
 
 def _loss_shape(labels, logits, label_lengths, lengths, *, mask_index):
     if len(labels.shape) != 2 or len(logits.shape) != 3 or labels.shape[0] != logits.shape[0]:
-        raise ValueError("ctc_loss: `target` must have shape (batch, labels) and `output` (batch, steps, classes), "
-                         f"received {tuple(labels.shape)} and {tuple(logits.shape)}")
+        raise ValueError(
+            "ctc_loss: `target` must have shape (batch, labels) and `output` (batch, steps, classes), "
+            f"received {tuple(labels.shape)} and {tuple(logits.shape)}"
+        )
     for name, x in (("target_length", label_lengths), ("output_length", lengths)):
         if tuple(x.shape) != (labels.shape[0],):
-            raise ValueError(f"ctc_loss: `{name}` must have shape (batch,), here ({labels.shape[0]},), received "
-                             f"{tuple(x.shape)}")
+            raise ValueError(
+                f"ctc_loss: `{name}` must have shape (batch,), here ({labels.shape[0]},), received "
+                f"{tuple(x.shape)}"
+            )
     if not 0 <= mask_index < logits.shape[2]:
-        raise ValueError(f"ctc_loss: `mask_index` must be one of the {logits.shape[2]} classes, received {mask_index}")
+        raise ValueError(
+            f"ctc_loss: `mask_index` must be one of the {logits.shape[2]} classes, received {mask_index}"
+        )
     return Spec((labels.shape[0],), logits.dtype)
 
 
@@ -110,7 +122,11 @@ def _loss_grad_reference(labels, logits, label_lengths, lengths, dloss, *, mask_
     expected = np.zeros_like(logits)
     rows = np.arange(lattice.batch)
     for s in range(lattice.symbols.shape[1]):
-        np.add.at(expected, (rows[:, None], np.arange(lattice.steps)[None], lattice.symbols[:, s, None]), share[:, :, s].T)
+        np.add.at(
+            expected,
+            (rows[:, None], np.arange(lattice.steps)[None], lattice.symbols[:, s, None]),
+            share[:, :, s].T,
+        )
     used = np.arange(lattice.steps)[None, :, None] < lengths[:, None, None]
     return np.where(used, np.exp(lattice.log_chances) - expected, 0) * dloss[:, None, None]
 
@@ -119,16 +135,24 @@ def _no_second(call, *douts):
     raise NotImplementedError("ctc_loss has no second derivatives")
 
 
-_loss_grad_op = define_op("ctc_loss_grad", shape=lambda labels, logits, *rest, mask_index: Spec(logits.shape, logits.dtype),
-                          reference=_loss_grad_reference, grad=_no_second)
+_loss_grad_op = define_op(
+    "ctc_loss_grad",
+    shape=lambda labels, logits, *rest, mask_index: Spec(logits.shape, logits.dtype),
+    reference=_loss_grad_reference,
+    grad=_no_second,
+)
 _loss_op = define_op(
-    "ctc_loss", shape=_loss_shape, reference=_loss_reference,
-    grad=lambda call, dy: [None, _loss_grad_op(*call.inputs, dy, mask_index=call.mask_index), None, None])
+    "ctc_loss",
+    shape=_loss_shape,
+    reference=_loss_reference,
+    grad=lambda call, dy: [None, _loss_grad_op(*call.inputs, dy, mask_index=call.mask_index), None, None],
+)
 
 
 @public
 def ctc_loss(target, output, target_length, output_length, mask_index=0):
-    """The negative log chance of each row's labels, (batch,), summed over all ways to align them with the steps.
+    """The negative log chance of each row's labels, (batch,), summed over all ways to align them with the
+    steps.
 
     Args:
         target: class numbers, (batch, labels).
@@ -139,8 +163,13 @@ def ctc_loss(target, output, target_length, output_length, mask_index=0):
     output = convert(output)
     if not output.dtype.startswith("float"):
         output = convert(output, dtype="float32")
-    return _loss_op(convert(target, dtype="int32"), output, convert(target_length, dtype="int32"),
-                    convert(output_length, dtype="int32"), mask_index=int(mask_index))
+    return _loss_op(
+        convert(target, dtype="int32"),
+        output,
+        convert(target_length, dtype="int32"),
+        convert(output_length, dtype="int32"),
+        mask_index=int(mask_index),
+    )
 
 
 # ---- decoding ----
@@ -153,7 +182,8 @@ def _decode_shape(logits, lengths, *, beam_width, top_paths, merge_repeated, mas
 
 
 def _greedy(logits, lengths, merge_repeated, blank):
-    """The likeliest class of each step, repetitions merged, blanks left out; minus the sum of their scores."""
+    """The likeliest class of each step, repetitions merged, blanks left out; minus the sum of their
+    scores."""
     batch, steps, _ = logits.shape
     paths = np.full((1, batch, steps), -1, np.int32)
     scores = np.zeros((batch, 1), logits.dtype)
@@ -169,8 +199,11 @@ def _greedy(logits, lengths, merge_repeated, blank):
 
 
 def _beam_search(log_chances, width, blank):
-    """[(labels, log chance)], the likeliest first: prefix search, paths that end in blank or not kept apart."""
-    beams = {(): (0.0, -np.inf)}  # labels -> log chances of the paths that end in blank, and in the last label
+    """[(labels, log chance)], the likeliest first: prefix search, paths that end in blank or not kept
+    apart."""
+    beams = {
+        (): (0.0, -np.inf)
+    }  # labels -> log chances of the paths that end in blank, and in the last label
     for row in log_chances:
         grown = {}
 
@@ -192,8 +225,10 @@ def _beam_search(log_chances, width, blank):
                     add((*labels, k), 1, whole + row[k])
         ranked = sorted(grown.items(), key=lambda item: -np.logaddexp(*item[1]))
         beams = dict(ranked[:width])
-    return [(labels, np.logaddexp(*pair)) for labels, pair in
-            sorted(beams.items(), key=lambda item: -np.logaddexp(*item[1]))]
+    return [
+        (labels, np.logaddexp(*pair))
+        for labels, pair in sorted(beams.items(), key=lambda item: -np.logaddexp(*item[1]))
+    ]
 
 
 def _decode_reference(logits, lengths, *, beam_width, top_paths, merge_repeated, mask_index):
@@ -212,20 +247,29 @@ def _decode_reference(logits, lengths, *, beam_width, top_paths, merge_repeated,
     return paths, scores
 
 
-_decode_op = define_op("ctc_decode", shape=_decode_shape, reference=_decode_reference,
-                       grad=no_gradient("class numbers"))
+_decode_op = define_op(
+    "ctc_decode", shape=_decode_shape, reference=_decode_reference, grad=no_gradient("class numbers")
+)
 
 
 @public
-def ctc_decode(inputs, sequence_lengths, strategy="greedy", beam_width=100, top_paths=1, merge_repeated=True,
-               mask_index=0):
+def ctc_decode(
+    inputs,
+    sequence_lengths,
+    strategy="greedy",
+    beam_width=100,
+    top_paths=1,
+    merge_repeated=True,
+    mask_index=0,
+):
     """The likeliest labels of each row: (labels, scores).
 
     Args:
         inputs: logits, (batch, steps, classes).
         sequence_lengths: how many steps of each row count, (batch,).
-        strategy: "greedy": labels (1, batch, steps), scores (batch, 1), minus the sum of the likeliest classes' logits;
-            or "beam_search": labels (top_paths, batch, steps), scores (batch, top_paths), log chances.
+        strategy: "greedy": labels (1, batch, steps), scores (batch, 1), minus the sum of the likeliest
+            classes' logits; or "beam_search": labels (top_paths, batch, steps), scores (batch, top_paths),
+            log chances.
         beam_width: how many prefixes a beam search follows.
         merge_repeated: greedy: whether a class that follows itself is one label.
         mask_index: the class that stands for no label.
@@ -237,8 +281,15 @@ def ctc_decode(inputs, sequence_lengths, strategy="greedy", beam_width=100, top_
     if not inputs.dtype.startswith("float"):
         inputs = convert(inputs, dtype="float32")
     if len(inputs.shape) != 3:
-        raise ValueError(f"ctc_decode: `inputs` must have shape (batch, steps, classes), received {tuple(inputs.shape)}")
+        raise ValueError(
+            f"ctc_decode: `inputs` must have shape (batch, steps, classes), received {tuple(inputs.shape)}"
+        )
     index = inputs.shape[2] - 1 if mask_index is None else int(mask_index)
-    return _decode_op(inputs, convert(sequence_lengths, dtype="int32"), top_paths=int(top_paths),
-                      beam_width=int(beam_width) if strategy == "beam_search" else 0,
-                      merge_repeated=bool(merge_repeated), mask_index=index)
+    return _decode_op(
+        inputs,
+        convert(sequence_lengths, dtype="int32"),
+        top_paths=int(top_paths),
+        beam_width=int(beam_width) if strategy == "beam_search" else 0,
+        merge_repeated=bool(merge_repeated),
+        mask_index=index,
+    )

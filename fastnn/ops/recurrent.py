@@ -1,11 +1,13 @@
 """SimpleRNN, LSTM and GRU over whole sequences: a record for each, and one for its gradient.
 
-Inputs: x (batch, steps, features), kernel (features, gates * units), recurrent kernel (units, gates * units), the states
-before the first step (batch, units), then, if `biased`, the bias (GRU: two rows of gates * units, for x's products and
-the state's) and, if `masked`, the mask (batch, steps), False where a step leaves the states as they are.
-Outputs: if `sequences` y (batch, steps, units), in the order of computation; the last states; if `keep`, what the gradient
-reads, step by step in x's order: x beside the h before (steps, batch, features + units; of one row h alone), the gates
-(steps, batch, parts * units), LSTM: c (steps, batch, units). Only y and the states have gradients.
+Inputs: x (batch, steps, features), kernel (features, gates * units), recurrent kernel (units, gates * units),
+the states before the first step (batch, units), then, if `biased`, the bias (GRU: two rows of gates * units,
+for x's products and the state's) and, if `masked`, the mask (batch, steps), False where a step leaves the
+states as they are.
+Outputs: if `sequences` y (batch, steps, units), in the order of computation; the last states; if `keep`, what
+the gradient reads, step by step in x's order: x beside the h before (steps, batch, features + units; of one
+row h alone), the gates (steps, batch, parts * units), LSTM: c (steps, batch, units). Only y and the states
+have gradients.
 """
 
 import math
@@ -49,14 +51,20 @@ class _Inputs:
 def _shape(kind):
     def shape(*inputs, **attrs):
         i = _Inputs(kind, inputs, attrs)
-        expected = {"kernel": (i.kernel, (i.features, i.width)), "recurrent kernel": (i.recurrent, (i.units, i.width)),
-                    "initial state": (i.state, (i.batch, i.units)),
-                    "initial carry": (i.carry, (i.batch, i.units)), "mask": (i.mask, (i.batch, i.steps)),
-                    "bias": (i.bias, (2, i.width) if kind is GRU else (i.width,))}
+        expected = {
+            "kernel": (i.kernel, (i.features, i.width)),
+            "recurrent kernel": (i.recurrent, (i.units, i.width)),
+            "initial state": (i.state, (i.batch, i.units)),
+            "initial carry": (i.carry, (i.batch, i.units)),
+            "mask": (i.mask, (i.batch, i.steps)),
+            "bias": (i.bias, (2, i.width) if kind is GRU else (i.width,)),
+        }
         for what, (tensor, wanted) in expected.items():
             if tensor is not None and tuple(tensor.shape) != wanted:
-                raise ValueError(f"{kind.name}: for an input of shape {tuple(i.x.shape)} and {i.units} units the {what} "
-                                 f"must have shape {wanted}, received {tuple(tensor.shape)}")
+                raise ValueError(
+                    f"{kind.name}: for an input of shape {tuple(i.x.shape)} and {i.units} units the {what} "
+                    f"must have shape {wanted}, received {tuple(tensor.shape)}"
+                )
         dtype = i.x.dtype
         states = [Spec((i.batch, i.units), dtype)] * kind.states
         whole = Spec((i.batch, i.steps, i.units), dtype)
@@ -125,7 +133,9 @@ def _reference(kind):
         gates = np.zeros((i.steps, i.batch, kind.parts * i.units), i.x.dtype)
         for s, t in enumerate(_order(i.steps, attrs["backwards"])):
             before[t] = h
-            new, new_c, parts = _cell(kind, i, i.x[:, t], h, c, attrs["activation"], attrs["recurrent_activation"])
+            new, new_c, parts = _cell(
+                kind, i, i.x[:, t], h, c, attrs["activation"], attrs["recurrent_activation"]
+            )
             gates[t] = np.concatenate(parts, axis=-1)
             if i.mask is None:
                 h, c, y[:, s] = new, new_c, new
@@ -182,8 +192,15 @@ def _cell_back(kind, i, t, before, dh, dc, act, gate):
         inward, forget, g, outward = parts
         ac = _activated(act, i.cells[t])
         dc = dc + dh * outward * _slope(act, ac)
-        d = np.concatenate([dc * g * _slope(gate, inward), dc * before * _slope(gate, forget),
-                            dc * inward * _slope(act, g), dh * ac * _slope(gate, outward)], axis=-1)
+        d = np.concatenate(
+            [
+                dc * g * _slope(gate, inward),
+                dc * before * _slope(gate, forget),
+                dc * inward * _slope(act, g),
+                dh * ac * _slope(gate, outward),
+            ],
+            axis=-1,
+        )
         return d, d, np.zeros_like(dh), dc * forget
     z, r, g, q = parts
     dz = dh * (before - g) * _slope(gate, z)
@@ -206,9 +223,12 @@ def _grad_reference(kind):
                 before = i.cells[order[s - 1]] if s else i.carry
             on = None if i.mask is None else i.mask[:, t, None].astype(bool)
             if i.dy is not None:
-                dh = dh + (i.dy[:, s] if on is None or not attrs["zero_masked"] else np.where(on, i.dy[:, s], 0))
-            dx, ds, dh_new, dc_new = _cell_back(kind, i, t, before, dh, dc, attrs["activation"],
-                                                attrs["recurrent_activation"])
+                dh = dh + (
+                    i.dy[:, s] if on is None or not attrs["zero_masked"] else np.where(on, i.dy[:, s], 0)
+                )
+            dx, ds, dh_new, dc_new = _cell_back(
+                kind, i, t, before, dh, dc, attrs["activation"], attrs["recurrent_activation"]
+            )
             if on is not None:
                 dx, ds = np.where(on, dx, 0), np.where(on, ds, 0)
                 dh_new = np.where(on, dh_new, dh)
@@ -234,7 +254,8 @@ def _panels(n, k, groups):
 
 
 def _by_columns(batch, width, units):
-    """Whether threads share out a step's columns rather than rows: weights that no near cache holds, and few rows."""
+    """Whether threads share out a step's columns rather than rows: weights that no near cache holds, and few
+    rows."""
     return 4 * units * width > _FAR and batch <= _MOST_ROWS_BY_COLUMNS
 
 
@@ -266,19 +287,50 @@ def _kernel(kind):
             r = call.workspace(_panels(i.units, above + i.units, kind.gates))
             for matrix, before, after in ((i.kernel, 0, i.units), (i.recurrent, above, 0)):
                 if fused or matrix is i.recurrent:
-                    call.emit("recurrent_pack_f32", [matrix], [r],
-                              [matrix.shape[0], i.units, kind.gates, 0, i.batch, before, after])
+                    call.emit(
+                        "recurrent_pack_f32",
+                        [matrix],
+                        [r],
+                        [matrix.shape[0], i.units, kind.gates, 0, i.batch, before, after],
+                    )
         if not fused:
             projected = call.workspace(4 * i.batch * i.steps * i.width)
             bias = [] if i.bias is None else [i.bias]
-            call.emit("gemm_nn_f32", [i.x, i.kernel, *bias], [projected],
-                      [i.batch * i.steps, i.width, i.features, len(bias), 0], [0.0])
+            call.emit(
+                "gemm_nn_f32",
+                [i.x, i.kernel, *bias],
+                [projected],
+                [i.batch * i.steps, i.width, i.features, len(bias), 0],
+                [0.0],
+            )
         reads = [i.x, projected, r, i.bias, i.state, i.carry, i.mask]
         for first, last in _parts_of(i.steps, columns):
-            call.emit("recurrent_f32", [buffer for buffer in reads if buffer is not None], [*y, *states, *kept],
-                      [kind.number, i.batch, i.steps, i.features, i.units, lead, fused, packed, call.biased, call.masked,
-                       call.zero_masked, call.sequences, call.keep, call.backwards, ACTIVATIONS[call.activation],
-                       ACTIVATIONS[call.recurrent_activation], first, last, columns])
+            call.emit(
+                "recurrent_f32",
+                [buffer for buffer in reads if buffer is not None],
+                [*y, *states, *kept],
+                [
+                    kind.number,
+                    i.batch,
+                    i.steps,
+                    i.features,
+                    i.units,
+                    lead,
+                    fused,
+                    packed,
+                    call.biased,
+                    call.masked,
+                    call.zero_masked,
+                    call.sequences,
+                    call.keep,
+                    call.backwards,
+                    ACTIVATIONS[call.activation],
+                    ACTIVATIONS[call.recurrent_activation],
+                    first,
+                    last,
+                    columns,
+                ],
+            )
 
     return kernel
 
@@ -294,10 +346,27 @@ def _grad_kernel(kind):
         call.emit("recurrent_pack_f32", [i.recurrent], [turned], [width, i.units, 1, 1, i.batch, 0, 0])
         reads = [turned, i.gates, i.inward, i.cells, i.carry, i.mask, i.dy, i.dh, i.dc]
         for first, last in [(first - 1, last - 1) for first, last in _parts_of(i.steps + 1, columns)][::-1]:
-            call.emit("recurrent_grad_f32", [buffer for buffer in reads if buffer is not None], call.outputs,
-                      [kind.number, i.batch, i.steps, i.units, i.lead, call.masked, call.zero_masked, call.sequences,
-                       call.backwards, ACTIVATIONS[call.activation], ACTIVATIONS[call.recurrent_activation], first,
-                       last, columns])
+            call.emit(
+                "recurrent_grad_f32",
+                [buffer for buffer in reads if buffer is not None],
+                call.outputs,
+                [
+                    kind.number,
+                    i.batch,
+                    i.steps,
+                    i.units,
+                    i.lead,
+                    call.masked,
+                    call.zero_masked,
+                    call.sequences,
+                    call.backwards,
+                    ACTIVATIONS[call.activation],
+                    ACTIVATIONS[call.recurrent_activation],
+                    first,
+                    last,
+                    columns,
+                ],
+            )
 
     return kernel
 
@@ -317,8 +386,15 @@ def _grad(kind, grad_op):
         dy = [douts.pop(0)] if attrs["sequences"] else []
         kept = outputs[len(dy) + kind.states :]
         needs = call.needs or (True,) * len(call.inputs)
-        given = [i.recurrent, kept[1], *([kept[0]] if kind is GRU else []), *([kept[2], i.carry] if kind is LSTM else []),
-                 *([i.mask] if attrs["masked"] else []), *dy, *douts[: kind.states]]
+        given = [
+            i.recurrent,
+            kept[1],
+            *([kept[0]] if kind is GRU else []),
+            *([kept[2], i.carry] if kind is LSTM else []),
+            *([i.mask] if attrs["masked"] else []),
+            *dy,
+            *douts[: kind.states],
+        ]
         flags = {key: value for key, value in attrs.items() if key not in ("keep", "biased")}
         d, *rest = grad_op(*given, **flags)
         dq = rest.pop(0) if kind is GRU else d
@@ -358,32 +434,74 @@ def _weight_gradients(i, inward, d, dq, rows):
 
 def _no_second(kind):
     def grad(call, *douts):
-        raise NotImplementedError(f"{kind.name}: a sequence computed as one op has no second derivatives. Use "
-                                  "RNN(cell) with the layer's cell, which is differentiated step by step")
+        raise NotImplementedError(
+            f"{kind.name}: a sequence computed as one op has no second derivatives. Use "
+            "RNN(cell) with the layer's cell, which is differentiated step by step"
+        )
 
     return grad
 
 
 def _define(kind):
-    grad_op = define_op(f"{kind.name}_grad", shape=_grad_shape(kind), reference=_grad_reference(kind),
-                        kernel=_grad_kernel(kind), grad=_no_second(kind), inplace=() if kind is GRU else (1,))
-    return define_op(kind.name, shape=_shape(kind), reference=_reference(kind), kernel=_kernel(kind),
-                     grad=_grad(kind, grad_op))
+    grad_op = define_op(
+        f"{kind.name}_grad",
+        shape=_grad_shape(kind),
+        reference=_grad_reference(kind),
+        kernel=_grad_kernel(kind),
+        grad=_no_second(kind),
+        inplace=() if kind is GRU else (1,),
+    )
+    return define_op(
+        kind.name,
+        shape=_shape(kind),
+        reference=_reference(kind),
+        kernel=_kernel(kind),
+        grad=_grad(kind, grad_op),
+    )
 
 
 _OPS = {kind: _define(kind) for kind in (SIMPLE, LSTM, GRU)}
 
 
-def sequence(kind, x, kernel, recurrent, states, bias=None, mask=None, *, activation, recurrent_activation="sigmoid",
-             backwards=False, sequences=False, zero_masked=False, training=False):
+def sequence(
+    kind,
+    x,
+    kernel,
+    recurrent,
+    states,
+    bias=None,
+    mask=None,
+    *,
+    activation,
+    recurrent_activation="sigmoid",
+    backwards=False,
+    sequences=False,
+    zero_masked=False,
+    training=False,
+):
     """(y or None, [last states]) of a layer of `kind` over x; tensors as the records take them.
 
     What the gradient needs is kept where one is likely to be asked for, and computed again where it was not.
     """
-    given = [x, kernel, recurrent, *states, *([bias] if bias is not None else []), *([mask] if mask is not None else [])]
-    outputs = _OPS[kind](*given, activation=activation, recurrent_activation=recurrent_activation,
-                         biased=bias is not None, masked=mask is not None, zero_masked=bool(zero_masked),
-                         sequences=bool(sequences), keep=bool(training or context.tapes), backwards=bool(backwards))
+    given = [
+        x,
+        kernel,
+        recurrent,
+        *states,
+        *([bias] if bias is not None else []),
+        *([mask] if mask is not None else []),
+    ]
+    outputs = _OPS[kind](
+        *given,
+        activation=activation,
+        recurrent_activation=recurrent_activation,
+        biased=bias is not None,
+        masked=mask is not None,
+        zero_masked=bool(zero_masked),
+        sequences=bool(sequences),
+        keep=bool(training or context.tapes),
+        backwards=bool(backwards),
+    )
     outputs = [outputs] if isinstance(outputs, Tensor) else list(outputs)
     y = outputs.pop(0) if sequences else None
     return y, outputs[: kind.states]

@@ -1,6 +1,6 @@
 """Write recurrent.json: what Keras on JAX gives for each run of recurrent_runs.py.
 
-    python tests/golden/make_recurrent.py
+python tests/golden/make_recurrent.py
 """
 
 import json
@@ -20,7 +20,9 @@ def _short(values):
 
 def main():
     found = {name: {key: _short(values) for key, values in run(keras).items()} for name, run in RUNS.items()}
-    rows = ",\n".join(f"{json.dumps(name)}: {json.dumps(found[name], separators=(',', ':'))}" for name in sorted(found))
+    rows = ",\n".join(
+        f"{json.dumps(name)}: {json.dumps(found[name], separators=(',', ':'))}" for name in sorted(found)
+    )
     Path(__file__).with_name("recurrent.json").write_text("{\n" + rows + "\n}\n")
 
 

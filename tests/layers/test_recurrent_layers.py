@@ -8,7 +8,9 @@ import fastnn
 from fastnn import ops
 from fastnn.engine import masks
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras's own variables
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)  # Keras's own variables
 EPS32 = float(np.finfo(np.float32).eps)
 BATCH, STEPS, FEATURES, UNITS = 3, 5, 4, 6
 KINDS = [("SimpleRNN", {}), ("LSTM", {}), ("GRU", {}), ("GRU", {"reset_after": False})]
@@ -16,7 +18,10 @@ KINDS = [("SimpleRNN", {}), ("LSTM", {}), ("GRU", {}), ("GRU", {"reset_after": F
 
 def pair(name, *args, rng, built_on, **options):
     """A Keras layer and ours with the same weights, drawn at random."""
-    ours, theirs = getattr(fastnn.layers, name)(*args, **options), getattr(keras.layers, name)(*args, **options)
+    ours, theirs = (
+        getattr(fastnn.layers, name)(*args, **options),
+        getattr(keras.layers, name)(*args, **options),
+    )
     return with_weights(ours, theirs, rng, built_on)
 
 
@@ -32,14 +37,17 @@ def with_weights(ours, theirs, rng, built_on):
 
 
 def close(ours, theirs, scale=1.0):
-    """Both are structures of outputs; each step adds the rounding of its products, relative to the largest value."""
+    """Both are structures of outputs; each step adds the rounding of its products, relative to the largest
+    value."""
     ours = ours if isinstance(ours, (list, tuple)) else [ours]
     theirs = theirs if isinstance(theirs, (list, tuple)) else [theirs]
     assert len(ours) == len(theirs)
-    for a, b in zip(ours, theirs):
+    for a, b in zip(ours, theirs, strict=False):
         a, b = np.asarray(a), np.asarray(b)
         assert a.shape == b.shape
-        np.testing.assert_allclose(a, b, rtol=0, atol=EPS32 * 40 * STEPS * scale * max(1.0, np.abs(b).max(initial=0)))
+        np.testing.assert_allclose(
+            a, b, rtol=0, atol=EPS32 * 40 * STEPS * scale * max(1.0, np.abs(b).max(initial=0))
+        )
 
 
 def data(rng, *shape):
@@ -53,10 +61,24 @@ def test_outputs_states_and_masks(kind, sequences, backwards, rng):
     name, options = kind
     x = data(rng, BATCH, STEPS, FEATURES)
     mask = np.array([[1, 1, 0, 1, 1], [0, 0, 1, 1, 0], [0, 0, 0, 0, 0]], bool)
-    for more in ({}, {"use_bias": False, "activation": None}, {"unroll": True, "activation": "relu"},
-                 {"zero_output_for_mask": True, "activation": "softsign"}, {"zero_output_for_mask": True}):
-        ours, theirs = pair(name, UNITS, rng=rng, built_on=x, return_sequences=sequences, return_state=True,
-                            go_backwards=backwards, **options, **more)
+    for more in (
+        {},
+        {"use_bias": False, "activation": None},
+        {"unroll": True, "activation": "relu"},
+        {"zero_output_for_mask": True, "activation": "softsign"},
+        {"zero_output_for_mask": True},
+    ):
+        ours, theirs = pair(
+            name,
+            UNITS,
+            rng=rng,
+            built_on=x,
+            return_sequences=sequences,
+            return_state=True,
+            go_backwards=backwards,
+            **options,
+            **more,
+        )
         start = [data(rng, BATCH, UNITS) for _ in range(2 if name == "LSTM" else 1)]
         for state in (None, start):
             for m in (None, mask):
@@ -74,7 +96,10 @@ def test_recurrent_activation(kind, gate, rng):
 @pytest.mark.parametrize("name", ["SimpleRNNCell", "LSTMCell", "GRUCell"])
 def test_cells_alone(name, rng):
     ours, theirs = getattr(fastnn.layers, name)(UNITS), getattr(keras.layers, name)(UNITS)
-    x, states = data(rng, BATCH, FEATURES), [data(rng, BATCH, UNITS) for _ in range(2 if name == "LSTMCell" else 1)]
+    x, states = (
+        data(rng, BATCH, FEATURES),
+        [data(rng, BATCH, UNITS) for _ in range(2 if name == "LSTMCell" else 1)],
+    )
     theirs(x, states)
     ours(x, states)
     weights = [rng.normal(0, 0.5, w.shape).astype("float32") for w in theirs.weights]
@@ -87,8 +112,16 @@ def test_cells_alone(name, rng):
 
 @pytest.mark.parametrize("name", ["SimpleRNN", "LSTM", "GRU"])
 def test_configurations_are_keras_ones(name):
-    options = {"activation": "relu", "dropout": 0.25, "recurrent_dropout": 0.5, "seed": 3, "return_sequences": True,
-               "kernel_regularizer": "l2", "bias_constraint": "non_neg", "stateful": True}
+    options = {
+        "activation": "relu",
+        "dropout": 0.25,
+        "recurrent_dropout": 0.5,
+        "seed": 3,
+        "return_sequences": True,
+        "kernel_regularizer": "l2",
+        "bias_constraint": "non_neg",
+        "stateful": True,
+    }
     ours = getattr(fastnn.layers, name)(UNITS, **options)
     theirs = getattr(keras.layers, name)(UNITS, **options)
     assert set(ours.get_config()) - set(theirs.get_config()) <= {"seed"}  # Keras's SimpleRNN forgets it
@@ -106,7 +139,9 @@ def test_initial_weights():
     np.testing.assert_array_equal(bias, np.repeat([0, 1, 0, 0], UNITS))
     np.testing.assert_allclose(recurrent @ recurrent.T, np.eye(UNITS), atol=EPS32 * 50)
     assert 0 < np.abs(kernel).max() <= np.sqrt(6 / (FEATURES + 4 * UNITS))
-    assert not fastnn.layers.LSTM(2, unit_forget_bias=False)(np.ones((1, 2, 3), "float32")).numpy().mean() == 0
+    assert (
+        not fastnn.layers.LSTM(2, unit_forget_bias=False)(np.ones((1, 2, 3), "float32")).numpy().mean() == 0
+    )
 
 
 class Decay(fastnn.layers.Layer):
@@ -143,7 +178,8 @@ def test_a_users_cell_and_stacked_cells(rng):
     theirs_flat = lambda y: [y[0]] + [leaf for part in y[1:] for leaf in keras.tree.flatten(part)]  # noqa: E731
     close(flat(ours(x)), theirs_flat(theirs(x)))
     assert fastnn.tree.flatten(ours.compute_output_shape(x.shape)) == fastnn.tree.flatten(
-        theirs.compute_output_shape(x.shape))
+        theirs.compute_output_shape(x.shape)
+    )
     twin = fastnn.layers.RNN.from_config(ours.get_config())
     assert twin.cell.state_size == ours.cell.state_size == [4, [5, 5], 3]
 
@@ -154,7 +190,8 @@ def test_bidirectional(mode, state, rng):
     x = data(rng, BATCH, STEPS, FEATURES)
     mask = np.array([[1, 1, 1, 1, 1], [1, 1, 1, 0, 0], [1, 0, 0, 0, 0]], bool)
     for sequences in (True, False):
-        def make(module):
+
+        def make(module, sequences=sequences):
             inner = module.layers.LSTM(UNITS, return_sequences=sequences, return_state=state)
             return module.layers.Bidirectional(inner, merge_mode=mode)
 
@@ -166,8 +203,9 @@ def test_bidirectional(mode, state, rng):
         twin = fastnn.layers.Bidirectional.from_config(ours.get_config())
         twin.build(x.shape)
         twin.set_weights(ours.get_weights())
-        np.testing.assert_array_equal(np.asarray(fastnn.tree.flatten(twin(x))[0]),
-                                      np.asarray(fastnn.tree.flatten(ours(x))[0]))
+        np.testing.assert_array_equal(
+            np.asarray(fastnn.tree.flatten(twin(x))[0]), np.asarray(fastnn.tree.flatten(ours(x))[0])
+        )
 
 
 def test_bidirectional_refuses_what_does_not_fit():
@@ -207,8 +245,12 @@ def test_time_distributed_keeps_steps_apart_where_it_matters(rng):
 @pytest.mark.parametrize("rank", [1, 2, 3])
 def test_conv_lstm(rank, rng):
     x = data(rng, 2, 3, *(6, 5, 4)[:rank], 2)
-    for options in ({}, {"padding": "same", "return_sequences": True, "return_state": True},
-                    {"strides": 2, "padding": "same", "go_backwards": True}, {"dilation_rate": 2, "use_bias": False}):
+    for options in (
+        {},
+        {"padding": "same", "return_sequences": True, "return_state": True},
+        {"strides": 2, "padding": "same", "go_backwards": True},
+        {"dilation_rate": 2, "use_bias": False},
+    ):
         if rank == 3 and options and "strides" not in options:
             continue
         ours, theirs = pair(f"ConvLSTM{rank}D", 3, 2, rng=rng, built_on=x, **options)
@@ -229,7 +271,10 @@ def test_states_are_kept_and_reset(rng):
         whole.build(x.shape)
         whole.set_weights(layer.get_weights())
         assert len(layer.weights) == 3  # the states are none of them
-        for run in (lambda part: model(part), lambda part: model.predict(part, batch_size=BATCH, verbose=0)):
+        for run in (
+            lambda part, model=model: model(part),
+            lambda part, model=model: model.predict(part, batch_size=BATCH, verbose=0),
+        ):
             parts = [np.asarray(run(x[:, :2])), np.asarray(run(x[:, 2:]))]
             np.testing.assert_allclose(np.concatenate(parts, 1), whole(x), atol=EPS32 * 20)
             assert np.abs(np.asarray(layer.states[0])).max() > 0
@@ -247,12 +292,12 @@ def test_sequences_of_length_zero_and_masks_without_a_step(name, rng):
     start = [data(rng, BATCH, UNITS) for _ in range(2 if name == "LSTM" else 1)]
     y, *states = layer(np.zeros((BATCH, 0, FEATURES), "float32"), initial_state=start)
     assert y.shape == (BATCH, 0, UNITS)
-    for state, first in zip(states, start):
+    for state, first in zip(states, start, strict=False):
         np.testing.assert_array_equal(state, first)
     x = data(rng, BATCH, STEPS, FEATURES)
     y, *states = layer(x, initial_state=start, mask=np.zeros((BATCH, STEPS), bool))
     np.testing.assert_array_equal(y, np.repeat(start[0][:, None], STEPS, axis=1))
-    for state, first in zip(states, start):
+    for state, first in zip(states, start, strict=False):
         np.testing.assert_array_equal(state, first)
     generic = fastnn.layers.RNN(Decay(UNITS), return_sequences=True)
     assert generic(np.zeros((BATCH, 0, FEATURES), "float32")).shape == (BATCH, 0, UNITS)

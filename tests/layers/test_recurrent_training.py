@@ -25,5 +25,6 @@ def test_every_run_is_known():
 def test_as_in_keras(name):
     got = RUNS[name](fastnn)
     for key, want in KNOWN[name].items():
-        # Adam divides by the gradient's size: its steps of 0.02 carry the relative error of small gradients, 1e-4 at most
+        # Adam divides by the gradient's size: its steps of 0.02 carry the relative error of small gradients,
+        # 1e-4 at most
         np.testing.assert_allclose(got[key], want, rtol=1e-4, atol=2e-5, err_msg=key)

@@ -41,7 +41,9 @@ def test_the_loss_is_keras_one(blank, rng):
     want = keras.ops.ctc_loss(labels, logits, *lengths, mask_index=blank)
     np.testing.assert_allclose(got, want, rtol=1e-5)
     y = np.array([[1, 2, 0], [2, 0, 0]])
-    np.testing.assert_allclose(fastnn.losses.CTC()(y, logits[:2]), keras.losses.CTC()(y, logits[:2]), rtol=1e-5)
+    np.testing.assert_allclose(
+        fastnn.losses.CTC()(y, logits[:2]), keras.losses.CTC()(y, logits[:2]), rtol=1e-5
+    )
 
 
 def test_the_gradient(rng):
@@ -57,20 +59,27 @@ def test_labels_that_cannot_be_aligned_cost_much(rng):
 def test_training_learns_to_label(rng):
     x = rng.normal(0, 1, (4, 8, 3)).astype("float32")
     y = np.array([[1, 2, 0], [3, 0, 0], [2, 2, 1], [1, 3, 2]], "int32")
-    model = fastnn.Sequential([fastnn.Input((8, 3)), fastnn.layers.GRU(24, return_sequences=True),
-                               fastnn.layers.Dense(4)])
+    model = fastnn.Sequential(
+        [fastnn.Input((8, 3)), fastnn.layers.GRU(24, return_sequences=True), fastnn.layers.Dense(4)]
+    )
     model.compile(fastnn.optimizers.Adam(0.03), "ctc")
     model.fit(x, y, epochs=150, batch_size=4, verbose=0)
     paths, _ = ops.ctc_decode(model.predict(x, verbose=0), np.full(4, 8))
     np.testing.assert_array_equal(np.maximum(paths.numpy()[0, :, :3], 0), y)
 
 
-@pytest.mark.filterwarnings("ignore:divide by zero:RuntimeWarning", "ignore:invalid value:RuntimeWarning")  # Keras's own
+@pytest.mark.filterwarnings(
+    "ignore:divide by zero:RuntimeWarning", "ignore:invalid value:RuntimeWarning"
+)  # Keras's own
 @pytest.mark.parametrize("blank", [0, 2])
 def test_decoding_is_keras_one(blank, rng):
     logits = rng.normal(0, 3, (4, 7, 4)).astype("float32")
     lengths = np.array([7, 5, 1, 6])
-    for options in ({}, {"merge_repeated": False}, {"strategy": "beam_search", "beam_width": 40, "top_paths": 2}):
+    for options in (
+        {},
+        {"merge_repeated": False},
+        {"strategy": "beam_search", "beam_width": 40, "top_paths": 2},
+    ):
         got = ops.ctc_decode(logits, lengths, mask_index=blank, **options)
         want = keras.ops.ctc_decode(logits, lengths, mask_index=blank, **options)
         np.testing.assert_array_equal(got[0], want[0])

@@ -24,8 +24,12 @@ def inputs(kind, rng, batch, steps, features, units, biased=True, masked=False, 
     def draw(*shape, scale=1.0):
         return (rng.standard_normal(shape) * scale).astype(dtype)
 
-    given = [draw(batch, steps, features), draw(features, width, scale=features**-0.5),
-             draw(units, width, scale=units**-0.5), *[draw(batch, units) for _ in range(kind.states)]]
+    given = [
+        draw(batch, steps, features),
+        draw(features, width, scale=features**-0.5),
+        draw(units, width, scale=units**-0.5),
+        *[draw(batch, units) for _ in range(kind.states)],
+    ]
     if biased:
         given.append(draw(2, width) if kind is GRU else draw(width))
     if masked:
@@ -34,8 +38,17 @@ def inputs(kind, rng, batch, steps, features, units, biased=True, masked=False, 
 
 
 def attributes(**changes):
-    return {"activation": "tanh", "recurrent_activation": "sigmoid", "biased": True, "masked": False,
-            "zero_masked": False, "sequences": True, "keep": True, "backwards": False, **changes}
+    return {
+        "activation": "tanh",
+        "recurrent_activation": "sigmoid",
+        "biased": True,
+        "masked": False,
+        "zero_masked": False,
+        "sequences": True,
+        "keep": True,
+        "backwards": False,
+        **changes,
+    }
 
 
 def run(name, given, attrs):
@@ -66,21 +79,37 @@ def check(kind, given, attrs, isa, steps, features, units):
     rng = np.random.default_rng(steps)
     kept = want[attrs["sequences"] + kind.states :]
     flags = {key: value for key, value in attrs.items() if key not in ("keep", "biased")}
-    back = [wide[2], kept[1], *([kept[0]] if kind is GRU else []), *([kept[2], wide[4]] if kind is LSTM else []),
-            *([given[-1]] if attrs["masked"] else []),
-            *([rng.standard_normal(want[0].shape)] if attrs["sequences"] else []),
-            *[rng.standard_normal(wide[3].shape) for _ in range(kind.states)]]
+    back = [
+        wide[2],
+        kept[1],
+        *([kept[0]] if kind is GRU else []),
+        *([kept[2], wide[4]] if kind is LSTM else []),
+        *([given[-1]] if attrs["masked"] else []),
+        *([rng.standard_normal(want[0].shape)] if attrs["sequences"] else []),
+        *[rng.standard_normal(wide[3].shape) for _ in range(kind.states)],
+    ]
     with on_isa(isa):
-        got = run(f"{kind.name}_grad", [a.astype("float32") if a.dtype == np.float64 else a for a in back], flags)
+        got = run(
+            f"{kind.name}_grad", [a.astype("float32") if a.dtype == np.float64 else a for a in back], flags
+        )
     want = records[f"{kind.name}_grad"].reference(*back, **flags)
     scale = max(1.0, max(np.abs(w).max(initial=0) for w in want))
     for at, (g, w) in enumerate(zip(got, want, strict=True)):
         np.testing.assert_allclose(g, w, rtol=0, atol=atol * scale, err_msg=f"{kind.name}_grad output {at}")
 
 
-# batch, steps, features, units: one lane either side of a word, few rows and many, x's product inside and outside
-SHAPES = [(1, 1, 1, 1), (1, 5, 3, 9), (2, 3, 7, 7), (3, 4, 8, 8), (5, 2, 3, 33), (13, 4, 5, 15), (13, 3, 2, 17),
-          (40, 3, 6, 20)]
+# batch, steps, features, units: one lane either side of a word, few rows and many, x's product inside and
+# outside
+SHAPES = [
+    (1, 1, 1, 1),
+    (1, 5, 3, 9),
+    (2, 3, 7, 7),
+    (3, 4, 8, 8),
+    (5, 2, 3, 33),
+    (13, 4, 5, 15),
+    (13, 3, 2, 17),
+    (40, 3, 6, 20),
+]
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -106,7 +135,12 @@ def test_options(isa, kind, rng):
 
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
 def test_activations(kind, rng):
-    for act, gate in (("relu", "sigmoid"), ("linear", "hard_sigmoid"), ("sigmoid", "tanh"), ("hard_sigmoid", "relu")):
+    for act, gate in (
+        ("relu", "sigmoid"),
+        ("linear", "hard_sigmoid"),
+        ("sigmoid", "tanh"),
+        ("hard_sigmoid", "relu"),
+    ):
         given = inputs(kind, rng, 3, 3, 4, 9)
         check(kind, given, attributes(activation=act, recurrent_activation=gate), ISAS[0], 3, 4, 9)
 
@@ -145,10 +179,21 @@ def test_the_same_bits_on_any_number_of_threads(kind, wide, rng, monkeypatch):
 def test_gradients_by_finite_differences(kind, masked, rng):
     mask = Tensor(rng.random((2, 4)) < 0.6) if masked else None
     for sequences, backwards, act in ((True, False, "tanh"), (False, True, "tanh"), (True, True, "sigmoid")):
+
         def f(x, kernel, weights, *more, sequences=sequences, backwards=backwards, act=act):
-            y, states = recurrent.sequence(kind, x, kernel, weights, more[: kind.states], more[kind.states], mask,
-                                           activation=act, sequences=sequences, backwards=backwards,
-                                           zero_masked=act == "sigmoid")
+            y, states = recurrent.sequence(
+                kind,
+                x,
+                kernel,
+                weights,
+                more[: kind.states],
+                more[kind.states],
+                mask,
+                activation=act,
+                sequences=sequences,
+                backwards=backwards,
+                zero_masked=act == "sigmoid",
+            )
             total = records["add"](states[0], states[-1])
             return total if y is None else records["add"](records["sum"](y, axis=(1,), keepdims=False), total)
 
@@ -171,7 +216,11 @@ def test_a_nan_stays_in_its_row(rng):
         given = inputs(kind, rng, 14, 3, 4, 9)
         given[0][3, 1, 0] = np.nan
         y = run(kind.name, given, attributes())[0]
-        assert np.isnan(y[3, 1:]).all() and np.isfinite(np.delete(y, 3, axis=0)).all() and np.isfinite(y[3, 0]).all()
+        assert (
+            np.isnan(y[3, 1:]).all()
+            and np.isfinite(np.delete(y, 3, axis=0)).all()
+            and np.isfinite(y[3, 0]).all()
+        )
 
 
 def test_shapes_that_do_not_fit(rng):
