@@ -248,9 +248,13 @@ def emit_chain_sum(lowering, inputs, steps, results, outputs, factor):
         return False
     if units > 1:  # a sum a tile, then their sum
         writes[-1] = lowering.workspace(4 * units)
-    lowering.emit(kernel, reads=inputs, writes=writes, sizes=sizes, attrs=[*scalars, factor if units == 1 else 1.0])
+    lowering.emit(
+        kernel, reads=inputs, writes=writes, sizes=sizes, attrs=[*scalars, factor if units == 1 else 1.0]
+    )
     if units > 1:
-        lowering.emit("sum_f32", reads=[writes[-1]], writes=[outputs[-1][1]], sizes=[1, units, 1, 1], attrs=[factor])
+        lowering.emit(
+            "sum_f32", reads=[writes[-1]], writes=[outputs[-1][1]], sizes=[1, units, 1, 1], attrs=[factor]
+        )
     return True
 
 
@@ -321,7 +325,8 @@ def _sum_kernel(lowering):
                           list(zip(lowering.results, lowering.outputs, strict=True)), lowering.factor)
 
 
-# factor, shape: the last of `results` is summed over all its elements, times factor; the sum has this shape of 1s.
+# factor, shape: the last of `results` is summed over all its elements, times factor; the
+# sum has this shape of 1s.
 chain_sum_op = define_op("chain_sum", shape=_sum_shape, reference=_sum_reference, kernel=_sum_kernel,
                          inplace={i: (...,) for i in range(MOST_OPERANDS)},
                          grad=no_gradient("fusion runs after differentiation"))

@@ -378,6 +378,8 @@ def glu(x, axis=-1):
     axis = canonical_axis("glu", axis, len(x.shape))
     half, odd = divmod(x.shape[axis], 2)
     if odd:
-        raise ValueError(f"glu: the extent along `axis` must be even, received shape {tuple(x.shape)}, axis {axis}")
+        raise ValueError(
+            f"glu: the extent along `axis` must be even, received shape {tuple(x.shape)}, axis {axis}"
+        )
     a, b = parted(x, (half, half), axis)
     return a * sigmoid_op(b)

@@ -63,7 +63,8 @@ def empty_like(x, dtype=None):
 
 @public
 def full_like(x, fill_value, dtype=None):
-    """A tensor of the shape (and dtype, by default) of `x` with `fill_value`, which broadcasts, everywhere."""
+    """A tensor of the shape (and dtype, by default) of `x` with `fill_value`, which
+    broadcasts, everywhere."""
     x = convert(x)
     return full(tuple(x.shape), fill_value, dtype or x.dtype)
 
@@ -147,7 +148,9 @@ def _band_reference(x, *, low, high):
 
 def _band_shape(x, *, low, high):
     if len(x.shape) < 2:
-        raise ValueError(f"tril, triu: the input must be a matrix or several, received shape {tuple(x.shape)}")
+        raise ValueError(
+            f"tril, triu: the input must be a matrix or several, received shape {tuple(x.shape)}"
+        )
     return Spec(x.shape, x.dtype)
 
 

@@ -23,17 +23,21 @@ from .softmax import logsumexp_reference, softmax_op
 
 def _check_labels(name, logits, labels):
     if len(logits.shape) < 1 or tuple(labels.shape) != tuple(logits.shape[:-1]):
-        raise ValueError(f"{name}: one label for each row of logits is expected, shape {tuple(logits.shape[:-1])} for "
-                         f"logits of shape {tuple(logits.shape)}; received labels of shape {tuple(labels.shape)}. "
-                         "For one-hot labels use the categorical form")
+        raise ValueError(
+            f"{name}: one label for each row of logits is expected, shape {tuple(logits.shape[:-1])} for "
+            f"logits of shape {tuple(logits.shape)}; received labels of shape {tuple(labels.shape)}. "
+            "For one-hot labels use the categorical form"
+        )
     if labels.dtype != "int32":
         raise ValueError(f"{name}: labels must be int32 class numbers, received {labels.dtype}")
 
 
 def _check_targets(name, logits, targets):
     if tuple(logits.shape) != tuple(targets.shape) or logits.dtype != targets.dtype or len(logits.shape) < 1:
-        raise ValueError(f"{name}: targets must have the logits' shape {tuple(logits.shape)} and dtype {logits.dtype}, "
-                         f"received shape {tuple(targets.shape)}, dtype {targets.dtype}")
+        raise ValueError(
+            f"{name}: targets must have the logits' shape {tuple(logits.shape)} and dtype {logits.dtype}, "
+            f"received shape {tuple(targets.shape)}, dtype {targets.dtype}"
+        )
 
 
 def _rows(shape):
@@ -92,8 +96,12 @@ pick_class_op = define_op(
     "pick_class", shape=_pick_shape, reference=_picked, kernel=_rows_kernel("pick_class_f32"),
     grad=lambda call, dy: [place_class_op(call.inputs[1], dy, classes=call.inputs[0].shape[-1]), None])
 place_class_op = define_op(
-    "place_class", shape=lambda labels, dy, *, classes: Spec((*labels.shape, classes), dy.dtype),
-    reference=_place_reference, kernel=_place_kernel, grad=lambda call, g: [None, pick_class_op(g, call.inputs[0])])
+    "place_class",
+    shape=lambda labels, dy, *, classes: Spec((*labels.shape, classes), dy.dtype),
+    reference=_place_reference,
+    kernel=_place_kernel,
+    grad=lambda call, g: [None, pick_class_op(g, call.inputs[0])],
+)
 
 
 def _sparse_shape(logits, labels):
@@ -209,8 +217,10 @@ def _sigmoid_shape(logits, targets):
 
 def _check_pair(name, what, output, targets):
     if tuple(output.shape) != tuple(targets.shape) or output.dtype != targets.dtype:
-        raise ValueError(f"{name}: `target` must have the shape {tuple(output.shape)} and dtype {output.dtype} of the "
-                         f"{what}, received shape {tuple(targets.shape)}, dtype {targets.dtype}")
+        raise ValueError(
+            f"{name}: `target` must have the shape {tuple(output.shape)} and dtype {output.dtype} of the "
+            f"{what}, received shape {tuple(targets.shape)}, dtype {targets.dtype}"
+        )
 
 
 def _sigmoid_reference(logits, targets):
@@ -225,9 +235,16 @@ def _sigmoid_kernel(call):
 
 
 sigmoid_cross_entropy_op = define_op(
-    "sigmoid_cross_entropy", shape=_sigmoid_shape, reference=_sigmoid_reference, kernel=_sigmoid_kernel,
+    "sigmoid_cross_entropy",
+    shape=_sigmoid_shape,
+    reference=_sigmoid_reference,
+    kernel=_sigmoid_kernel,
     inplace=(0, 1),
-    grad=lambda call, dy: [(records["sigmoid"](call.inputs[0]) - call.inputs[1]) * dy, -(call.inputs[0] * dy)])
+    grad=lambda call, dy: [
+        (records["sigmoid"](call.inputs[0]) - call.inputs[1]) * dy,
+        -(call.inputs[0] * dy),
+    ],
+)
 
 
 # ---- public functions ----
@@ -235,7 +252,12 @@ sigmoid_cross_entropy_op = define_op(
 
 def _made_by(output, op, **attrs):
     """The input of `op` if `output` is what it made in this trace, else None: its logits, then."""
-    if type(output) is Traced and output.node is not None and output.node.op is op and output.node.attrs == attrs:
+    if (
+        type(output) is Traced
+        and output.node is not None
+        and output.node.op is op
+        and output.node.attrs == attrs
+    ):
         return output.node.inputs[0]
     return None
 
@@ -262,17 +284,20 @@ def categorical_crossentropy(target, output, from_logits=False, axis=-1):
 
     Args:
         target: floats of the shape of `output`.
-        output: probabilities (brought to sum 1 and clipped by `epsilon()`), or logits if `from_logits`. Inside a
-            trace, what a softmax along `axis` made is replaced by the softmax's input: stable, and faster.
+        output: probabilities (brought to sum 1 and clipped by `epsilon()`), or logits if `from_logits`.
+            Inside a trace, what a softmax along `axis` made is replaced by the softmax's input: stable, and
+            faster.
     Source: Keras 3 `ops.categorical_crossentropy`.
     """
     output = as_float(output)
     _without_rank("categorical_crossentropy", output)
     target = convert(target, dtype=output.dtype)
     if tuple(target.shape) != tuple(output.shape):
-        raise ValueError("categorical_crossentropy: `target` and `output` must have the same shape, received "
-                         f"{tuple(target.shape)} and {tuple(output.shape)}; for labels given as class numbers use the "
-                         "sparse form")
+        raise ValueError(
+            "categorical_crossentropy: `target` and `output` must have the same shape, received "
+            f"{tuple(target.shape)} and {tuple(output.shape)}; for labels given as class numbers use the "
+            "sparse form"
+        )
     axis = canonical_axis("categorical_crossentropy", axis, len(output.shape))
     logits = output if from_logits else _made_by(output, softmax_op, axis=axis)
     if logits is not None:
@@ -298,9 +323,11 @@ def sparse_categorical_crossentropy(target, output, from_logits=False, axis=-1):
         target = records["reshape"](target, newshape=tuple(target.shape[:-1]))
     expected = tuple(n for i, n in enumerate(output.shape) if i != axis)
     if tuple(target.shape) != expected:
-        raise ValueError("sparse_categorical_crossentropy: `target` must hold one class number for each distribution, "
-                         f"shape {expected} for an `output` of shape {tuple(output.shape)}; received shape "
-                         f"{tuple(target.shape)}. For one-hot labels use categorical_crossentropy")
+        raise ValueError(
+            "sparse_categorical_crossentropy: `target` must hold one class number for each distribution, "
+            f"shape {expected} for an `output` of shape {tuple(output.shape)}; received shape "
+            f"{tuple(target.shape)}. For one-hot labels use categorical_crossentropy"
+        )
     logits = output if from_logits else _made_by(output, softmax_op, axis=axis)
     if logits is not None:
         return sparse_softmax_cross_entropy_op(_axis_last(logits, axis), target)[0]
@@ -314,8 +341,8 @@ def binary_crossentropy(target, output, from_logits=False):
 
     Args:
         target: numbers in 0..1, of the shape of `output`.
-        output: probabilities (clipped by `epsilon()`), or logits if `from_logits`. Inside a trace, what a sigmoid
-            made is replaced by the sigmoid's input.
+        output: probabilities (clipped by `epsilon()`), or logits if `from_logits`. Inside
+            a trace, what a sigmoid made is replaced by the sigmoid's input.
     Source: Keras 3 `ops.binary_crossentropy`.
     """
     output = as_float(output)

@@ -13,9 +13,11 @@ _TRUTH = no_gradient("truth values")
 
 def _hits_shape(labels, scores):
     if tuple(labels.shape) != tuple(scores.shape[:-1]) or not scores.shape or scores.shape[-1] < 1:
-        raise ValueError("class_hits: one label for each row of scores is expected, shape "
-                         f"{tuple(scores.shape[:-1])} for scores of shape {tuple(scores.shape)}, which need a class "
-                         f"at least; received labels of shape {tuple(labels.shape)}")
+        raise ValueError(
+            "class_hits: one label for each row of scores is expected, shape "
+            f"{tuple(scores.shape[:-1])} for scores of shape {tuple(scores.shape)}, which need a class "
+            f"at least; received labels of shape {tuple(labels.shape)}"
+        )
     return Spec(labels.shape, "float32")
 
 
@@ -34,8 +36,10 @@ class_hits = define_op(
 
 def _peak_shape(a, b):
     if tuple(a.shape) != tuple(b.shape) or not a.shape or a.shape[-1] < 1:
-        raise ValueError("shared_peak: two tensors of one shape (..., classes) with a class at least are expected, "
-                         f"received {tuple(a.shape)} and {tuple(b.shape)}")
+        raise ValueError(
+            "shared_peak: two tensors of one shape (..., classes) with a class at least are expected, "
+            f"received {tuple(a.shape)} and {tuple(b.shape)}"
+        )
     return Spec(a.shape[:-1], "float32")
 
 

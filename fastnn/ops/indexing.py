@@ -53,7 +53,9 @@ def _take_shape(x, indices, *, axis):
 def _take_reference(x, indices, *, axis):
     index, outside = _located(indices, x.shape[axis])
     if x.shape[axis] == 0:
-        return np.full((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), outside_value(x.dtype), x.dtype)
+        return np.full(
+            (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), outside_value(x.dtype), x.dtype
+        )
     y = np.take(x, index, axis)
     y[(builtin_slice(None),) * axis + (outside,)] = outside_value(x.dtype)
     return y
@@ -72,9 +74,18 @@ def _take_kernel(call):
     if x.dtype not in ("float32", "int32", "uint32"):
         return False
     shape = x.shape
-    call.emit("gather_rows_b32_" + _index_name(indices), reads=[x, indices], writes=call.outputs,
-              sizes=[math.prod(shape[: call.axis]), shape[call.axis], indices.size, math.prod(shape[call.axis + 1 :])],
-              attrs=[_fill_bits(x.dtype)])
+    call.emit(
+        "gather_rows_b32_" + _index_name(indices),
+        reads=[x, indices],
+        writes=call.outputs,
+        sizes=[
+            math.prod(shape[: call.axis]),
+            shape[call.axis],
+            indices.size,
+            math.prod(shape[call.axis + 1 :]),
+        ],
+        attrs=[_fill_bits(x.dtype)],
+    )
 
 
 take_op = define_op("take", shape=_take_shape, reference=_take_reference, kernel=_take_kernel,
@@ -107,20 +118,29 @@ def _take_grad_kernel(call):
     if dy.dtype != "float32":
         return False
     shape = call.output.shape
-    call.emit("scatter_add_rows_f32_" + _index_name(indices), reads=[dy, indices], writes=call.outputs,
-              sizes=[math.prod(shape[: call.axis]), call.extent, indices.size, math.prod(shape[call.axis + 1 :])])
+    call.emit(
+        "scatter_add_rows_f32_" + _index_name(indices),
+        reads=[dy, indices],
+        writes=call.outputs,
+        sizes=[math.prod(shape[: call.axis]), call.extent, indices.size, math.prod(shape[call.axis + 1 :])],
+    )
 
 
-take_grad_op = define_op("take_grad", shape=_take_grad_shape, reference=_take_grad_reference, kernel=_take_grad_kernel,
-                         grad=lambda call, ddx: [take_op(ddx, call.inputs[1], axis=call.axis), None])
+take_grad_op = define_op(
+    "take_grad",
+    shape=_take_grad_shape,
+    reference=_take_grad_reference,
+    kernel=_take_grad_kernel,
+    grad=lambda call, ddx: [take_op(ddx, call.inputs[1], axis=call.axis), None],
+)
 
 
 @public
 def take(x, indices, axis=None):
     """The slices of `x` along `axis` (flat by default) that the integers `indices` name.
 
-    Negative indices count from the end. An index out of range gives NaN (in integer tensors the dtype's extreme),
-    as in JAX, and passes no gradient on.
+    Negative indices count from the end. An index out of range gives NaN (in integer
+    tensors the dtype's extreme), as in JAX, and passes no gradient on.
     """
     x = convert(x)
     indices = index_tensor(indices, "take")
@@ -177,8 +197,17 @@ def _along_grad_kernel(call):
     if dy.dtype != "float32":
         return False
     shape = dy.shape
-    call.emit("take_along_grad_f32_" + _index_name(indices), reads=[dy, indices], writes=call.outputs,
-              sizes=[math.prod(shape[: call.axis]), call.extent, shape[call.axis], math.prod(shape[call.axis + 1 :])])
+    call.emit(
+        "take_along_grad_f32_" + _index_name(indices),
+        reads=[dy, indices],
+        writes=call.outputs,
+        sizes=[
+            math.prod(shape[: call.axis]),
+            call.extent,
+            shape[call.axis],
+            math.prod(shape[call.axis + 1 :]),
+        ],
+    )
 
 
 along_grad_op = define_op("take_along_axis_grad", shape=_along_grad_shape, reference=_along_grad_reference,
@@ -200,7 +229,9 @@ def take_along_axis(x, indices, axis=None):
     if len(indices.shape) != rank:
         raise ValueError(f"take_along_axis: `indices` must have as many axes as `x`, received shapes "
                          f"{tuple(indices.shape)} and {tuple(x.shape)}")
-    others = np.broadcast_shapes(*[(*s[:axis], 1, *s[axis + 1 :]) for s in (tuple(x.shape), tuple(indices.shape))])
+    others = np.broadcast_shapes(
+        *[(*s[:axis], 1, *s[axis + 1 :]) for s in (tuple(x.shape), tuple(indices.shape))]
+    )
     x = broadcast(x, (*others[:axis], x.shape[axis], *others[axis + 1 :]))
     indices = broadcast(indices, (*others[:axis], indices.shape[axis], *others[axis + 1 :]))
     return along_op(x, indices, axis=axis)
@@ -232,17 +263,22 @@ def _gather_nd_shape(x, indices):
     return Spec((*indices.shape[:-1], *x.shape[depth:]), x.dtype)
 
 
-gather_nd_op = define_op("gather_nd", shape=_gather_nd_shape, reference=_gather_nd_reference,
-                         grad=lambda call, dy: [scatter_op(call.inputs[1], dy, shape=tuple(call.inputs[0].shape)),
-                                                None])
+gather_nd_op = define_op(
+    "gather_nd",
+    shape=_gather_nd_shape,
+    reference=_gather_nd_reference,
+    grad=lambda call, dy: [scatter_op(call.inputs[1], dy, shape=tuple(call.inputs[0].shape)), None],
+)
 
 
 def _scatter_check(name, indices, updates, shape):
     depth = indices.shape[-1] if indices.shape else 0
     want = (*indices.shape[:-1], *shape[depth:])
     if not indices.shape or depth > len(shape) or tuple(updates.shape) != want:
-        raise ValueError(f"{name}: `indices` of shape {tuple(indices.shape)} into shape {tuple(shape)} need values of "
-                         f"shape {want}, received {tuple(updates.shape)}")
+        raise ValueError(
+            f"{name}: `indices` of shape {tuple(indices.shape)} into shape {tuple(shape)} need values of "
+            f"shape {want}, received {tuple(updates.shape)}"
+        )
 
 
 def _scatter_shape(indices, values, *, shape):
@@ -270,7 +306,9 @@ def gather_nd(x, indices):
 @public
 def scatter(indices, values, shape):
     """Zeros of `shape` with `values` added at `indices`, whose last axis names the first axes of `shape`."""
-    return scatter_op(index_tensor(indices, "scatter"), convert(values), shape=tuple(map(operator.index, shape)))
+    return scatter_op(
+        index_tensor(indices, "scatter"), convert(values), shape=tuple(map(operator.index, shape))
+    )
 
 
 _REDUCTIONS = {"add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum}
@@ -309,8 +347,12 @@ def _scatter_update_grad(call, dy):
             where(chosen, picked, broadcast(zero, tuple(picked.shape)))]
 
 
-scatter_update_op = define_op("scatter_update", shape=_scatter_update_shape, reference=_scatter_update_reference,
-                              grad=_scatter_update_grad)
+scatter_update_op = define_op(
+    "scatter_update",
+    shape=_scatter_update_shape,
+    reference=_scatter_update_reference,
+    grad=_scatter_update_grad,
+)
 
 
 @public
@@ -323,15 +365,19 @@ def scatter_update(inputs, indices, updates, reduction=None):
         raise ValueError(f"scatter_update: `reduction` must be None, 'add', 'mul', 'max' or 'min', received "
                          f"{reduction!r}")
     inputs = convert(inputs)
-    return scatter_update_op(inputs, index_tensor(indices, "scatter_update"), convert(updates, dtype=inputs.dtype),
-                             reduction=reduction)
+    return scatter_update_op(
+        inputs,
+        index_tensor(indices, "scatter_update"),
+        convert(updates, dtype=inputs.dtype),
+        reduction=reduction,
+    )
 
 
 # ---- windows whose place is a tensor ----
 
 def _clamped(starts, sizes, shape):
     return tuple(builtin_slice(a, a + n) for a, n in
-                 ((min(max(int(a), 0), m - n), n) for a, n, m in zip(starts, sizes, shape)))
+                 ((min(max(int(a), 0), m - n), n) for a, n, m in zip(starts, sizes, shape, strict=False)))
 
 
 def _window_shape(x, starts, *, sizes):
@@ -341,14 +387,19 @@ def _window_shape(x, starts, *, sizes):
 
 def _check_window(name, x, starts, sizes):
     if len(sizes) != len(x.shape) or tuple(starts.shape) != (len(sizes),) or any(
-            not 0 <= n <= m for n, m in zip(sizes, x.shape)):
-        raise ValueError(f"{name}: a window of shape {tuple(sizes)} with {tuple(starts.shape)} start indices does not "
-                         f"fit into an input of shape {tuple(x.shape)}")
+            not 0 <= n <= m for n, m in zip(sizes, x.shape, strict=False)):
+        raise ValueError(
+            f"{name}: a window of shape {tuple(sizes)} with {tuple(starts.shape)} start indices does not "
+            f"fit into an input of shape {tuple(x.shape)}"
+        )
 
 
-window_op = define_op("dynamic_slice", shape=_window_shape,
-                      reference=lambda x, starts, *, sizes: x[_clamped(starts, sizes, x.shape)].copy(),
-                      grad=lambda call, dy: [window_update_op(zeros_like(call.inputs[0]), dy, call.inputs[1]), None])
+window_op = define_op(
+    "dynamic_slice",
+    shape=_window_shape,
+    reference=lambda x, starts, *, sizes: x[_clamped(starts, sizes, x.shape)].copy(),
+    grad=lambda call, dy: [window_update_op(zeros_like(call.inputs[0]), dy, call.inputs[1]), None],
+)
 
 
 def _window_update_shape(x, updates, starts):
@@ -383,41 +434,51 @@ def _starts(start_indices, name):
 def slice(inputs, start_indices, shape):  # noqa: A001 - Keras's name
     """The window of `inputs` of this `shape` from `start_indices` (ints or an integer tensor).
 
-    Tensor indices are moved inside, as in JAX, where the window would not fit. An extent -1 in `shape` means: to
-    the end, for start indices that are ints.
+    Tensor indices are moved inside, as in JAX, where the window would not fit. An extent
+    -1 in `shape` means: to the end, for start indices that are ints.
     """
     x = convert(inputs)
     starts = _starts(start_indices, "slice")
     sizes = tuple(map(operator.index, as_tuple(shape)))
     if isinstance(starts, tuple):
         if len(starts) != len(x.shape) or len(sizes) != len(x.shape):
-            raise ValueError(f"slice: `start_indices` and `shape` must have {len(x.shape)} entries for an input of shape "
-                             f"{tuple(x.shape)}, received {starts} and {sizes}")
-        sizes = tuple(m - a if n == -1 else n for n, a, m in zip(sizes, starts, x.shape))
-        if any(a < 0 or n < 0 or a + n > m for a, n, m in zip(starts, sizes, x.shape)):
-            raise ValueError(f"slice: a window of shape {sizes} from {starts} leaves an input of shape {tuple(x.shape)}")
+            raise ValueError(
+                f"slice: `start_indices` and `shape` must have {len(x.shape)} entries for an input of shape "
+                f"{tuple(x.shape)}, received {starts} and {sizes}"
+            )
+        sizes = tuple(m - a if n == -1 else n for n, a, m in zip(sizes, starts, x.shape, strict=False))
+        if any(a < 0 or n < 0 or a + n > m for a, n, m in zip(starts, sizes, x.shape, strict=False)):
+            raise ValueError(
+                f"slice: a window of shape {sizes} from {starts} leaves an input of shape {tuple(x.shape)}"
+            )
         return sliced(x, starts, sizes)
     return window_op(x, starts, sizes=sizes)
 
 
 @public
 def slice_update(inputs, start_indices, updates):
-    """`inputs` with `updates` written over the window from `start_indices`, moved inside where it would not fit."""
+    """`inputs` with `updates` written over the window from `start_indices`, moved inside
+    where it would not fit."""
     x = convert(inputs)
-    return window_update_op(x, convert(updates, dtype=x.dtype), convert(_starts(start_indices, "slice_update"),
-                                                                        dtype="int32"))
+    return window_update_op(
+        x, convert(updates, dtype=x.dtype), convert(_starts(start_indices, "slice_update"), dtype="int32")
+    )
 
 
 # ---- x[...] ----
 
 def _index_key(template, arrays):
     arrays = iter(arrays)
-    return tuple(next(arrays) if part == "array" else builtin_slice(None) if part == ":" else part for part in template)
+    return tuple(
+        next(arrays) if part == "array" else builtin_slice(None) if part == ":" else part for part in template
+    )
 
 
 def _index_shape(x, *arrays, template):
     extents = iter(x.shape)
-    kept = [1 if part is None else n for part in template for n in [part and next(extents)] if part != "array"]
+    kept = [
+        1 if part is None else n for part in template for n in [part and next(extents)] if part != "array"
+    ]
     at = _array_axes(template)
     return Spec((*kept[:at], *np.broadcast_shapes(*[tuple(a.shape) for a in arrays]), *kept[at:]), x.dtype)
 
@@ -425,7 +486,7 @@ def _index_shape(x, *arrays, template):
 def _index_places(shape, arrays, template):
     """(key with every index inside, where one was outside, over the arrays' common shape)."""
     axes = [i for i, part in enumerate(q for q in template if q is not None) if part == "array"]
-    located = [_located(a, shape[axis]) for a, axis in zip(arrays, axes)]
+    located = [_located(a, shape[axis]) for a, axis in zip(arrays, axes, strict=False)]
     outside = np.zeros(np.broadcast_shapes(*[a.shape for a in arrays]), bool)
     for _, wrong in located:
         outside = outside | wrong
@@ -482,13 +543,21 @@ def _expanded(key, rank):
                 continue
             part = index_tensor(part, "x[...]")
         elif isinstance(part, (Tensor, Variable)):
-            part = index_tensor(part, "x[...]") if type(part) is Traced else operator.index(np.asarray(part).item())
+            part = (
+                index_tensor(part, "x[...]")
+                if type(part) is Traced
+                else operator.index(np.asarray(part).item())
+            )
         elif isinstance(part, (bool, np.bool_)):
-            raise IndexError("x[...]: True and False are no indices; use ops.where, or a boolean mask of an axis' shape")
+            raise IndexError(
+                "x[...]: True and False are no indices; use ops.where, or a boolean mask of an axis' shape"
+            )
         parts.append(part)
     used = sum(part is not None and part is not Ellipsis for part in parts)
     if used > rank or sum(part is Ellipsis for part in parts) > 1:
-        raise IndexError(f"x[...]: {used} indices for a tensor of {rank} axes; at most one of them may be '...'")
+        raise IndexError(
+            f"x[...]: {used} indices for a tensor of {rank} axes; at most one of them may be '...'"
+        )
     if not any(part is Ellipsis for part in parts):
         parts.append(Ellipsis)
     at = next(i for i, part in enumerate(parts) if part is Ellipsis)
@@ -497,7 +566,8 @@ def _expanded(key, rank):
 
 @public
 def get_item(x, key):
-    """x[key]: ints, slices, None, `...`, integer tensors and (at hand, not traced) boolean masks, as in NumPy."""
+    """x[key]: ints, slices, None, `...`, integer tensors and (at hand, not traced)
+    boolean masks, as in NumPy."""
     x = convert(x)
     parts = _expanded(key, len(x.shape))
     starts, sizes, steps, axes = [], [], [], []  # what static parts keep; axes: the template for what follows
@@ -521,8 +591,9 @@ def get_item(x, key):
             try:
                 start = operator.index(part)
             except TypeError:
-                raise TypeError(f"x[...]: an index must be an int, a slice, None, '...' or integers, received "
-                                f"{part!r}") from None
+                raise TypeError(
+                    f"x[...]: an index must be an int, a slice, None, '...' or integers, received {part!r}"
+                ) from None
             if not -extent <= start < extent:
                 raise IndexError(f"x[...]: index {start} is out of range for axis {axis} of extent {extent}")
             start, size, step = start % extent, 1, 1
@@ -534,14 +605,18 @@ def get_item(x, key):
     x = sliced(x, tuple(starts), tuple(sizes), tuple(steps))
     if not arrays:
         extents = iter(sizes)
-        return reshaped(x, tuple(1 if a is None else n for a in axes for n in [a and next(extents)] if a != "int"))
+        return reshaped(
+            x, tuple(1 if a is None else n for a in axes for n in [a and next(extents)] if a != "int")
+        )
     if len(arrays) == 1 and _together(axes):
         extents = iter(sizes)
         kept = [(a, 1 if a is None else n) for a in axes for n in [a and next(extents)] if a != "int"]
         place = [a for a, _ in kept].index("array")
         return take_op(reshaped(x, tuple(n for _, n in kept)), arrays[0], axis=place)
     given = iter(arrays)
-    arrays = [next(given) if a == "array" else Tensor(np.zeros((), np.int32)) for a in axes if a in ("array", "int")]
+    arrays = [
+        next(given) if a == "array" else Tensor(np.zeros((), np.int32)) for a in axes if a in ("array", "int")
+    ]
     return index_op(x, *arrays, template=tuple("array" if a == "int" else a for a in axes))
 
 
@@ -552,7 +627,8 @@ def _together(axes):
 
 
 def nonzero(x):
-    """A tuple of int32 tensors, one an axis: where `x` is not 0. Its length needs the values: not for traces."""
+    """A tuple of int32 tensors, one an axis: where `x` is not 0. Its length needs the
+    values: not for traces."""
     return tuple([Tensor(places.astype(np.int32)) for places in np.nonzero(convert(x).array)])
 
 
@@ -581,12 +657,17 @@ one_hot_op = define_op("one_hot", shape=_one_hot_shape, reference=_one_hot_refer
 
 @public
 def one_hot(x, num_classes, axis=-1, dtype=None, sparse=False):
-    """1 at each integer's class along a new axis of extent `num_classes`, else 0; none for one out of range."""
+    """1 at each integer's class along a new axis of extent `num_classes`, else 0; none
+    for one out of range."""
     if sparse:
         raise ValueError("one_hot: `sparse=True` is not supported; leave it False")
     x = index_tensor(x, "one_hot")
-    return one_hot_op(x, num_classes=operator.index(num_classes), axis=canonical_axis("one_hot", axis, len(x.shape) + 1),
-                      dtype=dtypes.standardize(dtype))
+    return one_hot_op(
+        x,
+        num_classes=operator.index(num_classes),
+        axis=canonical_axis("one_hot", axis, len(x.shape) + 1),
+        dtype=dtypes.standardize(dtype),
+    )
 
 
 def _multi_hot_reference(x, *, num_classes, axis, dtype):
@@ -607,10 +688,15 @@ multi_hot_op = define_op("multi_hot", shape=_multi_hot_shape, reference=_multi_h
 
 @public
 def multi_hot(inputs, num_classes=None, axis=-1, dtype=None, sparse=False, **kwargs):
-    """1 for each class that occurs among a row of integers: (classes) of (k,), (batch, classes) of (batch, k)."""
+    """1 for each class that occurs among a row of integers: (classes) of (k,), (batch,
+    classes) of (batch, k)."""
     num_classes = kwargs.pop("num_tokens", num_classes)
     if sparse or kwargs or num_classes is None:
-        raise ValueError("multi_hot: `num_classes` is needed and `sparse=True` not supported, received num_classes="
-                         f"{num_classes}, sparse={sparse}, {kwargs}")
+        raise ValueError(
+            "multi_hot: `num_classes` is needed and `sparse=True` not supported, received num_classes="
+            f"{num_classes}, sparse={sparse}, {kwargs}"
+        )
     x = index_tensor(inputs, "multi_hot")
-    return multi_hot_op(x, num_classes=operator.index(num_classes), axis=axis, dtype=dtypes.standardize(dtype))
+    return multi_hot_op(
+        x, num_classes=operator.index(num_classes), axis=axis, dtype=dtypes.standardize(dtype)
+    )

@@ -30,7 +30,9 @@ def converted(xs, name):
 def _concatenate_shape(*xs, axis):
     first = xs[0].shape
     for i, x in enumerate(xs):
-        if len(x.shape) != len(first) or any(m != n for a, (m, n) in enumerate(zip(x.shape, first)) if a != axis):
+        if len(x.shape) != len(first) or any(
+            m != n for a, (m, n) in enumerate(zip(x.shape, first, strict=False)) if a != axis
+        ):
             raise ValueError(f"concatenate: all inputs must agree in every axis but {axis}, received shapes "
                              f"{[tuple(x.shape) for x in xs]}: input {i} does not fit the first")
     return Spec((*first[:axis], sum(x.shape[axis] for x in xs), *first[axis + 1 :]), xs[0].dtype)
@@ -143,14 +145,21 @@ def _split(name, x, indices_or_sections, axis, equal):
     if isinstance(indices_or_sections, (int, np.integer)):
         count = operator.index(indices_or_sections)
         if count < 1 or (equal and extent % count):
-            raise ValueError(f"{name}: axis {axis} of extent {extent} does not divide into {count} equal pieces; "
-                             "give the indices to cut at, or use array_split")
+            raise ValueError(
+                f"{name}: axis {axis} of extent {extent} does not divide into {count} equal pieces; "
+                "give the indices to cut at, or use array_split"
+            )
         sizes = [extent // count + (1 if i < extent % count else 0) for i in range(count)]
     else:
-        cuts = [c + extent if c < 0 else min(c, extent) for c in map(operator.index, as_tuple(indices_or_sections))]
-        sizes = [max(b - a, 0) for a, b in zip([0, *cuts], [*cuts, extent])]
+        cuts = [
+            c + extent if c < 0 else min(c, extent)
+            for c in map(operator.index, as_tuple(indices_or_sections))
+        ]
+        sizes = [max(b - a, 0) for a, b in zip([0, *cuts], [*cuts, extent], strict=False)]
         if sum(sizes) != extent or min(cuts, default=0) < 0:
-            raise ValueError(f"{name}: the indices must rise within 0..{extent}, received {indices_or_sections}")
+            raise ValueError(
+                f"{name}: the indices must rise within 0..{extent}, received {indices_or_sections}"
+            )
     return parted(x, sizes, axis)
 
 
@@ -211,7 +220,8 @@ def append(x1, x2, axis=None):
 
 @public
 def meshgrid(*x, indexing="xy"):
-    """A list of grids, one a vector: each varies along its own axis; with "xy" the first two axes change places."""
+    """A list of grids, one a vector: each varies along its own axis; with "xy" the first
+    two axes change places."""
     from .shape import broadcast, transposed
 
     if indexing not in ("xy", "ij"):

@@ -1,8 +1,8 @@
 """Batch, layer and root-mean-square normalisation as fused records, moments, and what Keras offers of them.
 
-The fused records normalise rows (layer, rms: over the axes from `axis` on) or columns (batch: over all axes but
-the last); the public functions bring other axes there. Statistics that a forward record gives out beside y are
-for its gradient record and for moving averages: they carry no gradient of their own.
+The fused records normalise rows (layer, rms: over the axes from `axis` on) or columns (batch: over all axes
+but the last); the public functions bring other axes there. Statistics that a forward record gives out beside
+y are for its gradient record and for moving averages: they carry no gradient of their own.
 """
 
 import math
@@ -21,8 +21,10 @@ from .reduction import as_float, mean_op, sum_op, variance
 
 def _check_parameter(name, what, parameter, shape, dtype):
     if tuple(parameter.shape) != tuple(shape) or parameter.dtype != dtype:
-        raise ValueError(f"{name}: `{what}` must have shape {tuple(shape)} and dtype {dtype}, as the normalised axes "
-                         f"have; received shape {tuple(parameter.shape)}, dtype {parameter.dtype}")
+        raise ValueError(
+            f"{name}: `{what}` must have shape {tuple(shape)} and dtype {dtype}, as the normalised axes "
+            f"have; received shape {tuple(parameter.shape)}, dtype {parameter.dtype}"
+        )
 
 
 # ---- batch normalisation ----
@@ -138,11 +140,25 @@ def _batch_grad_kernel(call):
 
 # Outputs: y, and the mean and population variance of each channel over all other axes.
 batch_norm_train_op = define_op(
-    "batch_norm_train", shape=_batch_shape, reference=_batch_reference, kernel=_batch_kernel, inplace=(0,),
-    grad=lambda call, dy, *_: list(batch_norm_train_grad_op(*call.inputs, *call.outputs[1:], dy, **call.attrs)))
-# The same with another tensor added before the activation, as at the end of a residual block: passes/normalised.py.
-define_op("batch_norm_train_add", shape=_batch_add_shape, reference=_batch_add_reference, kernel=_batch_kernel,
-          inplace=(0, 3), grad=no_gradient("fusion runs after differentiation"))
+    "batch_norm_train",
+    shape=_batch_shape,
+    reference=_batch_reference,
+    kernel=_batch_kernel,
+    inplace=(0,),
+    grad=lambda call, dy, *_: list(
+        batch_norm_train_grad_op(*call.inputs, *call.outputs[1:], dy, **call.attrs)
+    ),
+)
+# The same with another tensor added before the activation, as at the end of a residual
+# block: passes/normalised.py.
+define_op(
+    "batch_norm_train_add",
+    shape=_batch_add_shape,
+    reference=_batch_add_reference,
+    kernel=_batch_kernel,
+    inplace=(0, 3),
+    grad=no_gradient("fusion runs after differentiation"),
+)
 batch_norm_train_grad_op = define_op(
     "batch_norm_train_grad", shape=_batch_grad_shape, reference=_batch_grad_reference,
     kernel=_batch_grad_kernel, inplace=(0, 5),
@@ -185,7 +201,11 @@ def _layer_grad_reference(x, gamma, mean, inv, dy, *, axis, epsilon):
         hat = (x - mean.reshape(rows)) * inv
         count = np.asarray(max(1, math.prod(x.shape[axis:])), x.dtype)
         g = dy * gamma
-        dx = g - g.sum(axis=axes, keepdims=True) / count - hat * ((g * hat).sum(axis=axes, keepdims=True) / count)
+        dx = (
+            g
+            - g.sum(axis=axes, keepdims=True) / count
+            - hat * ((g * hat).sum(axis=axes, keepdims=True) / count)
+        )
         return dx * inv, (dy * hat).sum(axis=lead), dy.sum(axis=lead)
 
 
@@ -232,8 +252,13 @@ def _row_grad_kernel(name):
 
 # Normalises over the axes from `axis` on. Outputs: y, and each row's mean and 1 / sqrt(variance + epsilon).
 layer_norm_op = define_op(
-    "layer_norm", shape=_layer_shape, reference=_layer_reference, kernel=_row_kernel("layer_norm_f32"), inplace=(0,),
-    grad=lambda call, dy, *_: list(layer_norm_grad_op(*call.inputs[:2], *call.outputs[1:], dy, **call.attrs)))
+    "layer_norm",
+    shape=_layer_shape,
+    reference=_layer_reference,
+    kernel=_row_kernel("layer_norm_f32"),
+    inplace=(0,),
+    grad=lambda call, dy, *_: list(layer_norm_grad_op(*call.inputs[:2], *call.outputs[1:], dy, **call.attrs)),
+)
 layer_norm_grad_op = define_op(
     "layer_norm_grad", shape=_layer_grad_shape, reference=_layer_grad_reference,
     kernel=_row_grad_kernel("layer_norm_grad_f32"), inplace=(0, 4),
@@ -373,7 +398,8 @@ def rms_normalization(x, scale=None, axis=-1, epsilon=None):
 
 @public
 def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilon=1e-3):
-    """(x - mean) / sqrt(variance + epsilon) * scale + offset, with one number of each a position along `axis`.
+    """(x - mean) / sqrt(variance + epsilon) * scale + offset, with one number of each a
+    position along `axis`.
 
     Source: Keras 3 `ops.batch_normalization`; Ioffe and Szegedy, arXiv 1502.03167.
     """
@@ -384,8 +410,10 @@ def batch_normalization(x, mean, variance, axis, offset=None, scale=None, epsilo
     def channel(what, value):
         value = convert(value, dtype=x.dtype)
         if tuple(value.shape) != channels:
-            raise ValueError(f"batch_normalization: `{what}` must have shape {channels}, the extent of axis {axis} of an "
-                             f"input of shape {tuple(x.shape)}; received {tuple(value.shape)}")
+            raise ValueError(
+                f"batch_normalization: `{what}` must have shape {channels}, the extent of axis {axis} of an "
+                f"input of shape {tuple(x.shape)}; received {tuple(value.shape)}"
+            )
         return value
 
     mean = channel("mean", mean)

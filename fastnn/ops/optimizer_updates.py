@@ -1,8 +1,8 @@
 """The optimisers' updates, fused: one record a formula, one pass over a variable and its slots.
 
-Inputs: the variable, its gradient (same shape and dtype), scalars that change from step to step (shape ()), then the
-slots. Outputs: the new variable, then the new slots, which a plan writes over the old ones. Formulas are Keras 3's
-(keras.optimizers), in its order of operations; csrc/optim.c has the kernels.
+Inputs: the variable, its gradient (same shape and dtype), scalars that change from step to step (shape ()),
+then the slots. Outputs: the new variable, then the new slots, which a plan writes over the old ones. Formulas
+are Keras 3's (keras.optimizers), in its order of operations; csrc/optim.c has the kernels.
 """
 
 import numpy as np
@@ -15,10 +15,11 @@ _NONE = no_gradient("an update is where differentiation ends")
 
 
 def _define(name, formula, slots, kernel_attrs):
-    """A record with rate and decay, both (), after variable and gradient, then as many slots as a call gives it.
+    """A record with rate and decay, both (), after variable and gradient, then as many
+    slots as a call gives it.
 
-    slots: how many that may be. For each there is a record `<name>_sweep<slots>` of several such updates at once:
-    rate, decay, then every update's variable, gradient and slots.
+    slots: how many that may be. For each there is a record `<name>_sweep<slots>` of several
+    such updates at once: rate, decay, then every update's variable, gradient and slots.
     """
     def shape(w, g, rate, decay, *rest, **attrs):
         for x in (g, *rest):
@@ -34,7 +35,10 @@ def _define(name, formula, slots, kernel_attrs):
                   attrs=kernel_attrs(call))
 
     inplace = {0: (0,)} | {1 + i: (4 + i,) for i in range(max(slots))}
-    sweeps = {4 + count: _define_sweep(f"{name}_sweep{count}", name, formula, count, kernel_attrs) for count in slots}
+    sweeps = {
+        4 + count: _define_sweep(f"{name}_sweep{count}", name, formula, count, kernel_attrs)
+        for count in slots
+    }
     return define_op(name, shape=shape, reference=formula, grad=_NONE, kernel=kernel, inplace=inplace,
                      sweep=((2, 3), sweeps))
 
@@ -81,8 +85,9 @@ def _momentum(w, g, lr, decay, m, *, momentum, nesterov, decays):
     return _decayed(w, decay, decays) + (m * mu - g * lr if nesterov else m), m
 
 
-# v' = rho v + (1 - rho) g^2;  w' = w - lr g / sqrt(v' - a'^2 + eps), with a' the gradient's mean where centered;
-# with momentum: p' = mu p + that step, w' = w - p'. Slots: v, [p], [a]. (Hinton, lecture 6e, 2012; Graves, 2013)
+# v' = rho v + (1 - rho) g^2; w' = w - lr g / sqrt(v' - a'^2 + eps), with a' the gradient's mean where
+# centered; with momentum: p' = mu p + that step, w' = w - p'. Slots: v, [p], [a]. (Hinton, lecture 6e, 2012;
+# Graves, 2013)
 def _rmsprop(w, g, lr, decay, v, *slots, rho, momentum, epsilon, centered, decays):
     one = w.dtype.type
     v = one(rho) * v + one(1 - rho) * (g * g)
@@ -99,8 +104,9 @@ def _rmsprop(w, g, lr, decay, v, *slots, rho, momentum, epsilon, centered, decay
     return (_decayed(w, decay, decays) - step, v, *extra)
 
 
-# m' = m + (1 - b1)(g - m);  v' = v + (1 - b2)(g^2 - v);  w' = w - alpha m' / (sqrt(v') + eps), alpha from `adam_rate`;
-# with a third slot (AMSGrad) the largest v' so far stands for v'. (Kingma and Ba, ICLR 2015; Reddi et al., ICLR 2018)
+# m' = m + (1 - b1)(g - m); v' = v + (1 - b2)(g^2 - v); w' = w - alpha m' / (sqrt(v') + eps), alpha from
+# `adam_rate`; with a third slot (AMSGrad) the largest v' so far stands for v'. (Kingma and Ba, ICLR 2015;
+# Reddi et al., ICLR 2018)
 def _adam(w, g, alpha, decay, m, v, *largest, beta_1, beta_2, epsilon, decays):
     one = w.dtype.type
     m = m + (g - m) * one(1 - beta_1)
@@ -123,7 +129,9 @@ momentum_update = _define("momentum_update", _quiet(_momentum), (1,),
                           lambda c: [c.momentum, c.nesterov, c.decays])
 rmsprop_update = _define("rmsprop_update", _quiet(_rmsprop), (1, 2, 3),
                          lambda c: [c.rho, c.momentum, c.epsilon, c.centered, c.decays])
-adam_update = _define("adam_update", _quiet(_adam), (2, 3), lambda c: [c.beta_1, c.beta_2, c.epsilon, c.decays])
+adam_update = _define(
+    "adam_update", _quiet(_adam), (2, 3), lambda c: [c.beta_1, c.beta_2, c.epsilon, c.decays]
+)
 
 
 # ---- scalars of a step ----
@@ -141,11 +149,18 @@ def _adam_rate_kernel(call):
     lr, iterations = call.inputs
     if lr.dtype != "float32" or iterations.dtype != "int32":
         return False
-    call.emit("adam_rate_f32", reads=call.inputs, writes=call.outputs, sizes=[], attrs=[call.beta_1, call.beta_2])
+    call.emit(
+        "adam_rate_f32", reads=call.inputs, writes=call.outputs, sizes=[], attrs=[call.beta_1, call.beta_2]
+    )
 
 
-adam_rate = define_op("adam_rate", shape=lambda lr, t, **a: Spec((), lr.dtype), reference=_adam_rate_reference,
-                      grad=_NONE, kernel=_adam_rate_kernel)
+adam_rate = define_op(
+    "adam_rate",
+    shape=lambda lr, t, **a: Spec((), lr.dtype),
+    reference=_adam_rate_reference,
+    grad=_NONE,
+    kernel=_adam_rate_kernel,
+)
 
 
 def _count_kernel(call):
@@ -154,5 +169,11 @@ def _count_kernel(call):
     call.emit("count_up_i32", reads=call.inputs, writes=call.outputs, sizes=[])
 
 
-count_up = define_op("count_up", shape=lambda n: Spec((), n.dtype), reference=lambda n: np.asarray(n + n.dtype.type(1)),
-                     grad=_NONE, kernel=_count_kernel, inplace=(0,))
+count_up = define_op(
+    "count_up",
+    shape=lambda n: Spec((), n.dtype),
+    reference=lambda n: np.asarray(n + n.dtype.type(1)),
+    grad=_NONE,
+    kernel=_count_kernel,
+    inplace=(0,),
+)

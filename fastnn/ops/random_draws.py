@@ -1,10 +1,11 @@
 """Random records: bits from a counter, numbers from bits. See csrc/random.c, which computes the same bits.
 
-Every record takes a seed tensor (uint32, two elements: seed and counter) and gives the same numbers for the same
-seed: an element depends on the seed and on its own place, on nothing else. So the gradient of dropout draws its mask
-again instead of keeping it.
+Every record takes a seed tensor (uint32, two elements: seed and counter) and gives the same numbers for the
+same seed: an element depends on the seed and on its own place, on nothing else. So the gradient of dropout
+draws its mask again instead of keeping it.
 
-The generator is Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011).
+The generator is Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as
+easy as 1, 2, 3", SC 2011).
 """
 
 import math
@@ -22,14 +23,15 @@ _STEP = 2.0**-24  # random floats are multiples of it: what a float32 in [0.5, 1
 
 
 def philox(counters, key, rounds=10):
-    """The four output words (a list of uint32 arrays) of Philox4x32 for four counter words and a key of two."""
+    """The four output words (a list of uint32 arrays) of Philox4x32 for four counter
+    words and a key of two."""
     words = [np.asarray(c, np.uint64) for c in counters]
     key = [int(k) for k in key]
     for _ in range(rounds):
         left, right = words[0] * _MULTIPLIERS[0], words[2] * _MULTIPLIERS[1]
         words = [(right >> 32) ^ words[1] ^ key[0], right & 0xFFFFFFFF, (left >> 32) ^ words[3] ^ key[1],
                  left & 0xFFFFFFFF]
-        key = [(k + w) & 0xFFFFFFFF for k, w in zip(key, _WEYL)]
+        key = [(k + w) & 0xFFFFFFFF for k, w in zip(key, _WEYL, strict=False)]
     return [word.astype(np.uint32) for word in words]
 
 
@@ -87,7 +89,8 @@ uniform_op = define_op("random_uniform", shape=_drawn("uniform"), reference=_uni
 
 
 def _normal_reference(seed, *, shape, mean, stddev, dtype):
-    """Box and Muller, 1958: of words (a, b), r cos t and r sin t with r = sqrt(-2 log u(a)), t = 2 pi u(b)."""
+    """Box and Muller, 1958: of words (a, b), r cos t and r sin t with r = sqrt(-2 log
+    u(a)), t = 2 pi u(b)."""
     count = math.prod(shape)
     words = random_bits(seed, -(-count // _GROUP) * _GROUP).reshape(-1, 2, 2, 16)
     wide = np.float64 if dtype == "float64" else np.float32
@@ -106,7 +109,10 @@ def _integers_reference(seed, *, shape, minval, maxval, dtype):
     count, span = math.prod(shape), maxval - minval
     if span > 2**32:  # two words each
         bits = random_bits(seed, 2 * count).astype(np.uint64)
-        drawn = [minval + (int(a) << 32 | int(b)) * span // 2**64 for a, b in zip(bits[:count], bits[count:])]
+        drawn = [
+            minval + (int(a) << 32 | int(b)) * span // 2**64
+            for a, b in zip(bits[:count], bits[count:], strict=False)
+        ]
         return np.array(drawn, dtype).reshape(shape)
     offsets = (random_bits(seed, count).astype(np.uint64) * span) >> 32
     return (offsets.astype(np.int64) + minval).astype(dtype).reshape(shape)
@@ -122,8 +128,12 @@ def _integers_kernel(call):
 
 integers_op = define_op("random_integers", shape=_drawn("randint"), reference=_integers_reference, grad=_NONE,
                         kernel=_integers_kernel)
-bits_op = define_op("random_bits", shape=_drawn("random_bits"), grad=_NONE,
-                    reference=lambda seed, *, shape, dtype: random_bits(seed, math.prod(shape)).reshape(shape))
+bits_op = define_op(
+    "random_bits",
+    shape=_drawn("random_bits"),
+    grad=_NONE,
+    reference=lambda seed, *, shape, dtype: random_bits(seed, math.prod(shape)).reshape(shape),
+)
 
 
 # ---- dropout ----
@@ -141,11 +151,19 @@ def _dropout_shape(x, seed, *, rate):
 def _dropout_kernel(call):
     if call.output.dtype != "float32":
         return False
-    call.emit("dropout_f32", reads=call.inputs, writes=call.outputs, sizes=[call.output.size], attrs=[call.rate])
+    call.emit(
+        "dropout_f32", reads=call.inputs, writes=call.outputs, sizes=[call.output.size], attrs=[call.rate]
+    )
 
 
-dropout_op = define_op("dropout", shape=_dropout_shape, reference=_dropout_reference, kernel=_dropout_kernel,
-                       inplace=(0,), grad=lambda call, dy: [dropout_op(dy, call.inputs[1], rate=call.rate), None])
+dropout_op = define_op(
+    "dropout",
+    shape=_dropout_shape,
+    reference=_dropout_reference,
+    kernel=_dropout_kernel,
+    inplace=(0,),
+    grad=lambda call, dy: [dropout_op(dy, call.inputs[1], rate=call.rate), None],
+)
 
 
 # ---- the state of a seed generator ----
@@ -159,8 +177,14 @@ def _advance_kernel(call):
     call.emit("advance_seed", reads=call.inputs, writes=call.outputs, sizes=[])
 
 
-advance_op = define_op("advance_seed", shape=lambda state: Spec(state.shape, state.dtype), inplace=(0,),
-                       reference=_advance_reference, kernel=_advance_kernel, grad=no_gradient("integer output"))
+advance_op = define_op(
+    "advance_seed",
+    shape=lambda state: Spec(state.shape, state.dtype),
+    inplace=(0,),
+    reference=_advance_reference,
+    kernel=_advance_kernel,
+    grad=no_gradient("integer output"),
+)
 
 
 # ---- distributions that reject: NumPy's own Philox, keyed by the seed ----

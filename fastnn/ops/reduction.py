@@ -19,7 +19,7 @@ from .axes import canonical_axes, canonical_axis, without_axes
 # ---- kernels ----
 
 _STRIP = 1024           # columns that one unit of csrc/reduce.c takes
-_LONGEST = 4096         # rows that one running total takes in, in trees of 8 or more: bounds its rounding error
+_LONGEST = 4096  # rows that one running total takes in, in trees of 8 or more: bounds its rounding error
 _LEAST_SHARE = 8192     # elements; one thread sums them in a microsecond
 _SHARES = 16            # what a sum is cut into where its shape offers fewer independent units
 
@@ -47,7 +47,8 @@ def _cuts(outer, rows, inner):
 
 
 def _reduce_kernel(name, scale=None):
-    """The lowering of a reduction by the kernel `name`: group by group, the last first, long sums in pieces."""
+    """The lowering of a reduction by the kernel `name`: group by group, the last first,
+    long sums in pieces."""
 
     def kernel(call):
         x, y = call.inputs[0], call.output
@@ -90,9 +91,18 @@ def _integer_kernel(name):
         first, end = (axes[0], axes[-1] + 1) if axes else (len(x.shape), len(x.shape))
         if axes != list(range(first, end)):
             return False
-        call.emit(name, reads=[x], writes=[y], sizes=[
-            math.prod(x.shape[:first]), math.prod(x.shape[first:end]), math.prod(x.shape[end:]), ELEMENT[x.dtype],
-            ELEMENT[y.dtype]])
+        call.emit(
+            name,
+            reads=[x],
+            writes=[y],
+            sizes=[
+                math.prod(x.shape[:first]),
+                math.prod(x.shape[first:end]),
+                math.prod(x.shape[end:]),
+                ELEMENT[x.dtype],
+                ELEMENT[y.dtype],
+            ],
+        )
 
     return kernel
 
@@ -144,8 +154,10 @@ def _to_int(x, *, axis, keepdims):
 def _extreme_shape(name):
     def shape(x, *, axis, keepdims):
         if 0 in (x.shape if axis is None else [x.shape[a] for a in axis]):
-            raise ValueError(f"{name}: nothing to choose from: the tensor has shape {tuple(x.shape)} and `axis` is "
-                             f"{axis}; a reduced axis must have at least one element")
+            raise ValueError(
+                f"{name}: nothing to choose from: the tensor has shape {tuple(x.shape)} and `axis` is "
+                f"{axis}; a reduced axis must have at least one element"
+            )
         return Spec(without_axes(x.shape, axis, keepdims), x.dtype)
 
     return shape
@@ -195,7 +207,8 @@ def _extreme_grad(call, dy):
 
 
 def _prod_grad(call, dy):
-    """dy times the product of all others: what stands before times what stands behind, so zeros do no harm."""
+    """dy times the product of all others: what stands before times what stands behind, so
+    zeros do no harm."""
     x = call.inputs[0]
     axes = tuple(range(len(x.shape))) if call.axis is None else call.axis
     kept = tuple(i for i in range(len(x.shape)) if i not in axes)
@@ -222,16 +235,36 @@ sum_op = define_op("sum", shape=_sum_shape, reference=_sum_reference, kernel=_re
                    grad=lambda call, dy: [spread(dy, call.inputs[0].shape, call.axis)])
 mean_op = define_op("mean", shape=_same_dtype, reference=_mean_reference, grad=_mean_grad,
                     kernel=_reduce_kernel("sum_f32", scale=lambda count: 1.0 / count))
-max_op = define_op("max", shape=_extreme_shape("max"), reference=lambda x, **k: np.max(x, **k), grad=_extreme_grad,
-                   kernel=_reduce_kernel("max_f32"))
-min_op = define_op("min", shape=_extreme_shape("min"), reference=lambda x, **k: np.min(x, **k), grad=_extreme_grad,
-                   kernel=_reduce_kernel("min_f32"))
+max_op = define_op(
+    "max",
+    shape=_extreme_shape("max"),
+    reference=lambda x, **k: np.max(x, **k),
+    grad=_extreme_grad,
+    kernel=_reduce_kernel("max_f32"),
+)
+min_op = define_op(
+    "min",
+    shape=_extreme_shape("min"),
+    reference=lambda x, **k: np.min(x, **k),
+    grad=_extreme_grad,
+    kernel=_reduce_kernel("min_f32"),
+)
 prod_op = define_op("prod", shape=_sum_shape, grad=_prod_grad, kernel=_reduce_kernel("prod_f32"),
                     reference=lambda x, **k: np.prod(x, dtype=_sum_dtype(x.dtype.name), **k))
-any_op = define_op("any", shape=_to_bool, reference=lambda x, **k: np.any(x, **k), grad=no_gradient("truth values"),
-                   kernel=_integer_kernel("any_int"))
-all_op = define_op("all", shape=_to_bool, reference=lambda x, **k: np.all(x, **k), grad=no_gradient("truth values"),
-                   kernel=_integer_kernel("all_int"))
+any_op = define_op(
+    "any",
+    shape=_to_bool,
+    reference=lambda x, **k: np.any(x, **k),
+    grad=no_gradient("truth values"),
+    kernel=_integer_kernel("any_int"),
+)
+all_op = define_op(
+    "all",
+    shape=_to_bool,
+    reference=lambda x, **k: np.all(x, **k),
+    grad=no_gradient("truth values"),
+    kernel=_integer_kernel("all_int"),
+)
 argmax_op = define_op("argmax", shape=_position_shape("argmax"), reference=_position_reference(np.argmax),
                       grad=no_gradient("integer output"), kernel=_argument_kernel("argmax_f32"))
 argmin_op = define_op("argmin", shape=_position_shape("argmin"), reference=_position_reference(np.argmin),
@@ -266,7 +299,8 @@ def sum(x, axis=None, keepdims=False):  # noqa: A001
 
 @public
 def mean(x, axis=None, keepdims=False):
-    """The arithmetic mean over `axis` (int, tuple or None: all); integers give `floatx`. Over nothing it is NaN."""
+    """The arithmetic mean over `axis` (int, tuple or None: all); integers give `floatx`.
+    Over nothing it is NaN."""
     x = as_float(x)
     return mean_op(x, axis=canonical_axes("mean", axis, len(x.shape)), keepdims=bool(keepdims))
 
@@ -294,7 +328,8 @@ def max(x, axis=None, keepdims=False, initial=None):  # noqa: A001
 
 @public
 def min(x, axis=None, keepdims=False, initial=None):  # noqa: A001
-    """The smallest element over `axis`, at most `initial` if given. A NaN among the elements is the result."""
+    """The smallest element over `axis`, at most `initial` if given. A NaN among the
+    elements is the result."""
     return _extreme(min_op, "minimum", x, axis, keepdims, initial)
 
 
@@ -328,13 +363,15 @@ def _position(op, x, axis, keepdims):
 
 @public
 def argmax(x, axis=None, keepdims=False):
-    """The int32 position of the largest element along `axis` (None: in the flattened tensor); the first if tied."""
+    """The int32 position of the largest element along `axis` (None: in the flattened
+    tensor); the first if tied."""
     return _position(argmax_op, x, axis, keepdims)
 
 
 @public
 def argmin(x, axis=None, keepdims=False):
-    """The int32 position of the smallest element along `axis` (None: in the flattened tensor); the first if tied."""
+    """The int32 position of the smallest element along `axis` (None: in the flattened
+    tensor); the first if tied."""
     return _position(argmin_op, x, axis, keepdims)
 
 
@@ -388,7 +425,9 @@ def average(x, axis=None, weights=None):
     x, weights = convert(x, dtype=dtype), convert(weights, dtype=dtype)
     if tuple(weights.shape) != tuple(x.shape):
         if axes is None or len(axes) != 1 or tuple(weights.shape) != (x.shape[axes[0]],):
-            raise ValueError(f"average: `weights` must have the shape of `x`, {tuple(x.shape)}, or one weight for each "
-                             f"position along a single `axis`; received shape {tuple(weights.shape)}, axis={axis}")
+            raise ValueError(
+                f"average: `weights` must have the shape of `x`, {tuple(x.shape)}, or one weight for each "
+                f"position along a single `axis`; received shape {tuple(weights.shape)}, axis={axis}"
+            )
         weights = spread(weights, x.shape, tuple(i for i in range(len(x.shape)) if i != axes[0]))
     return sum_op(x * weights, axis=axes, keepdims=False) / sum_op(weights, axis=axes, keepdims=False)

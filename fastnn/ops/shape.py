@@ -26,8 +26,10 @@ def as_tuple(value):
 
 def _reshape_shape(x, *, newshape):
     if math.prod(newshape) != math.prod(x.shape):
-        raise ValueError(f"reshape: cannot make shape {newshape} ({math.prod(newshape)} elements) of an input of shape "
-                         f"{tuple(x.shape)} ({math.prod(x.shape)} elements); one extent may be -1")
+        raise ValueError(
+            f"reshape: cannot make shape {newshape} ({math.prod(newshape)} elements) of an input of shape "
+            f"{tuple(x.shape)} ({math.prod(x.shape)} elements); one extent may be -1"
+        )
     return Spec(newshape, x.dtype)
 
 
@@ -51,12 +53,16 @@ def reshape(x, newshape):
     wanted = [n if n is not None else x.shape[i] for i, n in enumerate(as_tuple(newshape))]
     wanted = [operator.index(n) for n in wanted]
     if wanted.count(-1) > 1 or any(n < -1 for n in wanted):
-        raise ValueError(f"reshape: `newshape` may have one -1 and no other negative extent, received {newshape}")
+        raise ValueError(
+            f"reshape: `newshape` may have one -1 and no other negative extent, received {newshape}"
+        )
     if -1 in wanted:
         known = math.prod(n for n in wanted if n != -1)
         if known == 0 or x.size % known:
-            raise ValueError(f"reshape: an input of shape {tuple(x.shape)} ({x.size} elements) does not divide into "
-                             f"`newshape` {newshape}; its known extents must divide the number of elements")
+            raise ValueError(
+                f"reshape: an input of shape {tuple(x.shape)} ({x.size} elements) does not divide into "
+                f"`newshape` {newshape}; its known extents must divide the number of elements"
+            )
         wanted[wanted.index(-1)] = x.size // known
     return reshaped(x, tuple(wanted))
 
@@ -70,7 +76,8 @@ def ravel(x):
 
 @public
 def squeeze(x, axis=None):
-    """`x` without its axes of extent 1, or without those in `axis` (an int or several), which must have extent 1."""
+    """`x` without its axes of extent 1, or without those in `axis` (an int or several),
+    which must have extent 1."""
     x = convert(x)
     rank = len(x.shape)
     if axis is None:
@@ -79,7 +86,9 @@ def squeeze(x, axis=None):
         gone = {canonical_axis("squeeze", a, rank) for a in as_tuple(axis)}
         wrong = [a for a in gone if x.shape[a] != 1]
         if wrong:
-            raise ValueError(f"squeeze: `axis` {axis} must have extent 1, received an input of shape {tuple(x.shape)}")
+            raise ValueError(
+                f"squeeze: `axis` {axis} must have extent 1, received an input of shape {tuple(x.shape)}"
+            )
     return reshaped(x, tuple(n for i, n in enumerate(x.shape) if i not in gone))
 
 
@@ -131,7 +140,11 @@ def transpose(x, axes=None):
     """`x` with its axes in the order `axes`; reversed by default."""
     x = convert(x)
     rank = len(x.shape)
-    axes = tuple(range(rank))[::-1] if axes is None else tuple(canonical_axis("transpose", a, rank) for a in as_tuple(axes))
+    axes = (
+        tuple(range(rank))[::-1]
+        if axes is None
+        else tuple(canonical_axis("transpose", a, rank) for a in as_tuple(axes))
+    )
     _transpose_shape(x, axes=axes)
     return transposed(x, axes)
 
@@ -153,11 +166,15 @@ def moveaxis(x, source, destination):
     rank = len(x.shape)
     source = [canonical_axis("moveaxis", a, rank) for a in as_tuple(source)]
     destination = [canonical_axis("moveaxis", a, rank) for a in as_tuple(destination)]
-    if len(set(source)) != len(source) or len(set(destination)) != len(source) or len(source) != len(destination):
+    if (
+        len(set(source)) != len(source)
+        or len(set(destination)) != len(source)
+        or len(source) != len(destination)
+    ):
         raise ValueError("moveaxis: `source` and `destination` must name as many different axes, received "
                          f"{source} and {destination}")
     axes = [a for a in range(rank) if a not in source]
-    for place, axis in sorted(zip(destination, source)):
+    for place, axis in sorted(zip(destination, source, strict=False)):
         axes.insert(place, axis)
     return transposed(x, tuple(axes))
 
@@ -182,16 +199,20 @@ def rot90(array, k=1, axes=(0, 1)):
 
 def _broadcast_shape(x, *, shape):
     lead = len(shape) - len(x.shape)
-    if lead < 0 or any(m not in (1, n) for m, n in zip(x.shape, shape[lead:])):
-        raise ValueError(f"broadcast_to: an input of shape {tuple(x.shape)} does not broadcast to {shape}; extents "
-                         "must agree from the last axis on, or be 1 in the input")
+    if lead < 0 or any(m not in (1, n) for m, n in zip(x.shape, shape[lead:], strict=False)):
+        raise ValueError(
+            f"broadcast_to: an input of shape {tuple(x.shape)} does not broadcast to {shape}; extents "
+            "must agree from the last axis on, or be 1 in the input"
+        )
     return Spec(shape, x.dtype)
 
 
 def _broadcast_kernel(call):
     source, shape = call.inputs[0], call.output.shape
     lead = len(shape) - len(source.shape)
-    steps = [0] * lead + [0 if n == 1 else s for n, s in zip(source.shape, contiguous_strides(source.shape))]
+    steps = [0] * lead + [
+        0 if n == 1 else s for n, s in zip(source.shape, contiguous_strides(source.shape), strict=False)
+    ]
     return emit_copy(call, source, call.output, shape, steps, contiguous_strides(shape))
 
 
@@ -201,7 +222,8 @@ broadcast_to_op = define_op("broadcast_to", shape=_broadcast_shape, kernel=_broa
 
 
 def broadcast(x, shape):
-    """`x` broadcast to a tuple of ints; `x` itself where it has that shape, a view where no element is repeated."""
+    """`x` broadcast to a tuple of ints; `x` itself where it has that shape, a view where
+    no element is repeated."""
     if tuple(x.shape) == shape:
         return x
     if math.prod(shape) == math.prod(x.shape):
@@ -223,9 +245,10 @@ def _slice_shape(x, *, starts, sizes, steps):
 
 
 def _window(starts, sizes, steps):
-    """The Python slices that pick `sizes` elements from `starts` in strides of `steps` (which may be negative)."""
+    """The Python slices that pick `sizes` elements from `starts` in strides of `steps`
+    (which may be negative)."""
     slices = []
-    for start, size, step in zip(starts, sizes, steps):
+    for start, size, step in zip(starts, sizes, steps, strict=False):
         stop = start + size * step
         slices.append(slice(start, stop if stop >= 0 else None, step) if size else slice(0, 0))
     return tuple(slices)
@@ -233,16 +256,29 @@ def _window(starts, sizes, steps):
 
 def _slice_kernel(call):
     source = contiguous_strides(call.inputs[0].shape)
-    start = sum(a * s for a, s in zip(call.starts, source))
-    return emit_copy(call, call.inputs[0], call.output, call.sizes, [a * s for a, s in zip(call.steps, source)],
-                     contiguous_strides(call.sizes), source_start=start if call.output.size else 0)
+    start = sum(a * s for a, s in zip(call.starts, source, strict=False))
+    return emit_copy(
+        call,
+        call.inputs[0],
+        call.output,
+        call.sizes,
+        [a * s for a, s in zip(call.steps, source, strict=False)],
+        contiguous_strides(call.sizes),
+        source_start=start if call.output.size else 0,
+    )
 
 
 slice_op = define_op(
-    "strided_slice", shape=_slice_shape, kernel=_slice_kernel,
-    reference=lambda x, *, starts, sizes, steps: np.ascontiguousarray(x[_window(starts, sizes, steps)]).reshape(sizes),
-    grad=lambda call, dy: [place_op(dy, shape=tuple(call.inputs[0].shape), starts=call.starts, steps=call.steps,
-                                    value=0)])
+    "strided_slice",
+    shape=_slice_shape,
+    kernel=_slice_kernel,
+    reference=lambda x, *, starts, sizes, steps: np.ascontiguousarray(
+        x[_window(starts, sizes, steps)]
+    ).reshape(sizes),
+    grad=lambda call, dy: [
+        place_op(dy, shape=tuple(call.inputs[0].shape), starts=call.starts, steps=call.steps, value=0)
+    ],
+)
 
 
 def _place_shape(x, *, shape, starts, steps, value):
@@ -269,20 +305,33 @@ def _place_kernel(call):
             call.emit("fill_b32", reads=[], writes=[target], sizes=[target.size * width // 4],
                       attrs=[bits.view(np.uint32)[0]])
     strides = contiguous_strides(call.shape)
-    start = sum(a * s for a, s in zip(call.starts, strides))
-    return emit_copy(call, source, target, source.shape, contiguous_strides(source.shape),
-                     [a * s for a, s in zip(call.steps, strides)], target_start=start if source.size else 0)
+    start = sum(a * s for a, s in zip(call.starts, strides, strict=False))
+    return emit_copy(
+        call,
+        source,
+        target,
+        source.shape,
+        contiguous_strides(source.shape),
+        [a * s for a, s in zip(call.steps, strides, strict=False)],
+        target_start=start if source.size else 0,
+    )
 
 
-place_op = define_op("strided_place", shape=_place_shape, reference=_place_reference, kernel=_place_kernel,
-                     grad=lambda call, dy: [slice_op(dy, starts=call.starts, sizes=tuple(call.inputs[0].shape),
-                                                     steps=call.steps)])
+place_op = define_op(
+    "strided_place",
+    shape=_place_shape,
+    reference=_place_reference,
+    kernel=_place_kernel,
+    grad=lambda call, dy: [
+        slice_op(dy, starts=call.starts, sizes=tuple(call.inputs[0].shape), steps=call.steps)
+    ],
+)
 
 
 def sliced(x, starts, sizes, steps=None):
     """x[start : ... : step] of the given sizes, all tuples of ints that lie inside `x`."""
     steps = (1,) * len(sizes) if steps is None else steps
-    if tuple(sizes) == tuple(x.shape) and all(s == 1 or n <= 1 for s, n in zip(steps, sizes)):
+    if tuple(sizes) == tuple(x.shape) and all(s == 1 or n <= 1 for s, n in zip(steps, sizes, strict=False)):
         return x
     return slice_op(x, starts=tuple(starts), sizes=tuple(sizes), steps=tuple(steps))
 
@@ -299,7 +348,8 @@ def flip(x, axis=None):
 
 @public
 def roll(x, shift, axis=None):
-    """`x` with its elements moved on by `shift` along `axis`, the last ones coming first again; flat by default."""
+    """`x` with its elements moved on by `shift` along `axis`, the last ones coming first
+    again; flat by default."""
     from .joining import joined
 
     x = convert(x)
@@ -312,7 +362,7 @@ def roll(x, shift, axis=None):
         axes = axes * len(shifts)
     if len(shifts) != len(axes):
         raise ValueError(f"roll: `shift` and `axis` must be as many, received {shift} and {axis}")
-    for by, place in zip(shifts, axes):
+    for by, place in zip(shifts, axes, strict=False):
         place = canonical_axis("roll", place, len(x.shape))
         extent = x.shape[place]
         by = by % extent if extent else 0
@@ -330,7 +380,8 @@ def _along(x, axis, start, size):
 
 @public
 def repeat(x, repeats, axis=None):
-    """Each element along `axis` (flat by default) `repeats` times in a row; `repeats`: an int, or one an element."""
+    """Each element along `axis` (flat by default) `repeats` times in a row; `repeats`: an
+    int, or one an element."""
     x = convert(x)
     if axis is None:
         x, axis = reshaped(x, (x.size,)), 0
@@ -345,8 +396,10 @@ def repeat(x, repeats, axis=None):
         y = broadcast(reshaped(x, (*before, extent, 1, *after)), (*before, extent, n, *after))
         return reshaped(y, (*before, extent * n, *after))
     if len(counts) != extent:
-        raise ValueError(f"repeat: `repeats` must be one number, or one for each of the {extent} elements along axis "
-                         f"{axis}, received {len(counts)}")
+        raise ValueError(
+            f"repeat: `repeats` must be one number, or one for each of the {extent} elements along axis "
+            f"{axis}, received {len(counts)}"
+        )
     from .indexing import take
 
     return take(x, Tensor(np.repeat(np.arange(extent, dtype=np.int32), counts)), axis=axis)
@@ -363,8 +416,10 @@ def tile(x, repeats):
     rank = max(len(shape), len(counts))
     shape, counts = [1] * (rank - len(shape)) + shape, [1] * (rank - len(counts)) + counts
     apart = tuple(n for extent in shape for n in (1, extent))
-    full = tuple(n for count, extent in zip(counts, shape) for n in (count, extent))
-    return reshaped(broadcast(reshaped(x, apart), full), tuple(c * n for c, n in zip(counts, shape)))
+    full = tuple(n for count, extent in zip(counts, shape, strict=False) for n in (count, extent))
+    return reshaped(
+        broadcast(reshaped(x, apart), full), tuple(c * n for c, n in zip(counts, shape, strict=False))
+    )
 
 
 # ---- pad ----
@@ -375,8 +430,8 @@ def pad(x, pad_width, mode="constant", constant_values=None):
 
     Args:
         pad_width: a pair (before, after) for each axis; one pair or one number serves all axes.
-        mode: "constant", "reflect" (mirrored, the edge not repeated), "symmetric" (the edge repeated), "edge",
-            "wrap".
+        mode: "constant", "reflect" (mirrored, the edge not repeated), "symmetric" (the
+            edge repeated), "edge", "wrap".
         constant_values: the number added in mode "constant"; 0 by default.
     """
     x = convert(x)
@@ -388,7 +443,7 @@ def pad(x, pad_width, mode="constant", constant_values=None):
             value = np.asarray(value).item()
         if not any(map(any, widths)):
             return x
-        shape = tuple(n + before + after for n, (before, after) in zip(x.shape, widths))
+        shape = tuple(n + before + after for n, (before, after) in zip(x.shape, widths, strict=False))
         return place_op(x, shape=shape, starts=tuple(before for before, _ in widths), steps=(1,) * rank,
                         value=dtypes.NUMPY[x.dtype].type(value).item())
     if constant_values is not None:
@@ -412,8 +467,10 @@ def _pad_pairs(pad_width, rank):
     widths = np.asarray(pad_width)
     if widths.dtype.kind not in "iu" or widths.min(initial=0) < 0 or widths.shape not in (
             (), (1,), (2,), (1, 2), (rank, 2), (rank, 1)):
-        raise ValueError(f"pad: `pad_width` must be a pair of non-negative integers for each of the {rank} axes, or "
-                         f"one pair or number for all, received {pad_width}")
+        raise ValueError(
+            f"pad: `pad_width` must be a pair of non-negative integers for each of the {rank} axes, or "
+            f"one pair or number for all, received {pad_width}"
+        )
     return [tuple(pair) for pair in np.broadcast_to(widths, (rank, 2)).tolist()]
 
 

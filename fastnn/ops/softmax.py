@@ -20,7 +20,10 @@ def _rows_kernel(name):
     def kernel(call):
         shape = call.output.shape
         cols = shape[call.axis]
-        if any(b.dtype != "float32" for b in (*call.inputs, call.output)) or math.prod(shape[call.axis + 1:]) != 1:
+        if (
+            any(b.dtype != "float32" for b in (*call.inputs, call.output))
+            or math.prod(shape[call.axis + 1 :]) != 1
+        ):
             return False
         call.emit(name, reads=call.inputs, writes=call.outputs, sizes=[math.prod(shape[:call.axis]), cols])
 
@@ -45,7 +48,8 @@ def _softmax_grad_reference(y, dy, *, axis):
 
 
 def _softmax_grad_grad(call, g):
-    """dx = y * (dy - s), s = sum(y * dy): with t = sum(y * g), d/ddy = y * (g - t), d/dy = g * (dy - s) - t * dy."""
+    """dx = y * (dy - s), s = sum(y * dy): with t = sum(y * g), d/ddy = y * (g - t), d/dy
+    = g * (dy - s) - t * dy."""
     y, dy = call.inputs
     s = sum_op(y * dy, axis=(call.axis,), keepdims=True)
     t = sum_op(y * g, axis=(call.axis,), keepdims=True)
@@ -65,8 +69,14 @@ def _log_softmax_grad_grad(call, g):
     return [-(g * p * total), g - sum_op(g * p, axis=(call.axis,), keepdims=True)]
 
 
-softmax_grad_op = define_op("softmax_grad", shape=same_shape, reference=_softmax_grad_reference, inplace=(0, 1),
-                            grad=_softmax_grad_grad, kernel=_rows_kernel("softmax_grad_f32"))
+softmax_grad_op = define_op(
+    "softmax_grad",
+    shape=same_shape,
+    reference=_softmax_grad_reference,
+    inplace=(0, 1),
+    grad=_softmax_grad_grad,
+    kernel=_rows_kernel("softmax_grad_f32"),
+)
 softmax_op = define_op("softmax", shape=same_shape, reference=_softmax_reference, inplace=(0,),
                        kernel=_rows_kernel("softmax_f32"),
                        grad=lambda call, dy: [softmax_grad_op(call.output, dy, axis=call.axis)])
@@ -102,8 +112,13 @@ def _logsumexp_kernel(call):
               sizes=[math.prod(shape[:first]), math.prod(shape[first:])])
 
 
-logsumexp_op = define_op("logsumexp", reference=logsumexp_reference, grad=_logsumexp_grad, kernel=_logsumexp_kernel,
-                         shape=lambda x, *, axis, keepdims: Spec(without_axes(x.shape, axis, keepdims), x.dtype))
+logsumexp_op = define_op(
+    "logsumexp",
+    reference=logsumexp_reference,
+    grad=_logsumexp_grad,
+    kernel=_logsumexp_kernel,
+    shape=lambda x, *, axis, keepdims: Spec(without_axes(x.shape, axis, keepdims), x.dtype),
+)
 
 
 def _sparsemax_reference(x, *, axis):
@@ -134,7 +149,9 @@ def _along(op, x, axis):
     """op(x) along `axis`, an int or a tuple of ints that count as one axis together."""
     x = as_float(x)
     if len(x.shape) == 0:
-        raise ValueError(f"{op.name}: needs a tensor with at least one axis, received a scalar of dtype {x.dtype}")
+        raise ValueError(
+            f"{op.name}: needs a tensor with at least one axis, received a scalar of dtype {x.dtype}"
+        )
     if not isinstance(axis, (tuple, list)):
         return op(x, axis=canonical_axis(op.name, axis, len(x.shape)))
     axes = canonical_axes(op.name, axis, len(x.shape))
@@ -148,7 +165,8 @@ def _along(op, x, axis):
 
 @public
 def softmax(x, axis=-1):
-    """exp(x) / sum(exp(x)) along `axis`, an int or a tuple of ints; computed with the largest element taken off.
+    """exp(x) / sum(exp(x)) along `axis`, an int or a tuple of ints; computed with the
+    largest element taken off.
 
     Source: Keras 3 `ops.softmax`.
     """

@@ -24,7 +24,8 @@ argsort_op = define_op("argsort", shape=_to_int32, grad=no_gradient("integer out
 
 @public
 def argsort(x, axis=-1):
-    """The int32 places, along `axis` (None: flat), of the elements in rising order; equal ones in their order."""
+    """The int32 places, along `axis` (None: flat), of the elements in rising order; equal
+    ones in their order."""
     x = convert(x)
     if axis is None:
         x, axis = reshaped(x, (x.size,)), 0
@@ -51,8 +52,9 @@ def _top_reference(x, *, k):
 
 def _top_shape(x, *, k):
     if not x.shape or not 0 <= k <= x.shape[-1]:
-        raise ValueError(f"top_k: `k` must lie in 0..the last extent of an input of shape {tuple(x.shape)}, received "
-                         f"{k}")
+        raise ValueError(
+            f"top_k: `k` must lie in 0..the last extent of an input of shape {tuple(x.shape)}, received {k}"
+        )
     return Spec((*x.shape[:-1], k), "int32")
 
 
@@ -63,7 +65,9 @@ def _top_kernel(call):
     x, y = call.inputs[0], call.output
     if x.dtype != "float32" or not 0 < call.k <= _MOST_RANKED:
         return False
-    call.emit("top_k_f32", reads=call.inputs, writes=call.outputs, sizes=[y.size // call.k, x.shape[-1], call.k])
+    call.emit(
+        "top_k_f32", reads=call.inputs, writes=call.outputs, sizes=[y.size // call.k, x.shape[-1], call.k]
+    )
 
 
 top_op = define_op("top_k", shape=_top_shape, reference=_top_reference, kernel=_top_kernel,
@@ -113,31 +117,47 @@ searchsorted_op = define_op("searchsorted", shape=lambda s, v, *, side: Spec(v.s
 
 @public
 def searchsorted(sorted_sequence, values, side="left"):
-    """The int32 places at which `values` would keep a sorted vector sorted; before or behind equal elements."""
+    """The int32 places at which `values` would keep a sorted vector sorted; before or
+    behind equal elements."""
     sequence = convert(sorted_sequence)
     if len(sequence.shape) != 1 or side not in ("left", "right"):
-        raise ValueError(f"searchsorted: `sorted_sequence` must be a vector and `side` 'left' or 'right', received "
-                         f"shape {tuple(sequence.shape)} and {side!r}")
+        raise ValueError(
+            f"searchsorted: `sorted_sequence` must be a vector and `side` 'left' or 'right', received "
+            f"shape {tuple(sequence.shape)} and {side!r}"
+        )
     return searchsorted_op(sequence, convert(values), side=side)
 
 
-digitize_op = define_op("digitize", shape=lambda x, bins: Spec(x.shape, "int32"), grad=no_gradient("integer output"),
-                        reference=lambda x, bins: np.digitize(x, bins).astype(np.int32))
+digitize_op = define_op(
+    "digitize",
+    shape=lambda x, bins: Spec(x.shape, "int32"),
+    grad=no_gradient("integer output"),
+    reference=lambda x, bins: np.digitize(x, bins).astype(np.int32),
+)
 
 
 @public
 def digitize(x, bins):
-    """The int32 number of the interval between neighbours of the sorted vector `bins` that each element lies in."""
+    """The int32 number of the interval between neighbours of the sorted vector `bins`
+    that each element lies in."""
     return digitize_op(convert(x), convert(bins))
 
 
-def unique(x, sorted=True, return_index=False, return_inverse=False, return_counts=False, axis=None, size=None,
-           fill_value=None):
+def unique(
+    x,
+    sorted=True,
+    return_index=False,
+    return_inverse=False,
+    return_counts=False,
+    axis=None,
+    size=None,
+    fill_value=None,
+):
     """The different elements of `x` (or slices along `axis`), sorted; how many there are needs the values.
 
     Args:
-        return_index, return_inverse, return_counts: also give (int32) where each first occurs, which of them each
-            element is, how often each occurs.
+        return_index, return_inverse, return_counts: also give (int32) where each first
+            occurs, which of them each element is, how often each occurs.
         size: cut the result, or fill it up with `fill_value` (the smallest by default), to this many.
     """
     results = np.unique(convert(x).array, True, True, True, axis=axis)
@@ -151,13 +171,24 @@ def unique(x, sorted=True, return_index=False, return_inverse=False, return_coun
         values = results[0][tuple(keep)]
         if missing:
             fill = values.min() if fill_value is None else fill_value
-            values = np.concatenate([values, np.full([missing if i == along else n for i, n in enumerate(values.shape)],
-                                                     fill, values.dtype)], along)
+            values = np.concatenate(
+                [
+                    values,
+                    np.full(
+                        [missing if i == along else n for i, n in enumerate(values.shape)], fill, values.dtype
+                    ),
+                ],
+                along,
+            )
         results[0] = values
         results[1] = np.concatenate([results[1][:size], np.full(missing, results[1][0] if count else 0)])
         results[3] = np.concatenate([results[3][:size], np.zeros(missing, int)])
     wanted = [True, return_index, return_inverse, return_counts]
-    kept = [Tensor(r if i == 0 else r.astype(np.int32)) for i, (r, w) in enumerate(zip(results, wanted)) if w]
+    kept = [
+        Tensor(r if i == 0 else r.astype(np.int32))
+        for i, (r, w) in enumerate(zip(results, wanted, strict=False))
+        if w
+    ]
     return kept[0] if len(kept) == 1 else tuple(kept)
 
 
@@ -175,8 +206,12 @@ def _bincount_kernel(call):
     x = call.inputs[0]
     if x.dtype != "int32" or kinds not in ({"int32"}, {"float32"}) or not x.shape:
         return False
-    call.emit("bincount_i32" if kinds == {"int32"} else "bincount_f32", reads=call.inputs, writes=call.outputs,
-              sizes=[math.prod(x.shape[:-1]), x.shape[-1], call.size])
+    call.emit(
+        "bincount_i32" if kinds == {"int32"} else "bincount_f32",
+        reads=call.inputs,
+        writes=call.outputs,
+        sizes=[math.prod(x.shape[:-1]), x.shape[-1], call.size],
+    )
 
 
 bincount_op = define_op(
@@ -189,8 +224,8 @@ bincount_op = define_op(
 def bincount(x, weights=None, minlength=0, sparse=False):
     """How often each integer from 0 occurs along the last axis, or the sum of its weights.
 
-    The result is as long as the largest integer asks for, and at least `minlength`; in a trace, where values are
-    not known, exactly `minlength`, which must then be given.
+    The result is as long as the largest integer asks for, and at least `minlength`; in a
+    trace, where values are not known, exactly `minlength`, which must then be given.
     """
     if sparse:
         raise ValueError("bincount: `sparse=True` is not supported; leave it False")

@@ -1,4 +1,5 @@
-"""Copies between strided views: the one lowering that transposes, slices, flips, broadcasts and pads share."""
+"""Copies between strided views: the one lowering that transposes, slices, flips,
+broadcasts and pads share."""
 
 import math
 
@@ -17,15 +18,16 @@ def contiguous_strides(shape):
 
 
 def emit_copy(call, source, target, extents, source_strides, target_strides, source_start=0, target_start=0):
-    """Emit target[target_start + i . target_strides] = source[source_start + i . source_strides] for i < extents.
+    """Emit target[target_start + i . target_strides] = source[source_start + i .
+    source_strides] for i < extents.
 
-    Strides and starts count elements; source strides may be 0 or negative. False where no kernel fits: an element
-    size other than 1, 4 or 8 bytes, or more than `MOST_AXES` axes that do not merge.
+    Strides and starts count elements; source strides may be 0 or negative. False where no kernel
+    fits: an element size other than 1, 4 or 8 bytes, or more than `MOST_AXES` axes that do not merge.
     """
     width = dtypes.NUMPY[source.dtype].itemsize
     if width not in (1, 4, 8) or source.dtype != target.dtype:
         return False
-    axes = [(n, s, t) for n, s, t in zip(extents, source_strides, target_strides) if n != 1]
+    axes = [(n, s, t) for n, s, t in zip(extents, source_strides, target_strides, strict=False) if n != 1]
     if width == 8:  # an element is two words
         axes = [(n, 2 * s, 2 * t) for n, s, t in axes] + [(2, 1, 1)]
         source_start, target_start = 2 * source_start, 2 * target_start
@@ -38,7 +40,9 @@ def emit_copy(call, source, target, extents, source_strides, target_strides, sou
     while len(axes) < 2:
         axes.insert(0, (1, 0, 0))
     sizes = [len(axes), source_start, target_start, *[v for axis in axes for v in axis]]
-    call.emit("strided_copy_b8" if width == 1 else "strided_copy_b32", reads=[source], writes=[target], sizes=sizes)
+    call.emit(
+        "strided_copy_b8" if width == 1 else "strided_copy_b32", reads=[source], writes=[target], sizes=sizes
+    )
     return True
 
 
@@ -54,7 +58,8 @@ def _merge(axes):
 
 
 def _order(axes):
-    """Innermost the axis contiguous in the target, before it the one contiguous in the source: a tile of rows."""
+    """Innermost the axis contiguous in the target, before it the one contiguous in the
+    source: a tile of rows."""
     last = max(range(len(axes)), key=lambda i: (abs(axes[i][2]) == 1, i))
     inner = axes[last]
     rest = axes[:last] + axes[last + 1 :]

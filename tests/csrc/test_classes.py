@@ -54,7 +54,9 @@ def test_bincount(isa, rng):
         x = rng.integers(-2, 9, shape).astype("int32")
         check_kernel(records["bincount"], [x], isa=isa, size=7)
         check_kernel(records["bincount"], [x, rng.integers(-5, 5, shape).astype("int32")], isa=isa, size=9)
-        check_kernel(records["bincount"], [x, rng.random(shape, dtype="float32")], isa=isa, size=9, rtol=60 * EPS32)
+        check_kernel(
+            records["bincount"], [x, rng.random(shape, dtype="float32")], isa=isa, size=9, rtol=60 * EPS32
+        )
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -86,7 +86,9 @@ def test_concatenate_and_split(isa, dtype, rng):
         parts = [numbers(rng, dtype, (*extents[:axis], n, *extents[axis + 1 :])) for n in sizes]
         whole = run_in_c("concatenate", isa, parts, axis=axis)
         np.testing.assert_array_equal(whole, np.concatenate(parts, axis))
-        for got, want in zip(run_in_c("split", isa, [whole], sizes=tuple(sizes), axis=axis), parts, strict=True):
+        for got, want in zip(
+            run_in_c("split", isa, [whole], sizes=tuple(sizes), axis=axis), parts, strict=True
+        ):
             np.testing.assert_array_equal(got, want)
 
 

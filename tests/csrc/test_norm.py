@@ -34,7 +34,8 @@ def test_batch_norm(isa, activation, cols, rng):
         check_kernel(records["batch_norm_train_add"], [x, gamma, beta, dy], isa=isa, rtol=EPS32 * 64,
                      atol=EPS32 * (size + np.abs(dy).max()) * (40 if rows < 3 else 8), **attrs)
         mean, variance = _moments(x)
-        if activation:  # away from the kink, where rounding may open the relu in one and close it in the other
+        # away from the kink, where rounding may open the relu in one and close it in the other
+        if activation:
             z = (x - mean) / np.sqrt(variance + np.float32(1e-3)) * gamma + beta
             x = np.where(np.abs(z) < 1e-3, x + np.float32(0.1), x)
         size = np.abs(dy).sum(0).max() * np.abs(gamma).max() * (40 if rows < 3 else 8)
@@ -46,8 +47,15 @@ def test_batch_norm(isa, activation, cols, rng):
 def test_batch_norm_over_several_axes_and_pieces(isa, rng):
     for shape in ((3, 20, 33, 16), (70000, 3), (40, 5000)):
         x, gamma, beta = _normal(rng, shape, shape[-1], shape[-1])
-        check_kernel(records["batch_norm_train"], [x, gamma, beta], isa=isa, rtol=EPS32 * 64, atol=EPS32 * 400,
-                     epsilon=1e-3, activation=None)
+        check_kernel(
+            records["batch_norm_train"],
+            [x, gamma, beta],
+            isa=isa,
+            rtol=EPS32 * 64,
+            atol=EPS32 * 400,
+            epsilon=1e-3,
+            activation=None,
+        )
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -56,7 +64,9 @@ def test_batch_norm_far_from_zero(isa, rng):
     x = (10000 + rng.normal(0, 1, (3000, 5))).astype("float32")
     ones, zeros = np.ones(5, "float32"), np.zeros(5, "float32")
     with on_isa(isa):
-        y, mean, variance = apply_record(records["batch_norm_train"], [x, ones, zeros], epsilon=0.0, activation=None)
+        y, mean, variance = apply_record(
+            records["batch_norm_train"], [x, ones, zeros], epsilon=0.0, activation=None
+        )
     wide = x.astype("float64")
     np.testing.assert_allclose(mean, wide.mean(0), rtol=EPS32 * 2)
     np.testing.assert_allclose(variance, wide.var(0), rtol=1e-5)
@@ -91,10 +101,18 @@ def test_layer_and_rms_norm(isa, cols, rng):
         check_kernel(records["layer_norm"], [x, gamma, beta], isa=isa, rtol=EPS32 * 32, atol=size, **attrs)
         check_kernel(records["rms_norm"], [x, gamma], isa=isa, rtol=EPS32 * 32, atol=size, **attrs)
         size = size * np.abs(dy).max() * max(1, inv.max()) ** 2 * (8 + rows)
-        check_kernel(records["layer_norm_grad"], [x, gamma, mean.astype("float32"), inv.astype("float32"), dy],
-                     isa=isa, rtol=EPS32 * 64, atol=size, **attrs)
+        check_kernel(
+            records["layer_norm_grad"],
+            [x, gamma, mean.astype("float32"), inv.astype("float32"), dy],
+            isa=isa,
+            rtol=EPS32 * 64,
+            atol=size,
+            **attrs,
+        )
         rms = (1 / np.sqrt(np.square(wide).mean(1) + 1e-3)).astype("float32")
-        check_kernel(records["rms_norm_grad"], [x, gamma, rms, dy], isa=isa, rtol=EPS32 * 64, atol=size, **attrs)
+        check_kernel(
+            records["rms_norm_grad"], [x, gamma, rms, dy], isa=isa, rtol=EPS32 * 64, atol=size, **attrs
+        )
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -102,8 +120,10 @@ def test_layer_norm_over_several_axes_and_pieces(isa, rng):
     x, gamma, beta, dy = _normal(rng, (3000, 4, 5), (4, 5), (4, 5), (3000, 4, 5))
     attrs = {"axis": 1, "epsilon": 1e-3}
     check_kernel(records["layer_norm"], [x, gamma, beta], isa=isa, rtol=EPS32 * 32, atol=EPS32 * 400, **attrs)
-    mean, inv = (s.astype("float32") for s in records["layer_norm"].reference(x.astype("float64"), gamma, beta,
-                                                                              **attrs)[1:])
+    mean, inv = (
+        s.astype("float32")
+        for s in records["layer_norm"].reference(x.astype("float64"), gamma, beta, **attrs)[1:]
+    )
     check_kernel(records["layer_norm_grad"], [x, gamma, mean, inv, dy], isa=isa, rtol=EPS32 * 64,
                  atol=EPS32 * np.abs(dy).sum(0).max(), **attrs)
 
@@ -117,9 +137,12 @@ def test_the_same_bits_on_any_number_of_threads(rng):
         for count in (1, 2, 3):
             threads.set_num_threads(count)
             eager._cache.clear()
-            results.append(apply_record(records["batch_norm_train"], [x, gamma, beta], **attrs)
-                           + apply_record(records["batch_norm_train_grad"], [x, gamma, beta, mean, variance, dy],
-                                          **attrs))
+            results.append(
+                apply_record(records["batch_norm_train"], [x, gamma, beta], **attrs)
+                + apply_record(
+                    records["batch_norm_train_grad"], [x, gamma, beta, mean, variance, dy], **attrs
+                )
+            )
     finally:
         threads.set_num_threads(saved)
         eager._cache.clear()

@@ -22,7 +22,8 @@ CASES = (
 
 
 def operands(rng, count, slots):
-    """Variable, gradient, rate, decay and slots; a centered variance stays well above 0: v >= 1, |a| <= 0.3."""
+    """Variable, gradient, rate, decay and slots; a centered variance stays well above 0:
+    v >= 1, |a| <= 0.3."""
     w, g, small = rng.standard_normal(count), rng.uniform(-1, 1, count), rng.uniform(-0.3, 0.3, (3, count))
     kinds = {1: [small[0] + 2], 2: [small[0], small[1] + 2], 3: [small[0], small[1] + 2, small[2] + 2]}
     values = [w, g, np.float32(0.1), np.float32(0.01), *kinds.get(slots, [])]
@@ -32,7 +33,10 @@ def operands(rng, count, slots):
 def arranged(name, attrs, arrays):
     """RMSprop's slots come v, [p], [a]."""
     if name == "rmsprop_update":
-        large, small = [s for s in arrays[4:] if s.min(initial=2) > 1], [s for s in arrays[4:] if s.max(initial=0) < 1]
+        large, small = (
+            [s for s in arrays[4:] if s.min(initial=2) > 1],
+            [s for s in arrays[4:] if s.max(initial=0) < 1],
+        )
         return [*arrays[:4], *large[:1], *small, *[s * 0.1 for s in large[1:]]]
     return arrays
 
@@ -45,7 +49,9 @@ def test_updates(isa, decays, case, rng):
     for count in (1, 7, 8, 9, 16, 17, 5000):
         arrays = arranged(name, attrs, operands(rng, count, slots))
         # a dozen roundings of numbers below 8; the attributes (0.1, 1e-7) count in float32 too
-        check_kernel(getattr(updates, name), arrays, isa=isa, rtol=16 * EPS32, atol=64 * EPS32, decays=decays, **attrs)
+        check_kernel(
+            getattr(updates, name), arrays, isa=isa, rtol=16 * EPS32, atol=64 * EPS32, decays=decays, **attrs
+        )
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -1,4 +1,5 @@
-"""csrc/random.c in every table: the bits of the NumPy form, which has the published test vectors of Philox."""
+"""csrc/random.c in every table: the bits of the NumPy form, which has the published test
+vectors of Philox."""
 
 import numpy as np
 import pytest
@@ -31,7 +32,8 @@ def test_uniform_is_the_reference_exactly(isa):
 
 @pytest.mark.parametrize("isa", ISAS)
 def test_normal(isa):
-    # |z| <= sqrt(-2 log 2^-24) < 5.8. The angle, up to 2 pi, is rounded once: an error of 2 pi eps in sine and cosine.
+    # |z| <= sqrt(-2 log 2^-24) < 5.8. The angle, up to 2 pi, is rounded once: an error of
+    # 2 pi eps in sine and cosine.
     atol = 5.8 * (2 * np.pi + 4) * EPS32
     with on_isa(isa):
         for count in COUNTS:

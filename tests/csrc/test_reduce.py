@@ -26,7 +26,9 @@ def test_sums(isa, cols, rng):
         check_kernel(records["mean"], [x], isa=isa, atol=_sum_error(x, (0,)) / rows, axis=(0,), keepdims=True)
         near_one = rng.uniform(0.9, 1.1, (rows, cols)).astype("float32")
         for axis, length in (((0,), rows), ((1,), cols)):
-            check_kernel(records["prod"], [near_one], isa=isa, rtol=EPS32 * (2 + length), axis=axis, keepdims=False)
+            check_kernel(
+                records["prod"], [near_one], isa=isa, rtol=EPS32 * (2 + length), axis=axis, keepdims=False
+            )
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -53,8 +55,18 @@ def test_a_nan_shows_wherever_it_stands(isa, name, rng):
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("shape, axis", [((3, 49, 5), (1,)), ((2, 3, 4, 5), (0, 2)), ((2, 3, 4, 5), (1, 3)),
-                                         ((4, 1, 6), (1,)), ((3, 50, 1100), (1,)), ((6,), ()), ((1, 1), None)])
+@pytest.mark.parametrize(
+    "shape, axis",
+    [
+        ((3, 49, 5), (1,)),
+        ((2, 3, 4, 5), (0, 2)),
+        ((2, 3, 4, 5), (1, 3)),
+        ((4, 1, 6), (1,)),
+        ((3, 50, 1100), (1,)),
+        ((6,), ()),
+        ((1, 1), None),
+    ],
+)
 def test_any_axes(isa, shape, axis, rng):
     x = rng.normal(0, 1, shape).astype("float32")
     check_kernel(records["sum"], [x], isa=isa, atol=_sum_error(x, axis), axis=axis, keepdims=False)
@@ -63,7 +75,8 @@ def test_any_axes(isa, shape, axis, rng):
 
 @pytest.mark.parametrize("isa", ISAS)
 def test_long_sums_keep_their_digits(isa):
-    for shape, axis in (((1 << 20, 3), (0,)), ((1 << 21,), None)):  # one running total would be off by 1e-2: EPS32 * 1e5
+    # one running total would be off by 1e-2: EPS32 * 1e5
+    for shape, axis in (((1 << 20, 3), (0,)), ((1 << 21,), None)):
         x = np.full(shape, 0.1, "float32")
         # equal terms round alike: a chain of n is off by n / 4 units or so, and none is longer than 1024
         check_kernel(records["sum"], [x], isa=isa, rtol=EPS32 * 256, axis=axis, keepdims=False)

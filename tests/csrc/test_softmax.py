@@ -28,14 +28,20 @@ def test_softmax(isa, cols, rng):
     for row in x:
         row = row[None]
         check_kernel(records["softmax"], [row], isa=isa, rtol=_tolerance(row), axis=1)
-        check_kernel(records["log_softmax"], [row], isa=isa, rtol=EPS32 * 8, atol=EPS32 * (8 + np.ptp(row)), axis=1)
-        check_kernel(records["logsumexp"], [row], isa=isa, rtol=EPS32 * 8, atol=EPS32 * 8, axis=(1,), keepdims=False)
+        check_kernel(
+            records["log_softmax"], [row], isa=isa, rtol=EPS32 * 8, atol=EPS32 * (8 + np.ptp(row)), axis=1
+        )
+        check_kernel(
+            records["logsumexp"], [row], isa=isa, rtol=EPS32 * 8, atol=EPS32 * 8, axis=(1,), keepdims=False
+        )
     y = records["softmax"].reference(x - 1, axis=1)
     dy = rng.normal(0, 1, y.shape).astype("float32")
     size = EPS32 * (8 + np.sqrt(cols)) * np.abs(dy).max()
     check_kernel(records["softmax_grad"], [y, dy], isa=isa, atol=size, axis=1)
     y = np.log(y + np.float32(1e-6))
-    check_kernel(records["log_softmax_grad"], [y, dy], isa=isa, rtol=EPS32 * 32, atol=size * (1 + cols / 8), axis=1)
+    check_kernel(
+        records["log_softmax_grad"], [y, dy], isa=isa, rtol=EPS32 * 32, atol=size * (1 + cols / 8), axis=1
+    )
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -65,7 +71,8 @@ def test_cross_entropy(isa, cols, rng):
     check_kernel(records["sparse_softmax_cross_entropy"], [x, labels], isa=isa, **close)
     log_sum = records["logsumexp"].reference(x, axis=(1,), keepdims=False)
     check_kernel(records["sparse_softmax_cross_entropy_grad"], [x, labels, log_sum, dy], isa=isa,
-                 rtol=EPS32 * (32 + 1000 + spread), atol=EPS32)  # 1000: where row 1 lies, in units of its log-sum
+                 # 1000: where row 1 lies, in units of its log-sum
+                 rtol=EPS32 * (32 + 1000 + spread), atol=EPS32)
     targets = rng.dirichlet(np.ones(cols), len(x)).astype("float32")
     check_kernel(records["softmax_cross_entropy"], [x, targets], isa=isa, **close)
     check_kernel(records["softmax_cross_entropy_grad"], [x, targets, log_sum, dy], isa=isa,
@@ -86,7 +93,9 @@ def test_sigmoid_cross_entropy(isa, size, rng):
     x, t = rng.normal(0, 10, size).astype("float32"), rng.integers(0, 2, size).astype("float32")
     check_kernel(records["sigmoid_cross_entropy"], [x, t], isa=isa, rtol=EPS32 * 16, atol=EPS32 * 16)
     odd = np.array([np.nan, 0.0, -200.0, 200.0], "float32")
-    check_kernel(records["sigmoid_cross_entropy"], [odd, np.zeros(4, "float32")], isa=isa, rtol=EPS32 * 4, atol=1e-44)
+    check_kernel(
+        records["sigmoid_cross_entropy"], [odd, np.zeros(4, "float32")], isa=isa, rtol=EPS32 * 4, atol=1e-44
+    )
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -112,14 +121,21 @@ def test_cross_entropy_and_gradient_at_once(isa, cols, rng):
     dy = rng.normal(0, 1, len(x)).astype("float32")
     targets = rng.random((len(x), cols), dtype="float32")
     targets[2] = np.eye(cols)[0]
-    for name, target in (("sparse_softmax_cross_entropy_both", labels), ("softmax_cross_entropy_both", targets)):
+    for name, target in (
+        ("sparse_softmax_cross_entropy_both", labels),
+        ("softmax_cross_entropy_both", targets),
+    ):
         for row in range(len(x)):
             part = [a[row : row + 1] for a in (x, target, dy)]
             # terms of the size of the row's spread, one a column, cancel in the loss
             size = np.ptp(x[row]) + np.log(cols) + 1
-            check_kernel(records[name], part, isa=isa, rtol=_tolerance(x[row]), atol=EPS32 * size * (4 + cols))
+            check_kernel(
+                records[name], part, isa=isa, rtol=_tolerance(x[row]), atol=EPS32 * size * (4 + cols)
+            )
         with on_isa(isa):
             whole = apply_record(records[name], [x, target, dy])
-            parts = [apply_record(records[name], [a[r : r + 1] for a in (x, target, dy)]) for r in range(len(x))]
+            parts = [
+                apply_record(records[name], [a[r : r + 1] for a in (x, target, dy)]) for r in range(len(x))
+            ]
         for i, array in enumerate(whole):  # a row's bits do not depend on its neighbours
             np.testing.assert_array_equal(array, np.concatenate([p[i] for p in parts]))

@@ -55,7 +55,11 @@ def test_scalars_share_a_chain_though_they_share_no_input():
 def test_cross_entropy_and_its_gradient_are_one_call(loss, rng):
     labels = rng.integers(0, 5, 20).astype("int32")
     target = labels if loss == "sparse" else np.eye(5, dtype="float32")[labels]
-    function = losses.SparseCategoricalCrossentropy(True) if loss == "sparse" else losses.CategoricalCrossentropy(True)
+    function = (
+        losses.SparseCategoricalCrossentropy(True)
+        if loss == "sparse"
+        else losses.CategoricalCrossentropy(True)
+    )
 
     def make():
         def run(x, t):
@@ -91,7 +95,9 @@ def test_a_mean_of_means_joins_the_chain_before_it(shape, rng):
 
 
 def test_a_sum_that_others_read_stays():
-    step = Step(lambda x: [ops.sum(ops.exp(x), axis=1), ops.sum(ops.sum(ops.exp(x), axis=1))], [((4, 5), "float32")])
+    step = Step(
+        lambda x: [ops.sum(ops.exp(x), axis=1), ops.sum(ops.sum(ops.exp(x), axis=1))], [((4, 5), "float32")]
+    )
     assert "sum" in named(step)
     x = np.arange(20, dtype="float32").reshape(4, 5) / 10
     rows, total = step(x)
@@ -99,9 +105,17 @@ def test_a_sum_that_others_read_stays():
     np.testing.assert_allclose(total, np.exp(x).sum(), rtol=1e-6)
 
 
-@pytest.mark.parametrize("make_optimizer", [
-    lambda: SGD(0.1), lambda: SGD(0.1, momentum=0.9, nesterov=True), lambda: Adam(0.1), lambda: Adam(0.1, amsgrad=True),
-    lambda: SGD(0.1, weight_decay=0.01)], ids=["sgd", "nesterov", "adam", "amsgrad", "decay"])
+@pytest.mark.parametrize(
+    "make_optimizer",
+    [
+        lambda: SGD(0.1),
+        lambda: SGD(0.1, momentum=0.9, nesterov=True),
+        lambda: Adam(0.1),
+        lambda: Adam(0.1, amsgrad=True),
+        lambda: SGD(0.1, weight_decay=0.01),
+    ],
+    ids=["sgd", "nesterov", "adam", "amsgrad", "decay"],
+)
 def test_small_updates_are_one_call(make_optimizer, rng):
     start = [rng.normal(0, 1, (n,)).astype("float32") for n in (3, 17, 5000, 20_000, 1)] * 7
     results = []
@@ -118,7 +132,8 @@ def test_small_updates_are_one_call(make_optimizer, rng):
         return Step(run, [((), "float32")])
 
     _, _, names = both_ways(make, np.float32(0.5))
-    assert sum("sweep" in name for name in names) >= 2  # 28 small variables: more than one instruction has room for
+    # 28 small variables: more than one instruction has room for
+    assert sum("sweep" in name for name in names) >= 2
     assert sum(name.endswith("_update") for name in names) == 7  # the large ones, each on its own
     for got, want in zip(*results, strict=True):
         np.testing.assert_array_equal(got, want)

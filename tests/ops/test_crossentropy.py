@@ -1,4 +1,5 @@
-"""Cross-entropy: records' gradients, public functions against Keras, and the way back to logits in a trace."""
+"""Cross-entropy: records' gradients, public functions against Keras, and the way back to
+logits in a trace."""
 
 import numpy as np
 import pytest
@@ -58,8 +59,9 @@ def test_matches_keras(axis, from_logits, rng):
     p = rng.uniform(0, 1, (4, 3)).astype("float32")
     t = rng.integers(0, 2, (4, 3)).astype("float32")
     got = ops.binary_crossentropy(t, p, from_logits=from_logits)
-    np.testing.assert_allclose(got.numpy(), keras.ops.binary_crossentropy(t, p, from_logits=from_logits), rtol=1e-5,
-                               atol=1e-6)
+    np.testing.assert_allclose(
+        got.numpy(), keras.ops.binary_crossentropy(t, p, from_logits=from_logits), rtol=1e-5, atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("from_logits", [False, True])
@@ -79,7 +81,9 @@ def test_a_label_that_is_no_class_gives_nan(rng):
     for bad in (-1, 3, 2**31 - 1, -(2**31)):
         labels = np.array([0, bad, 2, 1], "int32")
         for from_logits in (True, False):
-            loss = ops.sparse_categorical_crossentropy(labels, x if from_logits else _softmax(x), from_logits).numpy()
+            loss = ops.sparse_categorical_crossentropy(
+                labels, x if from_logits else _softmax(x), from_logits
+            ).numpy()
             assert np.isnan(loss).tolist() == [False, True, False, False]
         dx = ce.sparse_softmax_cross_entropy_grad_op(*[ops.convert_to_tensor(a) for a in (
             x, labels, np.zeros(4, "float32"), np.ones(4, "float32"))]).numpy()
@@ -95,7 +99,10 @@ def test_a_trace_finds_the_logits():
 
     x, labels = ((4, 3), "float32"), ((4,), "int32")
     assert names(sparse, x, labels)[-1] == "sparse_softmax_cross_entropy"
-    assert names(lambda a, t: ops.categorical_crossentropy(t, ops.softmax(a)), x, x)[-1] == "softmax_cross_entropy"
+    assert (
+        names(lambda a, t: ops.categorical_crossentropy(t, ops.softmax(a)), x, x)[-1]
+        == "softmax_cross_entropy"
+    )
     assert names(lambda a, t: ops.binary_crossentropy(t, ops.sigmoid(a)), x, x)[-1] == "sigmoid_cross_entropy"
     other = names(lambda a, t: ops.categorical_crossentropy(t, ops.softmax(a, axis=0)), x, x)
     assert "softmax_cross_entropy" not in other  # the softmax ran along another axis

@@ -23,7 +23,8 @@ def test_batch_norm_gradients(shape, activation, rng):
         def gradient(x, gamma, beta, dy, i=i):
             statistics = n.batch_norm_train_op(x, gamma, beta, **attrs)[1:]
             return n.batch_norm_train_grad_op(x, gamma, beta, *statistics, dy, **attrs)[i] + 0.0 * (
-                ops.sum(x) + ops.sum(gamma) + ops.sum(beta))  # some path from each input, so that none is None
+                # some path from each input, so that none is None
+                ops.sum(x) + ops.sum(gamma) + ops.sum(beta))
 
         check_function(gradient, [*arrays, *_normal(rng, shape)], rng=rng, rtol=1e-5, atol=1e-7)
 
@@ -60,15 +61,26 @@ def test_rows_match_keras(axis, rng):
     shape = tuple(x.shape[a] for a in (axis if isinstance(axis, tuple) else (axis,)))
     for parameters in ([], [a.astype("float32") for a in _normal(rng, shape, shape)]):
         if axis != (0, 2):  # Keras's reshape of parameters of several axes that do not lie side by side
-            _same(ops.layer_normalization(x, *parameters, axis=axis, epsilon=1e-3),
-                  keras.ops.layer_normalization(x, *parameters, axis=axis, epsilon=1e-3), rtol=2e-5, atol=2e-5)
-    _same(ops.rms_normalization(x, axis=axis), keras.ops.rms_normalization(x, axis=axis), rtol=1e-5, atol=1e-6)
+            _same(
+                ops.layer_normalization(x, *parameters, axis=axis, epsilon=1e-3),
+                keras.ops.layer_normalization(x, *parameters, axis=axis, epsilon=1e-3),
+                rtol=2e-5,
+                atol=2e-5,
+            )
+    _same(
+        ops.rms_normalization(x, axis=axis), keras.ops.rms_normalization(x, axis=axis), rtol=1e-5, atol=1e-6
+    )
     for order in (1, 2, 3):
         if order == 2 or isinstance(axis, int):  # Keras takes a pair of axes for a matrix norm
             _same(ops.normalize(x, axis=axis, order=order), keras.ops.normalize(x, axis=axis, order=order),
                   rtol=1e-5, atol=1e-6)
     for kept in (False, True):
-        _same(ops.moments(x, axis, keepdims=kept), keras.ops.moments(x, axis, keepdims=kept), rtol=1e-4, atol=1e-5)
+        _same(
+            ops.moments(x, axis, keepdims=kept),
+            keras.ops.moments(x, axis, keepdims=kept),
+            rtol=1e-4,
+            atol=1e-5,
+        )
 
 
 @pytest.mark.parametrize("axis", [-1, 1])
@@ -76,7 +88,12 @@ def test_batch_normalization_matches_keras(axis, rng):
     keras = pytest.importorskip("keras")
     x, mean, offset, scale = [a.astype("float32") for a in _normal(rng, (3, 4, 4), 4, 4, 4)]
     variance = np.square(scale) + np.float32(0.1)
-    for more in ({}, {"offset": offset}, {"scale": scale}, {"offset": offset, "scale": scale, "epsilon": 0.1}):
+    for more in (
+        {},
+        {"offset": offset},
+        {"scale": scale},
+        {"offset": offset, "scale": scale, "epsilon": 0.1},
+    ):
         _same(ops.batch_normalization(x, mean, variance, axis, **more),
               keras.ops.batch_normalization(x, mean, variance, axis, **more), rtol=1e-5, atol=1e-5)
 

@@ -60,7 +60,8 @@ def with_inputs(node, inputs):
 
 
 def new_call(op, inputs, attrs, outputs=None):
-    """A call for a pass to insert; with `outputs` it makes those values, else new ones by the op's shape rule."""
+    """A call for a pass to insert; with `outputs` it makes those values, else new ones by
+    the op's shape rule."""
     call = OpCall(op, tuple(inputs), (), attrs)
     if outputs is None:
         specs = op.shape(*inputs, **attrs)

@@ -1,4 +1,5 @@
-"""Runs of elementwise calls become one blocked loop, which keeps each tile in cache from the first op to the last."""
+"""Runs of elementwise calls become one blocked loop, which keeps each tile in cache from
+the first op to the last."""
 
 from ..chain import MOST_OPERANDS, MOST_STEPS, chain_op, families, fits
 from .body import Body, new_call
@@ -16,8 +17,12 @@ def fuse_chains(body):
     calls = {}
     for group in groups:
         members = set(map(id, group.nodes))
-        outputs = [value for node in group.nodes for value in node.outputs
-                   if id(value) in wanted or any(id(user) not in members for user in users.get(id(value), ()))]
+        outputs = [
+            value
+            for node in group.nodes
+            for value in node.outputs
+            if id(value) in wanted or any(id(user) not in members for user in users.get(id(value), ()))
+        ]
         call = _chain_call(group.nodes, outputs)
         if call is not None:
             for node in group.nodes:
@@ -29,11 +34,15 @@ def fuse_chains(body):
 def _chain_call(nodes, outputs):
     """One call of the record `chain` that makes `outputs`, or None where no kernel has room for it."""
     made = {id(node.output) for node in nodes}
-    inputs = list({id(value): value for node in nodes for value in node.inputs if id(value) not in made}.values())
+    inputs = list(
+        {id(value): value for node in nodes for value in node.inputs if id(value) not in made}.values()
+    )
     number = {id(value): i for i, value in enumerate(inputs)}
     steps = []
     for node in nodes:
-        steps.append((node.op.name, tuple(number[id(value)] for value in node.inputs), tuple(node.attrs.items())))
+        steps.append(
+            (node.op.name, tuple(number[id(value)] for value in node.inputs), tuple(node.attrs.items()))
+        )
         number[id(node.output)] = len(inputs) + len(steps) - 1
     results = tuple(number[id(value)] for value in outputs)
     if not outputs or not fits(inputs, tuple(steps), [node.output for node in nodes], list(results)):
@@ -42,8 +51,8 @@ def _chain_call(nodes, outputs):
 
 
 class _Chain(Group):
-    """Calls of one output shape. kernels: the families that have a step for each of them; inputs: ids of the values
-    they read."""
+    """Calls of one output shape. kernels: the families that have a step for each of them;
+    inputs: ids of the values they read."""
 
     __slots__ = ("shape", "inputs", "kernels")
 

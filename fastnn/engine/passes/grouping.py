@@ -1,9 +1,10 @@
-"""Calls that will run as one: which may join which group without making a circle, and the order that results."""
+"""Calls that will run as one: which may join which group without making a circle, and the
+order that results."""
 
 
 class Group:
-    """Calls that will become one. bit: the group's place in sets of groups, kept as ints; past: the groups that its
-    calls depend on, directly or through other groups."""
+    """Calls that will become one. bit: the group's place in sets of groups, kept as ints;
+    past: the groups that its calls depend on, directly or through other groups."""
 
     __slots__ = ("bit", "nodes", "past")
 
@@ -36,8 +37,8 @@ class Grouping:
     def may_join(self, node, group):
         """Whether the call needs nothing from outside the group that was computed from the group's results.
 
-        Later joins can lengthen a group's past, so it is the groups' pasts of now that count, not those of the time
-        when a value was made.
+        Later joins can lengthen a group's past, so it is the groups' pasts of now that
+        count, not those of the time when a value was made.
         """
         past = 0
         for value in node.inputs:

@@ -1,4 +1,5 @@
-"""Batch normalisation takes over the relu behind it, and at a residual block's end the addition before that."""
+"""Batch normalisation takes over the relu behind it, and at a residual block's end the
+addition before that."""
 
 from ..op import records
 from .body import Body, depends_on, new_call
@@ -6,7 +7,8 @@ from .grouping import in_order
 
 
 def fuse_normalised(body):
-    """batch_norm_train, then an addition of its own shape, a relu, or both: one call, where nobody reads between.
+    """batch_norm_train, then an addition of its own shape, a relu, or both: one call,
+    where nobody reads between.
 
     Without an addition the gradient record takes the relu over too; it finds the relu's mask again from x.
     """
@@ -33,8 +35,9 @@ def fuse_normalised(body):
                 for gradient in gradients:
                     mask = gradient.inputs[-1].node
                     calls[id(mask)] = None
-                    calls[id(gradient)] = new_call(gradient.op, [*gradient.inputs[:-1], mask.inputs[1]], attrs,
-                                                   gradient.outputs)
+                    calls[id(gradient)] = new_call(
+                        gradient.op, [*gradient.inputs[:-1], mask.inputs[1]], attrs, gradient.outputs
+                    )
         elif reader.op.name == "add" and all(tuple(x.shape) == tuple(y.shape) for x in reader.inputs):
             added = reader.inputs[1] if reader.inputs[0] is y else reader.inputs[0]
             last, attrs, relu = reader, node.attrs, only_reader(reader.output)
@@ -49,8 +52,13 @@ def fuse_normalised(body):
     if not calls:
         return body
     nodes = [calls.get(id(node), node) for node in body.nodes]
-    return Body(in_order([node for node in nodes if node is not None]), body.inputs, body.outputs, body.updates,
-                body.reads)
+    return Body(
+        in_order([node for node in nodes if node is not None]),
+        body.inputs,
+        body.outputs,
+        body.updates,
+        body.reads,
+    )
 
 
 def _through_relu(gradient, relu, only_reader):

@@ -28,7 +28,7 @@ def fold_constants(body):
         small = all(value.size <= _LARGEST_FOLDED for value in node.outputs)
         if small and inputs and all(value.value is not None for value in inputs):
             results = run_now(node.op, tuple(Tensor(value.value) for value in inputs), node.attrs)
-            for value, result in zip(node.outputs, results):
+            for value, result in zip(node.outputs, results, strict=False):
                 array = np.ascontiguousarray(result.array).reshape(value.shape)
                 replaced[id(value)] = Traced(value.shape, value.dtype, value.graph, value=array)
         else:
@@ -47,7 +47,7 @@ def share_common(body):
             seen[key] = node
             kept.append(node)
         else:
-            for value, same in zip(node.outputs, twin.outputs):
+            for value, same in zip(node.outputs, twin.outputs, strict=False):
                 replaced[id(value)] = same
     return body.rebuilt(kept, replaced)
 
@@ -76,13 +76,15 @@ def _same_as_input(node, inputs):
     return None
 
 
-# The place of the largest element is the same before and after these; which inputs of a call are looked at so.
+# The place of the largest element is the same before and after these; which inputs of a
+# call are looked at so.
 _KEEP_PEAKS = ("softmax", "log_softmax")
 _SEEK_PEAKS = {"argmax": (0,), "class_hits": (1,), "shared_peak": (0, 1)}
 
 
 def _before_softmax(node, inputs):
-    """The inputs of a call that looks for the largest element of each row, with softmaxes of rows left out."""
+    """The inputs of a call that looks for the largest element of each row, with softmaxes
+    of rows left out."""
     seen = list(inputs)
     for i in _SEEK_PEAKS[node.op.name]:
         maker = inputs[i].node
@@ -105,7 +107,7 @@ def simplify_algebra(body):
             continue
         if node.op.name in _SEEK_PEAKS:
             inputs = _before_softmax(node, inputs)
-        if any(new is not old for new, old in zip(inputs, node.inputs)):
+        if any(new is not old for new, old in zip(inputs, node.inputs, strict=False)):
             node = with_inputs(node, inputs)
         before = inputs[0].node if inputs else None
         if before is not None and before.op is node.op and node.op.name == "reshape":

@@ -1,4 +1,5 @@
-"""Sums over everything that an elementwise run made: the run adds up its tiles itself, and stores nothing to sum."""
+"""Sums over everything that an elementwise run made: the run adds up its tiles itself,
+and stores nothing to sum."""
 
 import math
 
@@ -8,7 +9,8 @@ from .body import Body, new_call
 
 
 def fuse_sums(body):
-    """A sum (or mean) of sums becomes one; one of all that an elementwise call or chain makes becomes a part of it."""
+    """A sum (or mean) of sums becomes one; one of all that an elementwise call or chain
+    makes becomes a part of it."""
     users, wanted = body.users(), body.wanted()
     gone, made = set(), {}
 
@@ -57,7 +59,8 @@ def _factor(node):
 
 
 def _summing(maker, source, node, factor):
-    """The call `maker` with the sum that `node` makes in place of `source`, or None where that does not fit."""
+    """The call `maker` with the sum that `node` makes in place of `source`, or None where
+    that does not fit."""
     if maker.op is chain_op:
         steps, results = maker.attrs["steps"], maker.attrs["results"]
     elif maker.op.pointwise is not None:

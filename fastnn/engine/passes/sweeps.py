@@ -1,4 +1,5 @@
-"""Small calls of one kind that share their scalars, such as the updates of a model's biases, become one call."""
+"""Small calls of one kind that share their scalars, such as the updates of a model's
+biases, become one call."""
 
 from .body import Body, new_call
 from .grouping import Group, Grouping, in_order
@@ -25,7 +26,12 @@ def fuse_sweeps(body):
             grouping.add(node)
             continue
         shared = node.op.sweep[0]
-        key = (node.op.name, len(node.inputs), tuple(node.attrs.items()), *(id(node.inputs[i]) for i in shared))
+        key = (
+            node.op.name,
+            len(node.inputs),
+            tuple(node.attrs.items()),
+            *(id(node.inputs[i]) for i in shared),
+        )
         room = (MOST_BUFFERS - len(shared)) // (len(node.inputs) - len(shared) + len(node.outputs))
         for group in grouping.groups:
             if group.key == key and len(group.nodes) < room and grouping.may_join(node, group):
@@ -40,8 +46,13 @@ def fuse_sweeps(body):
             calls.update((id(node), call) for node in group.nodes)
     if not calls:
         return body
-    return Body(in_order([calls.get(id(node), node) for node in body.nodes]), body.inputs, body.outputs, body.updates,
-                body.reads)
+    return Body(
+        in_order([calls.get(id(node), node) for node in body.nodes]),
+        body.inputs,
+        body.outputs,
+        body.updates,
+        body.reads,
+    )
 
 
 def _joined(nodes):
@@ -50,4 +61,6 @@ def _joined(nodes):
     inputs = [first[i] for i in shared]
     for node in nodes:
         inputs += [value for i, value in enumerate(node.inputs) if i not in shared]
-    return new_call(records[len(first)], inputs, nodes[0].attrs, [value for node in nodes for value in node.outputs])
+    return new_call(
+        records[len(first)], inputs, nodes[0].attrs, [value for node in nodes for value in node.outputs]
+    )
