@@ -15,8 +15,8 @@
  *
  * Registers: the inputs, then the outputs, then temporaries. An output may be the memory of an input of its
  * size that has every axis, provided that no later step reads an input: who writes the program sees to that.
- * chain_sum_f32: as chain_f32, but of the last output only the sum of each tile is kept, times the last attribute:
- * buf[inputs + outputs - 1] is (units,) float32. Nothing to sum: no units, and nothing is written.
+ * chain_sum_f32: as chain_f32, but of the last output only the sum of each tile is kept, times the last
+ * attribute: buf[inputs + outputs - 1] is (units,) float32. Nothing to sum: no units, and nothing is written.
  *
  * A unit is a tile. Tiles begin and end at fixed elements, and an element depends on its own operands alone.
  */
@@ -364,7 +364,8 @@ FNN_INLINE void FNN(chain_run)(const FNN(chain_kind) * kind, int sums, const fnn
             if (x[i].way == CHAIN_CONVERT)
                 kind->store(x[i].type, n, reg[i], (char *)call->buf[i] + (row * s.cols + col) * x[i].bytes);
         if (sums) {
-            const float total = FNN(reduce_row)(REDUCE_SUM, n, (const float *)(const void *)reg[operands - 1]);
+            const float total =
+                FNN(reduce_row)(REDUCE_SUM, n, (const float *)(const void *)reg[operands - 1]);
             ((float *)call->buf[operands - 1])[unit] = total * (float)call->attr[FNN_MAX_ATTRS - 1];
         }
     }

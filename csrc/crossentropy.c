@@ -14,8 +14,8 @@
  * sigmoid_cross_entropy_f32:              loss[i] = max(x, 0) - x * t + log(1 + exp(-|x|))
  *   bufs: x, t, loss (n,).  sizes: n.  units: blocks of STRIP elements.  loss may be x or t.
  *
- * A label outside 0..cols-1 reads nothing and makes its row NaN. Differences to the row's peak are taken before
- * log(sum) is added: near 0 a loss keeps its digits however large the logits are.
+ * A label outside 0..cols-1 reads nothing and makes its row NaN. Differences to the row's peak are taken
+ * before log(sum) is added: near 0 a loss keeps its digits however large the logits are.
  */
 
 /* Writes L[r]; the sum's logarithm, and in *shift what was subtracted. */
@@ -27,7 +27,8 @@ static inline float FNN(row_log_sum)(ptrdiff_t cols, const float *x, float *shif
     return total;
 }
 
-static void FNN(sparse_softmax_cross_entropy_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
+static void FNN(sparse_softmax_cross_entropy_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi,
+                                                  void *scratch)
 {
     (void)scratch;
     const ptrdiff_t cols = call->size[1];
@@ -55,7 +56,8 @@ static void FNN(sparse_softmax_cross_entropy_grad_f32)(const fnn_call *call, ptr
         float *to = dx + r * cols, own[VF_LANES];
         const int inside = label[r] >= 0 && label[r] < cols;
         const vf d = vf_set1(inside ? dy[r] : NAN), s = vf_set1(log_sum[r]);
-        /* p - 1 at the label, as expm1: p is nearly 1 there in a trained network. Before dx, which may be x. */
+        /* p - 1 at the label, as expm1: p is nearly 1 there in a trained network. Before dx, which may be x.
+         */
         vf_store(own, vf_mul(vf_expm1(vf_sub(vf_set1(inside ? xr[label[r]] : 0.0f), s)), d));
         ptrdiff_t c = 0;
         for (; c + VF_LANES <= cols; c += VF_LANES)
@@ -85,14 +87,16 @@ static void FNN(softmax_cross_entropy_f32)(const fnn_call *call, ptrdiff_t lo, p
         }
         for (; c < cols; c += VF_LANES) {
             const ptrdiff_t n = fnn_min(VF_LANES, cols - c);
-            const vf term = vf_mul(FNN(load_upto)(tr + c, n), vf_sub(total, vf_sub(FNN(load_upto)(xr + c, n), s)));
+            const vf term =
+                vf_mul(FNN(load_upto)(tr + c, n), vf_sub(total, vf_sub(FNN(load_upto)(xr + c, n), s)));
             a = vf_add(a, vf_select(FNN(lanes_below)(n), term, vf_zero())); /* 0 * an infinite total is NaN */
         }
         loss[r] = vf_sum(vf_add(a, b));
     }
 }
 
-static void FNN(softmax_cross_entropy_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
+static void FNN(softmax_cross_entropy_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi,
+                                                void *scratch)
 {
     (void)scratch;
     const ptrdiff_t cols = call->size[1];
@@ -110,7 +114,8 @@ static void FNN(softmax_cross_entropy_grad_f32)(const fnn_call *call, ptrdiff_t 
     }
 }
 
-/* e[j] = exp(x[j] - shift); the sum of all but e[label], which is then exactly what the label's probability lacks. */
+/* e[j] = exp(x[j] - shift); the sum of all but e[label], which is then exactly what the label's probability
+ * lacks. */
 FNN_INLINE float FNN(row_exp_others)(ptrdiff_t cols, const float *x, float shift, ptrdiff_t label, float *e)
 {
     const vf s = vf_set1(shift), lane = vf_load(FNN(lane_number));
@@ -123,7 +128,8 @@ FNN_INLINE float FNN(row_exp_others)(ptrdiff_t cols, const float *x, float shift
     }
     if (c < cols) {
         const vf y = vf_exp(vf_sub(vf_load_n(x + c, cols - c), s));
-        const vm counts = vm_and(FNN(lanes_below)(cols - c), vm_not(vf_eq(lane, vf_set1((float)(label - c)))));
+        const vm counts =
+            vm_and(FNN(lanes_below)(cols - c), vm_not(vf_eq(lane, vf_set1((float)(label - c)))));
         vf_store_n(e + c, y, cols - c);
         b = vf_select(counts, y, vf_zero());
     }
@@ -140,8 +146,8 @@ static inline void FNN(row_times)(ptrdiff_t cols, float factor, float *x)
         vf_store_n(x + c, vf_mul(vf_load_n(x + c, cols - c), f), cols - c);
 }
 
-/* Rows go by VF_LANES at a time, so that their logarithms and quotients are taken together; the exponentials wait
- * in dx. */
+/* Rows go by VF_LANES at a time, so that their logarithms and quotients are taken together; the exponentials
+ * wait in dx. */
 static void FNN(sparse_softmax_cross_entropy_both_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi,
                                                        void *scratch)
 {
@@ -165,7 +171,8 @@ static void FNN(sparse_softmax_cross_entropy_both_f32)(const fnn_call *call, ptr
         const vf share = vf_div(vf_load_n(dy + r, n), total);
         vf_store_n(loss + r, vf_sub(vf_log(total), a), n);
         vf_store(factor, share);
-        vf_store(own, vf_neg(vf_mul(rest, share))); /* p - 1 without the digits that a subtraction from 1 loses */
+        vf_store(own,
+                 vf_neg(vf_mul(rest, share))); /* p - 1 without the digits that a subtraction from 1 loses */
         for (ptrdiff_t i = 0; i < n; i++) {
             FNN(row_times)(cols, factor[i], dx + (r + i) * cols);
             if (label[r + i] >= 0 && label[r + i] < cols)
@@ -174,7 +181,8 @@ static void FNN(sparse_softmax_cross_entropy_both_f32)(const fnn_call *call, ptr
     }
 }
 
-static void FNN(softmax_cross_entropy_both_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
+static void FNN(softmax_cross_entropy_both_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi,
+                                                void *scratch)
 {
     (void)scratch;
     const ptrdiff_t cols = call->size[1];
@@ -235,7 +243,8 @@ static void FNN(sigmoid_cross_entropy_f32)(const fnn_call *call, ptrdiff_t lo, p
     for (ptrdiff_t i = lo * STRIP; i < last; i += VF_LANES) {
         const ptrdiff_t n = fnn_min(VF_LANES, last - i);
         const vf a = FNN(load_upto)(x + i, n);
-        const vf near = vf_fnma(a, FNN(load_upto)(t + i, n), vf_max(vf_zero(), a)); /* max: a NaN in a stays */
+        const vf near =
+            vf_fnma(a, FNN(load_upto)(t + i, n), vf_max(vf_zero(), a)); /* max: a NaN in a stays */
         FNN(store_upto)(loss + i, vf_add(near, vf_log1p(vf_exp(vf_neg(vf_abs(a))))), n);
     }
 }
@@ -247,11 +256,11 @@ static void FNN(sigmoid_cross_entropy_work)(const fnn_call *call, fnn_work *work
     work->bytes = 12.0 * (double)call->size[0];
 }
 
-#define FNN_CROSSENTROPY_KERNELS                                        \
-    FNN_KERNEL(sparse_softmax_cross_entropy_f32, softmax_work)          \
-    FNN_KERNEL(sparse_softmax_cross_entropy_grad_f32, softmax_work)     \
-    FNN_KERNEL(softmax_cross_entropy_f32, softmax_work)                 \
-    FNN_KERNEL(softmax_cross_entropy_grad_f32, softmax_work)            \
-    FNN_KERNEL(sparse_softmax_cross_entropy_both_f32, softmax_work)     \
-    FNN_KERNEL(softmax_cross_entropy_both_f32, softmax_work)            \
+#define FNN_CROSSENTROPY_KERNELS                                                                             \
+    FNN_KERNEL(sparse_softmax_cross_entropy_f32, softmax_work)                                               \
+    FNN_KERNEL(sparse_softmax_cross_entropy_grad_f32, softmax_work)                                          \
+    FNN_KERNEL(softmax_cross_entropy_f32, softmax_work)                                                      \
+    FNN_KERNEL(softmax_cross_entropy_grad_f32, softmax_work)                                                 \
+    FNN_KERNEL(sparse_softmax_cross_entropy_both_f32, softmax_work)                                          \
+    FNN_KERNEL(softmax_cross_entropy_both_f32, softmax_work)                                                 \
     FNN_KERNEL(sigmoid_cross_entropy_f32, sigmoid_cross_entropy_work)

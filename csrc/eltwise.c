@@ -1,7 +1,7 @@
 /* eltwise.c - the steps of elementwise chains, in float32 and in int64, and the kernels that run them.
  *
- * chain_f32, chain_sum_f32, chain_i64: operands and program as chain.h tells. A step's formula is written here beside its
- * name; engine/chain.py lists the names in the same order.
+ * chain_f32, chain_sum_f32, chain_i64: operands and program as chain.h tells. A step's formula is written
+ * here beside its name; engine/chain.py lists the names in the same order.
  */
 #include "chain.h"
 
@@ -399,5 +399,5 @@ static void FNN(chain_i64_work)(const fnn_call *call, fnn_work *work)
 }
 
 #define FNN_ELTWISE_KERNELS                                                                                  \
-    FNN_KERNEL(chain_f32, chain_f32_work) FNN_KERNEL(chain_sum_f32, chain_f32_work)                          \
-    FNN_KERNEL(chain_i64, chain_i64_work)
+    FNN_KERNEL(chain_f32, chain_f32_work)                                                                    \
+    FNN_KERNEL(chain_sum_f32, chain_f32_work) FNN_KERNEL(chain_i64, chain_i64_work)

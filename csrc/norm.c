@@ -1,13 +1,12 @@
 /* norm.c - batch normalisation over columns, layer and root-mean-square normalisation over rows.
  *
- * Batch normalisation of x (rows, cols) runs in three calls, forward and backward alike: statistics of pieces of
- * rows, their combination, and one pass over the elements. N = rows.
- *     y = (x - mean) * scale + beta,   scale = gamma * inv,   inv = 1 / sqrt(variance + epsilon)
- *     dbeta = sum(dz),   dgamma = inv * sum(dz * (x - mean)),   dz = dy, or 0 where a relu gave 0
- *     dx = scale * (dz - dbeta / N - (x - mean) * inv * dgamma / N)
- * The relu is found again from x by the same operations in the same order, so no y need be read: it takes
- * `normalised` to stay the only form of y. x - mean is taken first: scale * x + shift loses the digits that
- * mean / deviation has (tested at 1e4).
+ * Batch normalisation of x (rows, cols) runs in three calls, forward and backward alike: statistics of pieces
+ * of rows, their combination, and one pass over the elements. N = rows. y = (x - mean) * scale + beta, scale
+ * = gamma * inv,   inv = 1 / sqrt(variance + epsilon) dbeta = sum(dz),   dgamma = inv * sum(dz * (x - mean)),
+ * dz = dy, or 0 where a relu gave 0 dx = scale * (dz - dbeta / N - (x - mean) * inv * dgamma / N) The relu is
+ * found again from x by the same operations in the same order, so no y need be read: it takes `normalised` to
+ * stay the only form of y. x - mean is taken first: scale * x + shift loses the digits that mean / deviation
+ * has (tested at 1e4).
  *
  * batch_norm_pieces_f32: mean and sum of squares about it, of each piece of rows
  *   bufs: x (rows, cols), pieces (pieces, 2, cols).  sizes: rows, cols, pieces.  units: pieces.
@@ -15,32 +14,37 @@
  *   bufs: pieces, gamma (cols,), mean (cols,), variance (cols,), scale (cols,).  sizes: rows, cols, pieces.
  *   attrs: epsilon.  units: strips of COMBINED columns.
  * batch_norm_apply_f32: y, to which another tensor may be added before the relu; y may be that or x
- *   bufs: x, mean, scale, beta, [added (rows, cols)], y.  sizes: rows, cols, relu, adds.  units: blocks of BLOCK rows.
- * batch_norm_scale_f32: scale again, for the gradient.  bufs: gamma, variance, scale.  sizes: cols.
- *   attrs: epsilon.  units: 1.
- * batch_norm_grad_pieces_f32: sum(dz) and sum(dz * (x - mean)) of each piece
- *   bufs: x, mean, scale, beta, dy, pieces (pieces, 2, cols).  sizes: rows, cols, pieces, relu.  units: pieces.
- * batch_norm_grad_combine_f32: dgamma, dbeta, and what dx takes off: shares (2, cols) of 1 and of x - mean
- *   bufs: pieces, variance, dgamma, dbeta, shares.  sizes: rows, cols, pieces.  attrs: epsilon.  units: strips.
- * batch_norm_grad_apply_f32: dx = scale * (dz - shares[0] - (x - mean) * shares[1]); it may be x or dy
- *   bufs: x, mean, scale, beta, dy, shares, dx.  sizes: rows, cols, relu.  units: blocks of BLOCK rows.
+ *   bufs: x, mean, scale, beta, [added (rows, cols)], y.  sizes: rows, cols, relu, adds.  units: blocks of
+ * BLOCK rows. batch_norm_scale_f32: scale again, for the gradient.  bufs: gamma, variance, scale.  sizes:
+ * cols. attrs: epsilon.  units: 1. batch_norm_grad_pieces_f32: sum(dz) and sum(dz * (x - mean)) of each piece
+ *   bufs: x, mean, scale, beta, dy, pieces (pieces, 2, cols).  sizes: rows, cols, pieces, relu.  units:
+ * pieces. batch_norm_grad_combine_f32: dgamma, dbeta, and what dx takes off: shares (2, cols) of 1 and of x -
+ * mean bufs: pieces, variance, dgamma, dbeta, shares.  sizes: rows, cols, pieces.  attrs: epsilon.  units:
+ * strips. batch_norm_grad_apply_f32: dx = scale * (dz - shares[0] - (x - mean) * shares[1]); it may be x or
+ * dy bufs: x, mean, scale, beta, dy, shares, dx.  sizes: rows, cols, relu.  units: blocks of BLOCK rows.
  *
  * layer_norm_f32: y = (x - mean) * inv * gamma + beta; y may be x
- *   bufs: x (rows, cols), gamma (cols,), beta, y, mean (rows,), inv (rows,).  sizes: rows, cols.  attrs: epsilon.
- * rms_norm_f32: y = x * inv * gamma, inv = 1 / sqrt(mean(x * x) + epsilon)
- *   bufs: x, gamma, y, inv.  sizes, attrs: as above.  units of both: rows.
- * layer_norm_grad_f32, rms_norm_grad_f32: with h = (x - mean) * inv and g = dy * gamma,
- *     dx = inv * (g - mean(g) - h * mean(g * h)), the first mean for layers alone; of each piece of rows,
- *     dgamma[p] = sum(dy * h), dbeta[p] = sum(dy).  dx may be x or dy.
- *   bufs: x, gamma, mean, inv, dy, dx, dgamma (pieces, cols), dbeta (pieces, cols); without mean and dbeta for rms.
- *   sizes: rows, cols, pieces.  units: pieces.
+ *   bufs: x (rows, cols), gamma (cols,), beta, y, mean (rows,), inv (rows,).  sizes: rows, cols.  attrs:
+ * epsilon. rms_norm_f32: y = x * inv * gamma, inv = 1 / sqrt(mean(x * x) + epsilon) bufs: x, gamma, y, inv.
+ * sizes, attrs: as above.  units of both: rows. layer_norm_grad_f32, rms_norm_grad_f32: with h = (x - mean) *
+ * inv and g = dy * gamma, dx = inv * (g - mean(g) - h * mean(g * h)), the first mean for layers alone; of
+ * each piece of rows, dgamma[p] = sum(dy * h), dbeta[p] = sum(dy).  dx may be x or dy. bufs: x, gamma, mean,
+ * inv, dy, dx, dgamma (pieces, cols), dbeta (pieces, cols); without mean and dbeta for rms. sizes: rows,
+ * cols, pieces.  units: pieces.
  *
- * The caller cuts rows into pieces by shape alone, for columns into such as the cache holds: they are read twice.
+ * The caller cuts rows into pieces by shape alone, for columns into such as the cache holds: they are read
+ * twice.
  */
-enum { BLOCK = 64, COMBINED = 64 }; /* rows an elementwise pass takes at a time; columns a combination takes */
+enum {
+    BLOCK = 64,
+    COMBINED = 64
+}; /* rows an elementwise pass takes at a time; columns a combination takes */
 enum { COLUMN_SUM, COLUMN_SQUARE, COLUMN_GRAD, COLUMN_GRAD_RELU };
 
-FNN_INLINE vf FNN(normalised)(vf x, vf mean, vf scale, vf beta) { return vf_fma(vf_sub(x, mean), scale, beta); }
+FNN_INLINE vf FNN(normalised)(vf x, vf mean, vf scale, vf beta)
+{
+    return vf_fma(vf_sub(x, mean), scale, beta);
+}
 
 /* dy where the relu was open, 0 elsewhere; a NaN in z closes it, as y > 0 says. */
 FNN_INLINE vf FNN(through_relu)(vf dy, vf z) { return vf_select(vf_lt(vf_zero(), z), dy, vf_zero()); }
@@ -63,8 +67,8 @@ FNN_INLINE void FNN(column_terms)(int what, vf x, vf mean, vf scale, vf beta, vf
     *second = vf_fma(dy, away, *second);
 }
 
-/* Adds the terms of `rows` rows, `cols` wide, to first[cols] and second[cols]; unused pointers may be NULL. Rows go
- * in groups of 16, so that a group's sum is short and the running total is touched once a group. */
+/* Adds the terms of `rows` rows, `cols` wide, to first[cols] and second[cols]; unused pointers may be NULL.
+ * Rows go in groups of 16, so that a group's sum is short and the running total is touched once a group. */
 FNN_INLINE void FNN(add_columns)(int what, ptrdiff_t rows, ptrdiff_t cols, const float *x, const float *dy,
                                  const float *mean, const float *scale, const float *beta, float *first,
                                  float *second)
@@ -82,19 +86,20 @@ FNN_INLINE void FNN(add_columns)(int what, ptrdiff_t rows, ptrdiff_t cols, const
                 ptrdiff_t k = r;
                 for (; k + 2 <= last; k += 2) { /* two chains: an add takes 4 cycles */
                     const ptrdiff_t at = k * cols + c;
-                    if (grad && cols <= 128 && c % 16 == 0) { /* no prefetcher guesses the next group of rows */
+                    if (grad && cols <= 128 &&
+                        c % 16 == 0) { /* no prefetcher guesses the next group of rows */
                         __builtin_prefetch(x + at + 16 * cols);
                         __builtin_prefetch(x + at + 17 * cols);
                         __builtin_prefetch(dy + at + 16 * cols);
                         __builtin_prefetch(dy + at + 17 * cols);
                     }
                     FNN(column_terms)(what, vf_load(x + at), m, s, o, grad ? vf_load(dy + at) : z, &a, &b);
-                    FNN(column_terms)(what, vf_load(x + at + cols), m, s, o, grad ? vf_load(dy + at + cols) : z, &d,
-                                      &e);
+                    FNN(column_terms)(what, vf_load(x + at + cols), m, s, o,
+                                      grad ? vf_load(dy + at + cols) : z, &d, &e);
                 }
                 if (k < last)
-                    FNN(column_terms)(what, vf_load(x + k * cols + c), m, s, o, grad ? vf_load(dy + k * cols + c) : z,
-                                      &a, &b);
+                    FNN(column_terms)(what, vf_load(x + k * cols + c), m, s, o,
+                                      grad ? vf_load(dy + k * cols + c) : z, &a, &b);
                 vf_store(first + c, vf_add(vf_load(first + c), vf_add(a, d)));
                 if (grad)
                     vf_store(second + c, vf_add(vf_load(second + c), vf_add(b, e)));
@@ -104,7 +109,8 @@ FNN_INLINE void FNN(add_columns)(int what, ptrdiff_t rows, ptrdiff_t cols, const
             const vf s = relu ? FNN(load_upto)(scale + c, n) : z, o = relu ? FNN(load_upto)(beta + c, n) : z;
             for (ptrdiff_t k = r; k < last; k++) {
                 const ptrdiff_t at = k * cols + c;
-                FNN(column_terms)(what, FNN(load_upto)(x + at, n), m, s, o, grad ? FNN(load_upto)(dy + at, n) : z, &a, &b);
+                FNN(column_terms)(what, FNN(load_upto)(x + at, n), m, s, o,
+                                  grad ? FNN(load_upto)(dy + at, n) : z, &a, &b);
             }
             FNN(store_upto)(first + c, vf_add(FNN(load_upto)(first + c, n), a), n);
             if (grad)
@@ -121,7 +127,8 @@ static inline const float *FNN(repeated)(ptrdiff_t joined, ptrdiff_t cols, const
     return to;
 }
 
-/* first (and second) over all `rows` rows. Narrow rows are joined to wide ones (reduce.c), their sums then folded. */
+/* first (and second) over all `rows` rows. Narrow rows are joined to wide ones (reduce.c), their sums then
+ * folded. */
 FNN_INLINE void FNN(column_sums)(int what, ptrdiff_t rows, ptrdiff_t cols, const float *x, const float *dy,
                                  const float *mean, const float *scale, const float *beta, float *first,
                                  float *second)
@@ -135,7 +142,8 @@ FNN_INLINE void FNN(column_sums)(int what, ptrdiff_t rows, ptrdiff_t cols, const
     if (joined > 1 && bands >= 4) {
         float sums[2][NARROW * 16], m[NARROW * 16], s[NARROW * 16], o[NARROW * 16];
         memset(sums, 0, sizeof sums);
-        FNN(add_columns)(what, bands, wide, x, dy, what == COLUMN_SUM ? NULL : FNN(repeated)(joined, cols, mean, m),
+        FNN(add_columns)(what, bands, wide, x, dy,
+                         what == COLUMN_SUM ? NULL : FNN(repeated)(joined, cols, mean, m),
                          relu ? FNN(repeated)(joined, cols, scale, s) : NULL,
                          relu ? FNN(repeated)(joined, cols, beta, o) : NULL, sums[0], sums[1]);
         FNN(join_rows)(REDUCE_SUM, joined, cols, cols, sums[0], first);
@@ -143,8 +151,8 @@ FNN_INLINE void FNN(column_sums)(int what, ptrdiff_t rows, ptrdiff_t cols, const
             FNN(join_rows)(REDUCE_SUM, joined, cols, cols, sums[1], second);
         done = bands * joined;
     }
-    FNN(add_columns)(what, rows - done, cols, x + done * cols, grad ? dy + done * cols : NULL, mean, scale, beta,
-                     first, second);
+    FNN(add_columns)(what, rows - done, cols, x + done * cols, grad ? dy + done * cols : NULL, mean, scale,
+                     beta, first, second);
 }
 
 static void FNN(batch_norm_pieces_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
@@ -171,7 +179,10 @@ static void FNN(batch_norm_pieces_work)(const fnn_call *call, fnn_work *work)
     work->bytes = 5.0 * elements;
 }
 
-static inline float FNN(inverse_deviation)(float variance, float epsilon) { return 1.0f / sqrtf(variance + epsilon); }
+static inline float FNN(inverse_deviation)(float variance, float epsilon)
+{
+    return 1.0f / sqrtf(variance + epsilon);
+}
 
 static void FNN(batch_norm_combine_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
@@ -229,13 +240,14 @@ FNN_INLINE vf FNN(batch_norm_end)(int relu, int adds, vf z, vf added)
 }
 
 FNN_INLINE void FNN(batch_norm_rows)(int relu, int adds, ptrdiff_t rows, ptrdiff_t cols, const float *x,
-                                     const float *mean, const float *scale, const float *beta, const float *added,
-                                     float *y)
+                                     const float *mean, const float *scale, const float *beta,
+                                     const float *added, float *y)
 {
     for (ptrdiff_t r = 0; r < rows; r++, x += cols, added += adds ? cols : 0, y += cols) {
         ptrdiff_t c = 0;
         for (; c + VF_LANES <= cols; c += VF_LANES) {
-            const vf z = FNN(normalised)(vf_load(x + c), vf_load(mean + c), vf_load(scale + c), vf_load(beta + c));
+            const vf z =
+                FNN(normalised)(vf_load(x + c), vf_load(mean + c), vf_load(scale + c), vf_load(beta + c));
             vf_store(y + c, FNN(batch_norm_end)(relu, adds, z, adds ? vf_load(added + c) : z));
         }
         const ptrdiff_t n = cols - c;
@@ -293,7 +305,8 @@ static void FNN(batch_norm_grad_pieces_f32)(const fnn_call *call, ptrdiff_t lo, 
     const float *mean = call->buf[1], *scale = call->buf[2], *beta = call->buf[3];
     for (ptrdiff_t p = lo; p < hi; p++) {
         const ptrdiff_t start = rows * p / pieces, n = rows * (p + 1) / pieces - start;
-        const float *x = (const float *)call->buf[0] + start * cols, *dy = (const float *)call->buf[4] + start * cols;
+        const float *x = (const float *)call->buf[0] + start * cols,
+                    *dy = (const float *)call->buf[4] + start * cols;
         float *to = (float *)call->buf[5] + 2 * p * cols;
         if (call->size[3])
             FNN(column_sums)(COLUMN_GRAD_RELU, n, cols, x, dy, mean, scale, beta, to, to + cols);
@@ -331,9 +344,9 @@ static void FNN(batch_norm_grad_combine_f32)(const fnn_call *call, ptrdiff_t lo,
     }
 }
 
-FNN_INLINE void FNN(batch_norm_grad_rows)(int relu, ptrdiff_t rows, ptrdiff_t cols, const float *x, const float *dy,
-                                          const float *mean, const float *scale, const float *beta,
-                                          const float *flat, const float *slope, float *dx)
+FNN_INLINE void FNN(batch_norm_grad_rows)(int relu, ptrdiff_t rows, ptrdiff_t cols, const float *x,
+                                          const float *dy, const float *mean, const float *scale,
+                                          const float *beta, const float *flat, const float *slope, float *dx)
 {
     for (ptrdiff_t r = 0; r < rows; r++, x += cols, dy += cols, dx += cols)
         for (ptrdiff_t c = 0; c < cols; c += VF_LANES) {
@@ -356,12 +369,14 @@ FNN_INLINE void FNN(batch_norm_grad_rows)(int relu, ptrdiff_t rows, ptrdiff_t co
         }
 }
 
-FNN_INLINE void FNN(batch_norm_grad_apply)(int relu, const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, float *wide)
+FNN_INLINE void FNN(batch_norm_grad_apply)(int relu, const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi,
+                                           float *wide)
 {
     const ptrdiff_t rows = call->size[0], cols = call->size[1];
     const ptrdiff_t joined = FNN(rows_joined)(cols), width = joined * cols;
     const ptrdiff_t first = lo * BLOCK, n = fnn_min(rows, hi * BLOCK) - first;
-    const float *x = (const float *)call->buf[0] + first * cols, *dy = (const float *)call->buf[4] + first * cols;
+    const float *x = (const float *)call->buf[0] + first * cols,
+                *dy = (const float *)call->buf[4] + first * cols;
     const float *shares = call->buf[5];
     float *dx = (float *)call->buf[6] + first * cols;
     const float *mean = FNN(repeated)(joined, cols, call->buf[1], wide);
@@ -371,8 +386,8 @@ FNN_INLINE void FNN(batch_norm_grad_apply)(int relu, const fnn_call *call, ptrdi
     const float *slope = FNN(repeated)(joined, cols, shares + cols, wide + 4 * width);
     const ptrdiff_t bands = n / joined, done = bands * joined;
     FNN(batch_norm_grad_rows)(relu, bands, width, x, dy, mean, scale, beta, flat, slope, dx);
-    FNN(batch_norm_grad_rows)(relu, n - done, cols, x + done * cols, dy + done * cols, mean, scale, beta, flat, slope,
-                              dx + done * cols);
+    FNN(batch_norm_grad_rows)(relu, n - done, cols, x + done * cols, dy + done * cols, mean, scale, beta,
+                              flat, slope, dx + done * cols);
 }
 
 static void FNN(batch_norm_grad_apply_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
@@ -413,7 +428,8 @@ static inline float FNN(row_square)(ptrdiff_t cols, const float *x, float mean)
 }
 
 FNN_INLINE void FNN(normalise_row)(int centred, ptrdiff_t cols, const float *x, const float *gamma,
-                                   const float *beta, float epsilon, float *y, float *mean_out, float *inv_out)
+                                   const float *beta, float epsilon, float *y, float *mean_out,
+                                   float *inv_out)
 {
     const float mean = centred ? FNN(reduce_row)(REDUCE_SUM, cols, x) / (float)cols : 0.0f;
     const float inv = FNN(inverse_deviation)(FNN(row_square)(cols, x, mean) / (float)cols, epsilon);
@@ -449,8 +465,8 @@ static void FNN(rms_norm_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, 
     const ptrdiff_t cols = call->size[1];
     float *inv = call->buf[3];
     for (ptrdiff_t r = lo; r < hi; r++)
-        FNN(normalise_row)(0, cols, (const float *)call->buf[0] + r * cols, call->buf[1], NULL, (float)call->attr[0],
-                           (float *)call->buf[2] + r * cols, NULL, inv + r);
+        FNN(normalise_row)(0, cols, (const float *)call->buf[0] + r * cols, call->buf[1], NULL,
+                           (float)call->attr[0], (float *)call->buf[2] + r * cols, NULL, inv + r);
 }
 
 static void FNN(row_norm_work)(const fnn_call *call, fnn_work *work)
@@ -461,15 +477,17 @@ static void FNN(row_norm_work)(const fnn_call *call, fnn_work *work)
     work->bytes = 8.0 * rows * cols;
 }
 
-FNN_INLINE void FNN(normalise_grad_row)(int centred, ptrdiff_t cols, const float *x, const float *gamma, float mean,
-                                        float inv, const float *dy, float *dx, float *dgamma, float *dbeta)
+FNN_INLINE void FNN(normalise_grad_row)(int centred, ptrdiff_t cols, const float *x, const float *gamma,
+                                        float mean, float inv, const float *dy, float *dx, float *dgamma,
+                                        float *dbeta)
 {
     const vf m = vf_set1(mean), s = vf_set1(inv);
     vf g_sum = vf_zero(), gh_sum = vf_zero();
     for (ptrdiff_t c = 0; c < cols; c += VF_LANES) { /* lanes past the end: dy and gamma load as 0 */
         const ptrdiff_t n = fnn_min(VF_LANES, cols - c);
         const vf d = FNN(load_upto)(dy + c, n);
-        const vf h = vf_select(FNN(lanes_below)(n), vf_mul(vf_sub(FNN(load_upto)(x + c, n), m), s), vf_zero());
+        const vf h =
+            vf_select(FNN(lanes_below)(n), vf_mul(vf_sub(FNN(load_upto)(x + c, n), m), s), vf_zero());
         const vf g = vf_mul(d, FNN(load_upto)(gamma + c, n));
         g_sum = vf_add(g_sum, g);
         gh_sum = vf_fma(g, h, gh_sum);
@@ -477,7 +495,8 @@ FNN_INLINE void FNN(normalise_grad_row)(int centred, ptrdiff_t cols, const float
         if (centred)
             FNN(store_upto)(dbeta + c, vf_add(d, FNN(load_upto)(dbeta + c, n)), n);
     }
-    const vf flat = vf_set1(centred ? vf_sum(g_sum) / (float)cols : 0.0f), slope = vf_set1(vf_sum(gh_sum) / (float)cols);
+    const vf flat = vf_set1(centred ? vf_sum(g_sum) / (float)cols : 0.0f),
+             slope = vf_set1(vf_sum(gh_sum) / (float)cols);
     for (ptrdiff_t c = 0; c < cols; c += VF_LANES) {
         const ptrdiff_t n = fnn_min(VF_LANES, cols - c);
         const vf h = vf_mul(vf_sub(FNN(load_upto)(x + c, n), m), s);
@@ -497,8 +516,8 @@ static void FNN(layer_norm_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff
         memset(dgamma, 0, (size_t)cols * sizeof *dgamma);
         memset(dbeta, 0, (size_t)cols * sizeof *dbeta);
         for (ptrdiff_t r = rows * p / pieces; r < rows * (p + 1) / pieces; r++)
-            FNN(normalise_grad_row)(1, cols, x + r * cols, call->buf[1], mean[r], inv[r], dy + r * cols, dx + r * cols,
-                                    dgamma, dbeta);
+            FNN(normalise_grad_row)(1, cols, x + r * cols, call->buf[1], mean[r], inv[r], dy + r * cols,
+                                    dx + r * cols, dgamma, dbeta);
     }
 }
 
@@ -512,8 +531,8 @@ static void FNN(rms_norm_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t
         float *dgamma = (float *)call->buf[5] + p * cols;
         memset(dgamma, 0, (size_t)cols * sizeof *dgamma);
         for (ptrdiff_t r = rows * p / pieces; r < rows * (p + 1) / pieces; r++)
-            FNN(normalise_grad_row)(0, cols, x + r * cols, call->buf[1], 0.0f, inv[r], dy + r * cols, dx + r * cols,
-                                    dgamma, NULL);
+            FNN(normalise_grad_row)(0, cols, x + r * cols, call->buf[1], 0.0f, inv[r], dy + r * cols,
+                                    dx + r * cols, dgamma, NULL);
     }
 }
 
@@ -525,15 +544,15 @@ static void FNN(row_norm_grad_work)(const fnn_call *call, fnn_work *work)
     work->bytes *= 1.5;
 }
 
-#define FNN_NORM_KERNELS                                                \
-    FNN_KERNEL(batch_norm_pieces_f32, batch_norm_pieces_work)           \
-    FNN_KERNEL(batch_norm_combine_f32, batch_norm_combine_work)         \
-    FNN_KERNEL(batch_norm_apply_f32, batch_norm_apply_work)             \
-    FNN_KERNEL(batch_norm_scale_f32, batch_norm_scale_work)             \
-    FNN_KERNEL(batch_norm_grad_pieces_f32, batch_norm_grad_pieces_work) \
-    FNN_KERNEL(batch_norm_grad_combine_f32, batch_norm_combine_work)    \
-    FNN_KERNEL(batch_norm_grad_apply_f32, batch_norm_grad_apply_work)   \
-    FNN_KERNEL(layer_norm_f32, row_norm_work)                           \
-    FNN_KERNEL(rms_norm_f32, row_norm_work)                             \
-    FNN_KERNEL(layer_norm_grad_f32, row_norm_grad_work)                 \
+#define FNN_NORM_KERNELS                                                                                     \
+    FNN_KERNEL(batch_norm_pieces_f32, batch_norm_pieces_work)                                                \
+    FNN_KERNEL(batch_norm_combine_f32, batch_norm_combine_work)                                              \
+    FNN_KERNEL(batch_norm_apply_f32, batch_norm_apply_work)                                                  \
+    FNN_KERNEL(batch_norm_scale_f32, batch_norm_scale_work)                                                  \
+    FNN_KERNEL(batch_norm_grad_pieces_f32, batch_norm_grad_pieces_work)                                      \
+    FNN_KERNEL(batch_norm_grad_combine_f32, batch_norm_combine_work)                                         \
+    FNN_KERNEL(batch_norm_grad_apply_f32, batch_norm_grad_apply_work)                                        \
+    FNN_KERNEL(layer_norm_f32, row_norm_work)                                                                \
+    FNN_KERNEL(rms_norm_f32, row_norm_work)                                                                  \
+    FNN_KERNEL(layer_norm_grad_f32, row_norm_grad_work)                                                      \
     FNN_KERNEL(rms_norm_grad_f32, row_norm_grad_work)

@@ -1,16 +1,16 @@
 /* random.c - random numbers from a counter: an element depends on the seed and on its place, on nothing else.
  *
- * Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011): key = the two
- * words of the seed, counter = (block number, 64 bits; 0; 0); a block gives four words. Sixteen blocks are a group of
- * 64 elements: word w of block b is element 16 w + b, so that vectors of blocks are stored as they are.
- *     seed: (2,) uint32.  u = (word >> 8) / 2^24: a float32 in [0, 1).
- *     units: FNN_DRAW_GROUPS groups.
+ * Philox4x32-10 (Salmon, Moraes, Dror, Shaw, "Parallel random numbers: as easy as 1, 2, 3", SC 2011): key =
+ * the two words of the seed, counter = (block number, 64 bits; 0; 0); a block gives four words. Sixteen
+ * blocks are a group of 64 elements: word w of block b is element 16 w + b, so that vectors of blocks are
+ * stored as they are. seed: (2,) uint32.  u = (word >> 8) / 2^24: a float32 in [0, 1). units: FNN_DRAW_GROUPS
+ * groups.
  */
 enum { FNN_DRAW_GROUP = 64, FNN_DRAW_GROUPS = 16 };
 
 /* Lane l: counter (first + l, second, third, 0). */
-static inline __attribute__((always_inline)) void FNN(philox_at)(uint32_t first, uint32_t second, uint32_t third,
-                                                                 const uint32_t *seed, vi word[4])
+static inline __attribute__((always_inline)) void
+FNN(philox_at)(uint32_t first, uint32_t second, uint32_t third, const uint32_t *seed, vi word[4])
 {
     int32_t lane[VF_LANES];
     for (int i = 0; i < VF_LANES; i++)
@@ -21,7 +21,8 @@ static inline __attribute__((always_inline)) void FNN(philox_at)(uint32_t first,
 #pragma GCC unroll 10
     for (int round = 0; round < 10; round++) {
         vi left, right;
-        const vi left_high = vi_mul_wide(c0, 0xD2511F53u, &left), right_high = vi_mul_wide(c2, 0xCD9E8D57u, &right);
+        const vi left_high = vi_mul_wide(c0, 0xD2511F53u, &left),
+                 right_high = vi_mul_wide(c2, 0xCD9E8D57u, &right);
         c0 = vi_xor(vi_xor(right_high, c1), vi_set1((int32_t)k0));
         c2 = vi_xor(vi_xor(left_high, c3), vi_set1((int32_t)k1));
         c1 = right;
@@ -49,22 +50,26 @@ static void FNN(draw_work)(const fnn_call *call, fnn_work *work, double flops)
     work->bytes = 4.0 * (double)call->size[0];
 }
 
-/* Calls group(call, first element, y) for each group of units [lo, hi), y being `out` itself or, for the last group
- * where it is cut short, a full one at hand of which the first part is kept. */
-#define FNN_DRAW_GROUPS_OF(group, n, out)                                                                   \
-    do {                                                                                                    \
-        const ptrdiff_t end = fnn_min(hi * FNN_DRAW_GROUP * FNN_DRAW_GROUPS, n);                            \
-        for (ptrdiff_t i = lo * FNN_DRAW_GROUP * FNN_DRAW_GROUPS; i < end; i += FNN_DRAW_GROUP) {           \
-            float last[FNN_DRAW_GROUP];                                                                     \
-            const int whole = i + FNN_DRAW_GROUP <= end;                                                    \
-            FNN(group)(call, i, whole ? (out) + i : last);                                                  \
-            if (!whole)                                                                                     \
-                memcpy((out) + i, last, (size_t)(end - i) * sizeof *last);                                  \
-        }                                                                                                   \
+/* Calls group(call, first element, y) for each group of units [lo, hi), y being `out` itself or, for the last
+ * group where it is cut short, a full one at hand of which the first part is kept. */
+#define FNN_DRAW_GROUPS_OF(group, n, out)                                                                    \
+    do {                                                                                                     \
+        const ptrdiff_t end = fnn_min(hi * FNN_DRAW_GROUP * FNN_DRAW_GROUPS, n);                             \
+        for (ptrdiff_t i = lo * FNN_DRAW_GROUP * FNN_DRAW_GROUPS; i < end; i += FNN_DRAW_GROUP) {            \
+            float last[FNN_DRAW_GROUP];                                                                      \
+            const int whole = i + FNN_DRAW_GROUP <= end;                                                     \
+            FNN(group)(call, i, whole ? (out) + i : last);                                                   \
+            if (!whole)                                                                                      \
+                memcpy((out) + i, last, (size_t)(end - i) * sizeof *last);                                   \
+        }                                                                                                    \
     } while (0)
 
-/* random_uniform_f32: y = u (high - low) + low, below high.  bufs: seed; y (n).  sizes: n.  attrs: low, high. */
-static void FNN(random_uniform_f32_work)(const fnn_call *call, fnn_work *work) { FNN(draw_work)(call, work, 60.0); }
+/* random_uniform_f32: y = u (high - low) + low, below high.  bufs: seed; y (n).  sizes: n.  attrs: low, high.
+ */
+static void FNN(random_uniform_f32_work)(const fnn_call *call, fnn_work *work)
+{
+    FNN(draw_work)(call, work, 60.0);
+}
 static inline void FNN(uniform_group)(const fnn_call *call, ptrdiff_t first, float *y)
 {
     const float low = (float)call->attr[0], high = (float)call->attr[1];
@@ -73,8 +78,9 @@ static inline void FNN(uniform_group)(const fnn_call *call, ptrdiff_t first, flo
         vi word[4];
         FNN(philox)(first / 4 + b, call->buf[0], word);
         for (int w = 0; w < 4; w++)
-            vf_store(y + 16 * w + b, vf_min(most, vf_add(vf_mul(FNN(unit_float)(word[w]), vf_set1(high - low)),
-                                                         vf_set1(low))));
+            vf_store(
+                y + 16 * w + b,
+                vf_min(most, vf_add(vf_mul(FNN(unit_float)(word[w]), vf_set1(high - low)), vf_set1(low))));
     }
 }
 static void FNN(random_uniform_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
@@ -84,9 +90,12 @@ static void FNN(random_uniform_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_
 }
 
 /* random_normal_f32: y = z stddev + mean.  bufs: seed; y (n).  sizes: n.  attrs: mean, stddev.
- * Box and Muller (1958): of words (a, b), r cos t and r sin t, r = sqrt(-2 log((a >> 8) + 1) / 2^24), t = 2 pi u(b);
- * words 0 and 1 make elements 0 to 31 of a group, words 2 and 3 the others. */
-static void FNN(random_normal_f32_work)(const fnn_call *call, fnn_work *work) { FNN(draw_work)(call, work, 150.0); }
+ * Box and Muller (1958): of words (a, b), r cos t and r sin t, r = sqrt(-2 log((a >> 8) + 1) / 2^24), t = 2
+ * pi u(b); words 0 and 1 make elements 0 to 31 of a group, words 2 and 3 the others. */
+static void FNN(random_normal_f32_work)(const fnn_call *call, fnn_work *work)
+{
+    FNN(draw_work)(call, work, 150.0);
+}
 static inline void FNN(normal_group)(const fnn_call *call, ptrdiff_t first, float *y)
 {
     const vf mean = vf_set1((float)call->attr[0]), stddev = vf_set1((float)call->attr[1]);
@@ -94,9 +103,11 @@ static inline void FNN(normal_group)(const fnn_call *call, ptrdiff_t first, floa
         vi word[4];
         FNN(philox)(first / 4 + b, call->buf[0], word);
         for (int w = 0; w < 4; w += 2) {
-            const vf u = vf_add(FNN(unit_float)(word[w]), vf_set1(0x1p-24f)); /* in (0, 1]: its logarithm is finite */
+            const vf u =
+                vf_add(FNN(unit_float)(word[w]), vf_set1(0x1p-24f)); /* in (0, 1]: its logarithm is finite */
             const vf r = vf_sqrt(vf_mul(vf_set1(-2.0f), vf_log(u)));
-            const vf t = vf_mul(vi_to_float(vi_shr(word[w + 1], 8)), vf_set1((float)(0x1p-23 * 3.14159265358979323846)));
+            const vf t = vf_mul(vi_to_float(vi_shr(word[w + 1], 8)),
+                                vf_set1((float)(0x1p-23 * 3.14159265358979323846)));
             vf_store(y + 16 * w + b, vf_add(vf_mul(vf_mul(r, vf_cos(t)), stddev), mean));
             vf_store(y + 16 * w + 16 + b, vf_add(vf_mul(vf_mul(r, vf_sin(t)), stddev), mean));
         }
@@ -108,8 +119,8 @@ static void FNN(random_normal_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t
     FNN_DRAW_GROUPS_OF(normal_group, call->size[0], (float *)call->buf[1]);
 }
 
-/* dropout_f32: y = x / (1 - rate) where u >= rate, else 0.  bufs: x (n); seed; y (n).  sizes: n.  attrs: rate.
- * y may be x. Its gradient is the same call on dy: the seed gives the same places. */
+/* dropout_f32: y = x / (1 - rate) where u >= rate, else 0.  bufs: x (n); seed; y (n).  sizes: n.  attrs:
+ * rate. y may be x. Its gradient is the same call on dy: the seed gives the same places. */
 static void FNN(dropout_f32_work)(const fnn_call *call, fnn_work *work)
 {
     FNN(draw_work)(call, work, 60.0);
@@ -137,8 +148,12 @@ static void FNN(dropout_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, v
         }
 }
 
-/* random_integers_i32: y = low + (word * span >> 32).  bufs: seed; y (n) int32.  sizes: n.  attrs: low, span <= 2^32 - 1. */
-static void FNN(random_integers_i32_work)(const fnn_call *call, fnn_work *work) { FNN(draw_work)(call, work, 60.0); }
+/* random_integers_i32: y = low + (word * span >> 32).  bufs: seed; y (n) int32.  sizes: n.  attrs: low, span
+ * <= 2^32 - 1. */
+static void FNN(random_integers_i32_work)(const fnn_call *call, fnn_work *work)
+{
+    FNN(draw_work)(call, work, 60.0);
+}
 static inline void FNN(integers_group)(const fnn_call *call, ptrdiff_t first, float *y)
 {
     for (int b = 0; b < 16; b += VF_LANES) {
@@ -173,7 +188,8 @@ static void FNN(advance_seed)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, 
     }
 }
 
-#define FNN_RANDOM_KERNELS                                                                              \
-    FNN_KERNEL(random_uniform_f32, random_uniform_f32_work) FNN_KERNEL(random_normal_f32, random_normal_f32_work) \
-    FNN_KERNEL(random_integers_i32, random_integers_i32_work) FNN_KERNEL(dropout_f32, dropout_f32_work) \
-    FNN_KERNEL(advance_seed, advance_seed_work)
+#define FNN_RANDOM_KERNELS                                                                                   \
+    FNN_KERNEL(random_uniform_f32, random_uniform_f32_work)                                                  \
+    FNN_KERNEL(random_normal_f32, random_normal_f32_work)                                                    \
+        FNN_KERNEL(random_integers_i32, random_integers_i32_work) FNN_KERNEL(dropout_f32, dropout_f32_work)  \
+            FNN_KERNEL(advance_seed, advance_seed_work)

@@ -1,4 +1,5 @@
-/* reduce.c - sums, products and extremes over the middle axis of x (outer, rows, inner), and where extremes lie.
+/* reduce.c - sums, products and extremes over the middle axis of x (outer, rows, inner), and where extremes
+ * lie.
  *
  * sum_f32, prod_f32, max_f32, min_f32: y[o,p,i] = factor * sum of x[o,r,i] over the rows r of piece p
  *   bufs: x (outer, rows, inner), y (outer, pieces, inner).  sizes: outer, rows, inner, pieces.
@@ -7,19 +8,23 @@
  *   bufs: x (outer, rows, inner), y (outer, inner) int32.  sizes: outer, rows, inner.  rows >= 1.
  *   units: outer * strips.
  *
- * A long sum is two calls: one to pieces, one over the pieces' results. The caller cuts by shape alone, so the bits
- * do not depend on threads; and because each piece adds in many chains (rows) or trees of 8 (columns), the error
- * grows with the chain's length, not with rows (Higham, Accuracy and Stability of Numerical Algorithms, ch. 4).
- * A NaN among the elements is every result's value.
+ * A long sum is two calls: one to pieces, one over the pieces' results. The caller cuts by shape alone, so
+ * the bits do not depend on threads; and because each piece adds in many chains (rows) or trees of 8
+ * (columns), the error grows with the chain's length, not with rows (Higham, Accuracy and Stability of
+ * Numerical Algorithms, ch. 4). A NaN among the elements is every result's value.
  */
 #if defined(__GNUC__)
-#define FNN_INLINE static inline __attribute__((always_inline)) /* `op` must fold: a switch in the loop costs half */
+#define FNN_INLINE                                                                                           \
+    static inline __attribute__((always_inline)) /* `op` must fold: a switch in the loop costs half */
 #else
 #define FNN_INLINE static inline
 #endif
 
 enum { REDUCE_SUM, REDUCE_PROD, REDUCE_MAX, REDUCE_MIN };
-enum { STRIP = 1024, NARROW = 64 }; /* columns a unit takes; under NARROW, rows are joined to make a wide one */
+enum {
+    STRIP = 1024,
+    NARROW = 64
+}; /* columns a unit takes; under NARROW, rows are joined to make a wide one */
 
 FNN_INLINE float FNN(reduce_start)(int op)
 {
@@ -53,7 +58,10 @@ FNN_INLINE float FNN(join_lanes)(int op, vf a)
 }
 
 /* The loads and stores of a loop that meets few tails: a whole vector takes no mask. */
-FNN_INLINE vf FNN(load_upto)(const float *p, ptrdiff_t n) { return n == VF_LANES ? vf_load(p) : vf_load_n(p, n); }
+FNN_INLINE vf FNN(load_upto)(const float *p, ptrdiff_t n)
+{
+    return n == VF_LANES ? vf_load(p) : vf_load_n(p, n);
+}
 FNN_INLINE void FNN(store_upto)(float *p, vf a, ptrdiff_t n)
 {
     if (n == VF_LANES)
@@ -95,9 +103,10 @@ FNN_INLINE float FNN(reduce_row)(int op, ptrdiff_t n, const float *x)
     return FNN(join_lanes)(op, a0);
 }
 
-/* total[c] joined with x[r,c] for r < rows, c < cols; rows lie ld apart. Eight rows make a tree, so that the chain
- * through `total` is an eighth as long and its loads and stores cost little. */
-FNN_INLINE void FNN(join_rows)(int op, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t ld, const float *x, float *total)
+/* total[c] joined with x[r,c] for r < rows, c < cols; rows lie ld apart. Eight rows make a tree, so that the
+ * chain through `total` is an eighth as long and its loads and stores cost little. */
+FNN_INLINE void FNN(join_rows)(int op, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t ld, const float *x,
+                               float *total)
 {
     ptrdiff_t r = 0;
     for (; r + 8 <= rows; r += 8) {
@@ -127,7 +136,8 @@ FNN_INLINE void FNN(join_rows)(int op, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t
         }
 }
 
-/* How many narrow rows make a wide one: whole vectors of at least NARROW floats, at most NARROW * VF_LANES. */
+/* How many narrow rows make a wide one: whole vectors of at least NARROW floats, at most NARROW * VF_LANES.
+ */
 static inline ptrdiff_t FNN(rows_joined)(ptrdiff_t cols)
 {
     if (cols >= NARROW)
@@ -138,8 +148,8 @@ static inline ptrdiff_t FNN(rows_joined)(ptrdiff_t cols)
     return joined * fnn_ceil_div(NARROW, joined * cols);
 }
 
-/* total[c] = x[r,c] joined over all rows, for a strip of columns. Narrow contiguous rows are read as a few wide ones,
- * without masks. */
+/* total[c] = x[r,c] joined over all rows, for a strip of columns. Narrow contiguous rows are read as a few
+ * wide ones, without masks. */
 FNN_INLINE void FNN(reduce_columns)(int op, ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t ld, const float *x,
                                     float *total)
 {
@@ -181,11 +191,11 @@ FNN_INLINE void FNN(reduce)(int op, const fnn_call *call, ptrdiff_t lo, ptrdiff_
     }
 }
 
-#define FNN_REDUCE(name, op)                                                                       \
-    static void FNN(name)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)         \
-    {                                                                                              \
-        (void)scratch;                                                                             \
-        FNN(reduce)(op, call, lo, hi);                                                             \
+#define FNN_REDUCE(name, op)                                                                                 \
+    static void FNN(name)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)                   \
+    {                                                                                                        \
+        (void)scratch;                                                                                       \
+        FNN(reduce)(op, call, lo, hi);                                                                       \
     }
 FNN_REDUCE(sum_f32, REDUCE_SUM)
 FNN_REDUCE(prod_f32, REDUCE_PROD)
@@ -194,7 +204,8 @@ FNN_REDUCE(min_f32, REDUCE_MIN)
 
 static void FNN(reduce_work)(const fnn_call *call, fnn_work *work)
 {
-    const ptrdiff_t outer = call->size[0], rows = call->size[1], inner = call->size[2], pieces = call->size[3];
+    const ptrdiff_t outer = call->size[0], rows = call->size[1], inner = call->size[2],
+                    pieces = call->size[3];
     work->units = outer * pieces * fnn_ceil_div(inner, STRIP);
     work->bytes = 4.0 * (double)outer * (double)inner * (double)(rows + pieces);
     work->flops = 16.0 * (double)work->units;
@@ -265,7 +276,7 @@ static void FNN(position_work)(const fnn_call *call, fnn_work *work)
     work->bytes = 6.0 * (double)outer * (double)inner * (double)rows;
 }
 
-#define FNN_REDUCE_KERNELS                                                                             \
-    FNN_KERNEL(sum_f32, reduce_work) FNN_KERNEL(prod_f32, reduce_work) FNN_KERNEL(max_f32, reduce_work) \
-    FNN_KERNEL(min_f32, reduce_work) FNN_KERNEL(argmax_f32, position_work)                             \
-    FNN_KERNEL(argmin_f32, position_work)
+#define FNN_REDUCE_KERNELS                                                                                   \
+    FNN_KERNEL(sum_f32, reduce_work)                                                                         \
+    FNN_KERNEL(prod_f32, reduce_work) FNN_KERNEL(max_f32, reduce_work) FNN_KERNEL(min_f32, reduce_work)      \
+        FNN_KERNEL(argmax_f32, position_work) FNN_KERNEL(argmin_f32, position_work)

@@ -42,7 +42,10 @@ FNN_INLINE void FNN(reduce_int)(int op, const fnn_call *call, ptrdiff_t lo, ptrd
     const int from = (int)call->size[3], to = (int)call->size[4];
     for (ptrdiff_t u = lo; u < hi; u++) {
         const ptrdiff_t first = u / inner * rows * inner + u % inner;
-        int64_t total = op == INT_PROD || op == INT_ALL ? 1 : op == INT_MAX ? INT64_MIN : op == INT_MIN ? INT64_MAX : 0;
+        int64_t total = op == INT_PROD || op == INT_ALL ? 1
+                        : op == INT_MAX                 ? INT64_MIN
+                        : op == INT_MIN                 ? INT64_MAX
+                                                        : 0;
         switch (from) {
         case CHAIN_F32:
             FNN_INT_ROWS(float, x != 0.0f)
@@ -84,7 +87,7 @@ FNN_REDUCE_INT(all_int, INT_ALL)
 FNN_REDUCE_INT(nonzero_int, INT_NONZERO)
 
 #define FNN_REDUCE_INT_KERNELS                                                                               \
-    FNN_KERNEL(sum_int, reduce_int_work) FNN_KERNEL(prod_int, reduce_int_work)                               \
-    FNN_KERNEL(max_int, reduce_int_work) FNN_KERNEL(min_int, reduce_int_work)                                \
-    FNN_KERNEL(any_int, reduce_int_work) FNN_KERNEL(all_int, reduce_int_work)                                \
-    FNN_KERNEL(nonzero_int, reduce_int_work)
+    FNN_KERNEL(sum_int, reduce_int_work)                                                                     \
+    FNN_KERNEL(prod_int, reduce_int_work) FNN_KERNEL(max_int, reduce_int_work)                               \
+        FNN_KERNEL(min_int, reduce_int_work) FNN_KERNEL(any_int, reduce_int_work)                            \
+            FNN_KERNEL(all_int, reduce_int_work) FNN_KERNEL(nonzero_int, reduce_int_work)

@@ -7,8 +7,8 @@
  * logsumexp_f32:        y[r]    = p + log(sum_i exp(x[r,i] - p))
  *   bufs: inputs, output.  sizes: rows, cols.  units: rows.  An output may be an input of its shape.
  *
- * Subtracting p keeps exp in range (Goodfellow et al., Deep Learning, 2016, section 4.1). A NaN anywhere in a row
- * makes the whole row NaN: the maximum looks past it, the sum does not.
+ * Subtracting p keeps exp in range (Goodfellow et al., Deep Learning, 2016, section 4.1). A NaN anywhere in a
+ * row makes the whole row NaN: the maximum looks past it, the sum does not.
  */
 
 /* The largest element that is not NaN; -inf for none. */
@@ -27,8 +27,8 @@ static inline float FNN(row_peak)(ptrdiff_t cols, const float *x)
     return vf_peak(vf_max(a, b));
 }
 
-/* sum_j exp(x[j] - shift). With y the exponentials go there, but for the last cols % VF_LANES: they stay in *tail,
- * because a load soon after a partial store waits for it. */
+/* sum_j exp(x[j] - shift). With y the exponentials go there, but for the last cols % VF_LANES: they stay in
+ * *tail, because a load soon after a partial store waits for it. */
 FNN_INLINE float FNN(row_exp_sum)(ptrdiff_t cols, const float *x, float shift, float *y, vf *tail)
 {
     const vf s = vf_set1(shift);
@@ -134,7 +134,8 @@ static void FNN(log_softmax_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t h
     float *y = call->buf[1];
     for (ptrdiff_t at = lo * cols; at < hi * cols; at += cols) {
         const float peak = FNN(row_peak)(cols, x + at);
-        const vf p = vf_set1(peak), log_sum = vf_set1(FNN(log_of)(FNN(row_exp_sum)(cols, x + at, peak, NULL, NULL)));
+        const vf p = vf_set1(peak),
+                 log_sum = vf_set1(FNN(log_of)(FNN(row_exp_sum)(cols, x + at, peak, NULL, NULL)));
         for (ptrdiff_t c = 0; c < cols; c += VF_LANES) {
             const ptrdiff_t n = fnn_min(VF_LANES, cols - c);
             FNN(store_upto)(y + at + c, vf_sub(vf_sub(FNN(load_upto)(x + at + c, n), p), log_sum), n);
@@ -179,7 +180,7 @@ static void FNN(softmax_work)(const fnn_call *call, fnn_work *work)
     work->bytes = 8.0 * rows * cols;
 }
 
-#define FNN_SOFTMAX_KERNELS                                                                   \
-    FNN_KERNEL(softmax_f32, softmax_work) FNN_KERNEL(softmax_grad_f32, softmax_work)          \
-    FNN_KERNEL(log_softmax_f32, softmax_work) FNN_KERNEL(log_softmax_grad_f32, softmax_work)  \
-    FNN_KERNEL(logsumexp_f32, softmax_work)
+#define FNN_SOFTMAX_KERNELS                                                                                  \
+    FNN_KERNEL(softmax_f32, softmax_work)                                                                    \
+    FNN_KERNEL(softmax_grad_f32, softmax_work) FNN_KERNEL(log_softmax_f32, softmax_work)                     \
+        FNN_KERNEL(log_softmax_grad_f32, softmax_work) FNN_KERNEL(logsumexp_f32, softmax_work)
