@@ -27,9 +27,9 @@ def normal(name, *shape):
     return rng_for(name).standard_normal((ROWS, *shape)).astype("float32")
 
 
-def run(k, name):
+def run(k, name, cases=CASES):
     """(losses by epoch, all weights) of a case; epochs are one step long where `fit` is not told otherwise."""
-    model, x, y, compiled, fitting = CASES[name](k)
+    model, x, y, compiled, fitting = cases[name](k)
     rng = rng_for("weights of " + name)
     values = []
     for weight in model.weights:
