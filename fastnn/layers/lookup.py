@@ -1,0 +1,311 @@
+"""Tokens, integers or strings, as their positions in a vocabulary, and back."""
+
+from collections import Counter
+
+import numpy as np
+
+from .. import ops
+from ..engine import settings
+from ..engine.symbolic import KerasTensor
+from ..engine.tensor import Tensor
+from ..engine.variable import convert
+from .adapting import Adapting, batches_of
+from .category_encoding import MODES, checked_mode, checked_sparse, encode, encoded_shape
+
+_NOWHERE = np.iinfo(np.int64).max  # the index of masked tokens where outputs are vectors: none of their elements
+
+
+class Lookup(Adapting):
+    """Base of IntegerLookup and StringLookup.
+
+    The vocabulary begins with the mask token (where there is one and outputs are indices) and as many places for
+    unknown tokens as `num_oov_indices`; then come the tokens.
+    """
+
+    dtype_name = "int64"  # of tokens; None: strings
+
+    def __init__(self, max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights, invert,
+                 output_mode, sparse, pad_to_max_tokens, name, **kwargs):
+        kwargs.pop("vocabulary_size", None)
+        kwargs.pop("has_input_vocabulary", None)
+        kwargs.pop("dtype", None)
+        super().__init__(name=name, **kwargs)
+        who = type(self).__name__
+        if max_tokens is not None and max_tokens <= 1:
+            raise ValueError(f"{who}: `max_tokens` must be greater than 1, received {max_tokens}")
+        if num_oov_indices < 0:
+            raise ValueError(f"{who}: `num_oov_indices` must be at least 0, received {num_oov_indices}")
+        if pad_to_max_tokens and max_tokens is None:
+            raise ValueError(f"{who}: `pad_to_max_tokens` needs `max_tokens`")
+        mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode)
+        self.output_mode = checked_mode(who, mode, (*MODES, "tf_idf"))
+        self.sparse = checked_sparse(who, sparse)
+        if invert and mode != "int":
+            raise ValueError(f"{who}: `invert` gives tokens, so `output_mode` must be 'int', received {output_mode!r}")
+        self.max_tokens, self.num_oov_indices = max_tokens, num_oov_indices
+        self.mask_token, self.oov_token = mask_token, oov_token
+        self.invert, self.pad_to_max_tokens = invert, pad_to_max_tokens
+        self.input_vocabulary, self.input_idf_weights = vocabulary, idf_weights
+        self.idf_weights = None
+        self._tokens = None
+        self.autocast = False
+        self.reset_state()
+        if vocabulary is not None:
+            self.set_vocabulary(vocabulary, idf_weights)
+
+    # ---- the vocabulary
+
+    @property
+    def _oov_start(self):
+        return 1 if self.mask_token is not None and self.output_mode == "int" else 0
+
+    @property
+    def _token_start(self):
+        return self._oov_start + self.num_oov_indices
+
+    def vocabulary_size(self):
+        """How many tokens there are, those for masks and unknown ones included."""
+        return self._token_start + (0 if self._tokens is None else len(self._tokens))
+
+    def get_vocabulary(self, include_special_tokens=True):
+        """The tokens in order; a token's place is its index."""
+        tokens = [] if self._tokens is None else self._tokens.tolist()
+        special = [self.mask_token] * self._oov_start + [self.oov_token] * self.num_oov_indices
+        return [*special, *tokens] if include_special_tokens else tokens
+
+    def set_vocabulary(self, vocabulary, idf_weights=None):
+        """Use this list of tokens, with or without the special ones at its beginning.
+
+        Raises:
+            ValueError: an empty list, repeated tokens, more than `max_tokens`, special tokens in another place.
+        """
+        who = f"{type(self).__name__} {self.name!r}"
+        if isinstance(vocabulary, str):
+            raise ValueError(f"{who}: give `vocabulary` as a list, for instance open({vocabulary!r}).read().split('\\n')")
+        if (self.output_mode == "tf_idf") != (idf_weights is not None):
+            raise ValueError(f"{who}: `idf_weights` go with output_mode='tf_idf', and only with it")
+        given = list(np.asarray(vocabulary).tolist() if isinstance(vocabulary, np.ndarray) else vocabulary)
+        special = [self.mask_token] * self._oov_start + [self.oov_token] * self.num_oov_indices
+        with_special = given[: len(special)] == special
+        tokens = given[len(special) :] if with_special else given
+        if not given:
+            raise ValueError(f"{who}: the vocabulary is empty")
+        repeated = [token for token, count in Counter(tokens).items() if count > 1]
+        if repeated:
+            raise ValueError(f"{who}: the vocabulary holds {repeated[:5]} more than once")
+        if (self.mask_token is not None and self.mask_token in tokens) or (self.invert and self.oov_token in tokens):
+            raise ValueError(f"{who}: special tokens must stand at the beginning of the vocabulary, as {special}, or not "
+                             "at all")
+        if self.max_tokens is not None and len(special) + len(tokens) > self.max_tokens:
+            raise ValueError(f"{who}: a vocabulary of {len(special) + len(tokens)} tokens is more than `max_tokens` "
+                             f"{self.max_tokens}")
+        self._keep(np.array(tokens, self.dtype_name))
+        if idf_weights is not None:
+            weights = np.asarray(idf_weights, settings.floatx())
+            if weights.shape != (len(given),):
+                raise ValueError(f"{who}: `idf_weights` must hold one number a token, received shape {weights.shape} for "
+                                 f"{len(given)} tokens")
+            self._keep_weights(weights if with_special else np.append(np.full(len(special), weights.mean()), weights))
+
+    def _keep(self, tokens):
+        order = np.argsort(tokens)
+        self._tokens, self._sorted, self._places = tokens, tokens[order], order + self._token_start
+
+    def _keep_weights(self, weights):
+        padding = self.max_tokens - len(weights) if self.pad_to_max_tokens else 0
+        self.idf_weights = np.append(weights, np.zeros(padding)).astype(settings.floatx())
+
+    # ---- learning it
+
+    def adapt(self, data, steps=None):
+        """Take the tokens of `data` as the vocabulary: the most frequent first, of equally frequent the greater."""
+        self.reset_state()
+        for batch in batches_of(data, f"{type(self).__name__} {self.name!r}", steps):
+            self.update_state(batch[:, None] if batch.ndim == 1 else batch)
+        self.finalize_state()
+
+    def reset_state(self):
+        """Forget the counts of `update_state`."""
+        self._counts, self._documents, self._rows = Counter(), Counter(), 0
+
+    def update_state(self, data):
+        """Count the tokens of a batch; a row is a document."""
+        if self.input_vocabulary is not None:
+            raise ValueError(f"{type(self).__name__} {self.name!r} was made with a `vocabulary`, so it cannot adapt")
+        rows = self._as_tokens(data)
+        rows = rows.reshape(1, -1) if rows.ndim < 2 else rows.reshape(len(rows), -1)
+        self._counts.update(rows.ravel().tolist())
+        self._rows += len(rows)
+        if self.output_mode == "tf_idf":
+            for row in rows:
+                self._documents.update(set(row.tolist()))
+
+    def finalize_state(self):
+        """Make a vocabulary of what was counted."""
+        if self.input_vocabulary is not None or not self._counts:
+            return
+        tokens = [token for token in self._counts if token not in (self.mask_token, self.oov_token)]
+        tokens.sort(key=lambda token: (self._counts[token], token), reverse=True)
+        if self.max_tokens:
+            tokens = tokens[: self.max_tokens - self._token_start]
+        self._keep(np.array(tokens, self.dtype_name))
+        if self.output_mode == "tf_idf":
+            found = np.array([self._documents[token] for token in tokens])
+            weights = np.log(1 + self._rows / (1 + found))
+            self._keep_weights(np.append(np.full(self._token_start, weights.mean()), weights))
+        self.reset_state()
+
+    # ---- looking up
+
+    def _found(self, inputs):
+        """Indices of tokens at hand, an array; unknown ones get `_unknown`'s."""
+        tokens = self._as_tokens(inputs)
+        at = np.minimum(np.searchsorted(self._sorted, tokens), max(len(self._sorted) - 1, 0))
+        known = self._sorted[at] == tokens if len(self._sorted) else np.zeros(tokens.shape, bool)
+        masked = np.zeros(tokens.shape, bool) if self.mask_token is None else tokens == self.mask_token
+        strange = ~known & ~masked
+        if self.num_oov_indices == 0 and strange.any():
+            raise ValueError(f"{type(self).__name__} {self.name!r}: the tokens {np.unique(tokens[strange])[:5].tolist()} "
+                             "are not in the vocabulary; num_oov_indices=1 makes a place for such")
+        places = self._places[at] if len(self._sorted) else np.zeros(tokens.shape, np.int64)
+        indices = np.where(known, places, self._unknown(tokens) + self._oov_start).astype(np.int64)
+        return np.where(masked, 0 if self.output_mode == "int" else _NOWHERE, indices)
+
+    def _words(self, inputs):
+        indices = np.asarray(inputs)
+        vocabulary = np.array(self.get_vocabulary(), self.dtype_name)
+        known = (indices >= self._token_start) & (indices < len(vocabulary))
+        words = np.where(known, vocabulary[np.where(known, indices, 0)], np.array(self.oov_token, self.dtype_name))
+        return words if self.mask_token is None else np.where(indices == 0, np.array(self.mask_token), words)
+
+    def __call__(self, inputs, *args, **kwargs):
+        if isinstance(inputs, KerasTensor):
+            raise ValueError(f"{type(self).__name__} {self.name!r} works on data, not inside a model: call it on the "
+                             "arrays, or in a data set's map(), and give the model its result")
+        if self._tokens is None:
+            raise ValueError(f"{type(self).__name__} {self.name!r} has no vocabulary yet: call adapt(data), or give "
+                             "`vocabulary`")
+        inputs = inputs.array if isinstance(inputs, Tensor) else np.asarray(inputs)
+        return self.call(inputs)
+
+    def call(self, inputs):
+        if self.invert:
+            words = self._words(inputs)
+            return words if words.dtype.kind == "U" else convert(words)
+        indices = self._found(inputs)
+        if self.output_mode == "int":
+            return convert(indices)
+        depth = self.max_tokens if self.pad_to_max_tokens else self.vocabulary_size()
+        inside = convert(np.where(indices == _NOWHERE, -1, indices).astype(np.int32))
+        if self.output_mode == "tf_idf":
+            return ops.multiply(encode(inside, "count", depth, settings.floatx()), convert(self.idf_weights))
+        return encode(inside, self.output_mode, depth, "int64")
+
+    def compute_output_shape(self, input_shape):
+        depth = self.max_tokens if self.pad_to_max_tokens else self.vocabulary_size()
+        mode = "count" if self.output_mode == "tf_idf" else self.output_mode
+        return encoded_shape(input_shape, mode, depth)
+
+    # ---- files
+
+    def save_own_variables(self, store):
+        if self.output_mode == "tf_idf":
+            store["idf_weights"] = self.idf_weights
+
+    def load_own_variables(self, store):
+        if self.output_mode == "tf_idf":
+            self.idf_weights = np.asarray(store["idf_weights"])
+
+    def save_assets(self, dir_path):
+        """Write the vocabulary, one token a line."""
+        if self.input_vocabulary is None:
+            with open(f"{dir_path}/vocabulary.txt", "w", encoding="utf-8") as file:
+                file.write("\n".join(map(str, self.get_vocabulary())))
+
+    def load_assets(self, dir_path):
+        """Read what `save_assets` wrote."""
+        if self.input_vocabulary is None:
+            with open(f"{dir_path}/vocabulary.txt", encoding="utf-8") as file:
+                lines = file.read().rstrip("\n").split("\n")
+            tokens = lines if self.dtype_name is None else [int(line) for line in lines if line != "None"]
+            weights = self.idf_weights
+            self.set_vocabulary(tokens, weights if self.output_mode == "tf_idf" else None)
+
+    def get_config(self):
+        weights, vocabulary = self.input_idf_weights, self.input_vocabulary
+        return {**super().get_config(), "invert": self.invert, "max_tokens": self.max_tokens,
+                "num_oov_indices": self.num_oov_indices, "oov_token": self.oov_token, "mask_token": self.mask_token,
+                "output_mode": self.output_mode, "sparse": self.sparse, "pad_to_max_tokens": self.pad_to_max_tokens,
+                "idf_weights": None if weights is None else np.asarray(weights).tolist(),
+                "vocabulary": None if vocabulary is None else np.asarray(vocabulary).tolist(),
+                "vocabulary_size": None if self._tokens is None else self.vocabulary_size(),
+                "oov_method": "floormod", "salt": None}
+
+
+class IntegerLookup(Lookup):
+    """Integers as indices into a vocabulary that is given or found by `adapt`.
+
+    Args:
+        max_tokens: the most places of the vocabulary; None: any number.
+        num_oov_indices: places for unknown integers, shared by their remainder; 0: those are an error.
+        mask_token: an integer that gets index 0 and stands for no value.
+        oov_token: what an index of an unknown integer is turned back into (`invert`).
+        vocabulary, idf_weights: the integers in order, and for "tf_idf" their weights.
+        invert: indices to integers.
+        output_mode: "int", "one_hot", "multi_hot", "count" (see CategoryEncoding) or "tf_idf".
+        pad_to_max_tokens: vectors of `max_tokens` however many tokens there are.
+    Raises:
+        ValueError: arguments that do not go together.
+    Source: Keras 3 `layers.IntegerLookup`.
+    """
+
+    def __init__(self, max_tokens=None, num_oov_indices=1, mask_token=None, oov_token=-1, vocabulary=None,
+                 vocabulary_dtype="int64", idf_weights=None, invert=False, output_mode="int", sparse=False,
+                 pad_to_max_tokens=False, oov_method="floormod", salt=None, name=None, **kwargs):
+        if vocabulary_dtype != "int64" or oov_method != "floormod" or salt is not None:
+            raise ValueError(f"IntegerLookup: only vocabulary_dtype='int64', oov_method='floormod' and no `salt` are "
+                             f"there, received {vocabulary_dtype!r}, {oov_method!r} and {salt!r}")
+        super().__init__(max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights, invert,
+                         output_mode, sparse, pad_to_max_tokens, name, **kwargs)
+
+    def _as_tokens(self, data):
+        return np.asarray(data).astype(np.int64)
+
+    def _unknown(self, tokens):
+        return tokens % self.num_oov_indices if self.num_oov_indices else np.zeros_like(tokens)
+
+    def get_config(self):
+        return {**super().get_config(), "vocabulary_dtype": "int64"}
+
+
+class StringLookup(Lookup):
+    """Strings as indices into a vocabulary that is given or found by `adapt`; arguments as in IntegerLookup.
+
+    Args:
+        oov_token: the word for unknown strings.
+        encoding: of byte strings.
+    Source: Keras 3 `layers.StringLookup`.
+    """
+
+    dtype_name = None
+
+    def __init__(self, max_tokens=None, num_oov_indices=1, mask_token=None, oov_token="[UNK]", vocabulary=None,
+                 idf_weights=None, invert=False, output_mode="int", pad_to_max_tokens=False, sparse=False,
+                 encoding="utf-8", name=None, salt=None, **kwargs):
+        if num_oov_indices > 1 or salt is not None:
+            raise ValueError(f"StringLookup: at most one place for unknown strings, and no `salt`, are there; received "
+                             f"num_oov_indices={num_oov_indices}, salt={salt!r}")
+        kwargs.pop("oov_method", None)
+        self.encoding = encoding
+        super().__init__(max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights, invert,
+                         output_mode, sparse, pad_to_max_tokens, name, **kwargs)
+
+    def _as_tokens(self, data):
+        data = np.asarray(data)
+        return np.char.decode(data, self.encoding) if data.dtype.kind == "S" else data.astype(str)
+
+    def _unknown(self, tokens):
+        return np.zeros(tokens.shape, np.int64)
+
+    def get_config(self):
+        return {**super().get_config(), "encoding": self.encoding}
