@@ -218,6 +218,16 @@ loss_case("Tversky", "bits", activation="sigmoid", alpha=0.3, beta=0.7)
 loss_case("Circle", "classes", gamma=8.0)
 
 
+def ctc(k):
+    inputs = k.layers.Input((8, 4))
+    model = k.Model(inputs, k.layers.Dense(5)(k.layers.Dense(5, activation="tanh")(inputs)))
+    y = rng_for("ctc labels").integers(1, 5, (ROWS, 3))
+    return model, normal("ctc", 8, 4), y, {"optimizer": k.optimizers.SGD(0.02), "loss": k.losses.CTC()}, {}
+
+
+case("loss CTC()", ctc)
+
+
 def training_case(label, compiled, fitting=None, **first):
     """`compiled`: k -> compile's arguments; `first`: arguments of the first layer, or functions k -> one."""
 
