@@ -426,7 +426,7 @@ def _weight_gradients(i, inward, d, dq, rows):
 
     if not i.lead:
         return [product(reshaped(i.x, (rows, i.features)), d), product(inward, dq)]
-    if d is dq:  # both kernels in one product, by the rows that x and h make together
+    if d is dq and rows > i.width:  # in one product; else its parts would be more to copy than x and h are
         both = product(inward, d)
         return [both[: i.features], both[i.features :]]
     return [product(inward[:, : i.features], d), product(inward[:, i.features :], dq)]
