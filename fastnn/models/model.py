@@ -301,6 +301,13 @@ def model_from_json(json_string, custom_objects=None):
         return model_of_entry(parse_json(json_string, "the string"), "the string")
 
 
+def _from_bytes(data, kinds):
+    """A model from what `Model.__reduce__` gave."""
+    from ..saving.model_file import load_keras
+
+    return load_keras(io.BytesIO(data), "a pickled model", kinds)
+
+
 def _paths(tree, prefix=""):
     for key, value in tree.items():
         if isinstance(value, dict):
