@@ -109,6 +109,8 @@ class Layer(Building, Operation):
         dtype = dtypes.standardize(dtype) if dtype is not None else self.variable_dtype
         if state.weights_left is not None:
             state.spend(math.prod(shape) * dtypes.NUMPY[dtype].itemsize, describe(self), shape)
+            if type(self).save_own_variables is Layer.save_own_variables:
+                initializer = "zeros"  # the file has the values: drawing others first takes longer than reading
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
         variable = Variable(initializers.get(initializer), shape=shape, dtype=dtype, trainable=trainable,

@@ -2,7 +2,6 @@
 
 import contextlib
 import datetime
-import io
 import json
 import os
 import zipfile
@@ -13,7 +12,7 @@ from .lambda_code import allowing_code
 from .object_registration import CustomObjectScope
 from .older_keras import current_compile, current_model, is_older
 from .safe_h5 import h5py_module, open_h5
-from .safe_zip import SafeZip
+from .safe_zip import SafeZip, stored_member
 from .serialization import deserialize_keras_object, serialize_keras_object, sharing_objects
 from .weights_store import read_state, state_size, write_state
 
@@ -30,33 +29,33 @@ def save_keras(model, path):
 
 
 def write_keras(model, file):
-    """Write `model` as a zip archive into the binary file `file`."""
-    members = _members(model)
+    """Write `model` as a zip archive into the binary file `file`, which is read as well."""
+    texts = _texts(model)
     with zipfile.ZipFile(file, "w") as archive:
-        for name, data in members.items():
+        for name, data in texts.items():
             archive.writestr(name, data)
+        with stored_member(archive, WEIGHTS) as member, h5py_module().File(member, "w") as stored:
+            write_state(model, stored)
 
 
 def save_keras_directory(model, path):
     """Write `model` as the directory `path`, each of its files whole or not at all, the configuration last."""
-    members = _members(model)
+    texts = _texts(model)
     os.makedirs(path, exist_ok=True)
-    for name in (METADATA, WEIGHTS, CONFIG):
+    with atomic_file(os.path.join(path, WEIGHTS)) as file, h5py_module().File(file, "w") as stored:
+        write_state(model, stored)
+    for name in (METADATA, CONFIG):
         with atomic_file(os.path.join(path, name)) as file:
-            file.write(members[name])
+            file.write(texts[name])
 
 
-def _members(model):
-    """{name: bytes}; made before anything is written, so that what cannot be saved touches no file."""
+def _texts(model):
+    """{name: bytes} of the small members."""
     with sharing_objects():
         config = serialize_keras_object(model)
     metadata = {"keras_version": KERAS_FORMAT, "fastnn_version": VERSION,
                 "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")}
-    weights = io.BytesIO()
-    with h5py_module().File(weights, "w") as file:
-        write_state(model, file)
-    return {METADATA: json.dumps(metadata).encode(), CONFIG: json.dumps(config).encode(),
-            WEIGHTS: weights.getvalue()}
+    return {METADATA: json.dumps(metadata).encode(), CONFIG: json.dumps(config).encode()}
 
 
 def load_keras(file, what, custom_objects=None, compile=True, safe_mode=True):

@@ -38,6 +38,10 @@ def open_h5(file, what):
             yield opened
         except (OSError, RuntimeError, OverflowError, MemoryError) as error:  # how HDF5 tells of what it cannot read
             raise ValueError(f"{what} is damaged: {error}") from None
+        except KeyError as error:
+            if "nable to" not in str(error):  # a key of ours
+                raise
+            raise ValueError(f"{what} is damaged: {error}") from None
 
 
 def get_group(parent, path):

@@ -1,5 +1,6 @@
 """Reading zip archives that may be damaged or hostile: nothing is unpacked to disk, nothing grows without bound."""
 
+import contextlib
 import io
 import zipfile
 import zlib
@@ -83,21 +84,56 @@ class SafeZip:
         return window
 
 
-class Window(io.RawIOBase):
-    """`size` bytes of the binary file `file`, from `start` on, as a file to read."""
+@contextlib.contextmanager
+def stored_member(archive, name):
+    """A file to write and read that becomes the last member `name` of an open archive, not packed.
 
-    def __init__(self, file, start, size):
+    It lies in the archive from the start, so that large contents are neither copied nor kept in memory.
+    """
+    file = archive.fp
+    info = zipfile.ZipInfo(name)
+    info.external_attr = 0o600 << 16
+    info.CRC = info.file_size = info.compress_size = 0
+    start = info.header_offset = archive.start_dir
+    zeros = info.FileHeader(zip64=True)  # of the length it will have in the end
+    file.seek(start)
+    file.write(zeros)
+    window = Window(file, start + len(zeros), 0, growing=True)
+    yield window
+    window.seek(0)
+    checksum, piece = 0, bytearray(_PIECE)
+    while count := window.readinto(piece):
+        checksum = zlib.crc32(memoryview(piece)[:count], checksum)
+    info.CRC, info.file_size, info.compress_size = checksum, window.size, window.size
+    file.seek(start)
+    file.write(info.FileHeader(zip64=True))
+    file.seek(start + len(zeros) + window.size)
+    archive.start_dir = file.tell()
+    archive.filelist.append(info)
+    archive.NameToInfo[name] = info
+    archive._didModify = True  # else closing would not write the list of members
+
+
+class Window(io.RawIOBase):
+    """`size` bytes of the binary file `file`, from `start` on, as a file; `growing`: also to write to."""
+
+    def __init__(self, file, start, size, growing=False):
         self.file, self.start, self.size = file, start, size
+        self.growing = growing
         self.position = 0
 
     def readable(self):
         return True
 
+    def writable(self):
+        return self.growing
+
     def seekable(self):
         return True
 
     def seek(self, offset, whence=io.SEEK_SET):
-        self.position = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.size}[whence])
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self.position, io.SEEK_END: self.size}[whence]
+        self.position = max(0, base + offset)
         return self.position
 
     def tell(self):
@@ -109,3 +145,23 @@ class Window(io.RawIOBase):
         count = self.file.readinto(memoryview(buffer)[:count])
         self.position += count
         return count
+
+    def write(self, data):
+        self.file.seek(self.start + self.position)
+        count = self.file.write(data)
+        self.position += count
+        self.size = max(self.size, self.position)
+        return count
+
+    def truncate(self, size=None):
+        size = self.position if size is None else size
+        if size > self.size:
+            self.file.seek(self.start + size - 1)
+            self.file.write(b"\0")
+        self.file.truncate(self.start + size)
+        self.size = size
+        return size
+
+    def flush(self):
+        if self.growing and not self.closed:
+            self.file.flush()
