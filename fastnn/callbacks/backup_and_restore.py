@@ -1,4 +1,5 @@
-"""Training that survives being killed: saved as it goes on, continued from there by the same call of `fit`."""
+"""Training that survives being killed: saved as it goes on, continued from there by the same call of
+`fit`."""
 
 import os
 import random as python_random
@@ -15,9 +16,10 @@ _NOT_STATE = {"params", "_model", "model", "others", "run"}
 class BackupAndRestore(Callback):
     """Saves all of a training run to `backup_dir`, and lets a new process go on as if nothing had happened.
 
-    After a kill, run the same program again: `fit` begins where the last backup stands, and ends with the same bits as
-    an uninterrupted run. Saved are weights, the optimizer, metrics, the random numbers' counters (layers', fastnn's,
-    NumPy's global ones, Python's), the place in the data, and the other callbacks' attributes (best value, patience).
+    After a kill, run the same program again: `fit` begins where the last backup stands, and ends with the
+    same bits as an uninterrupted run. Saved are weights, the optimizer, metrics, the random numbers' counters
+    (layers', fastnn's, NumPy's global ones, Python's), the place in the data, and the other callbacks'
+    attributes (best value, patience).
 
     Args:
         backup_dir: a directory for this run alone; made where it is missing.
@@ -34,8 +36,10 @@ class BackupAndRestore(Callback):
         self.backup_dir = os.fspath(backup_dir) if backup_dir else ""
         if not self.backup_dir:
             raise ValueError(f"BackupAndRestore: `backup_dir` must name a directory, received {backup_dir!r}")
-        if save_freq != "epoch" and (not isinstance(save_freq, int) or isinstance(save_freq, bool) or save_freq < 1):
-            raise ValueError("BackupAndRestore: `save_freq` must be 'epoch' or a number of steps of at least 1, received "
+        if save_freq != "epoch" and (not isinstance(save_freq, int) or isinstance(save_freq,
+                                                                                  bool) or save_freq < 1):
+            raise ValueError("BackupAndRestore: `save_freq` must be 'epoch' or a number of steps of at least "
+                             "1, received "
                              f"{save_freq!r}")
         self.save_freq = save_freq
         self.double_checkpoint = double_checkpoint
@@ -102,15 +106,18 @@ class BackupAndRestore(Callback):
             own = [tuple(variable.shape) for variable in variables]
             if shapes != own:
                 raise ValueError(
-                    f"BackupAndRestore: the backup in {self.backup_dir!r} is of another run: its {part} have the shapes "
-                    f"{shapes}, this model's {own}. Delete that directory to start anew, or give each run its own")
+                    f"BackupAndRestore: the backup in {self.backup_dir!r} is of another run: its {part} have "
+                    "the shapes "
+                    f"{shapes}, this model's {own}. Delete that directory to start anew, or give each run "
+                    "its own")
             for variable, array in zip(variables, arrays):
                 variable.assign(array)
 
     def _variables(self):
         model = self.model
         optimizer = getattr(model, "optimizer", None)
-        return {"variables": model.variables, "optimizer variables": [] if optimizer is None else optimizer.variables,
+        return {"variables": model.variables, "optimizer variables": []
+                if optimizer is None else optimizer.variables,
                 "metric variables": [v for metric in model.metrics for v in metric.variables]}
 
     # ---- saving
@@ -143,7 +150,8 @@ class BackupAndRestore(Callback):
                                   if name not in _NOT_STATE and is_plain(value)}
         state = {"epoch": epoch, "steps": steps, "callbacks": callbacks, "run": self.run.get_state(),
                  "random": _random(),
-                 "arrays": {part: [v.numpy() for v in variables] for part, variables in self._variables().items()}}
+                 "arrays": {part: [v.numpy() for v in variables] for part,
+                            variables in self._variables().items()}}
         os.makedirs(self.backup_dir, exist_ok=True)
         path = os.path.join(self.backup_dir, _NAME)
         if self.double_checkpoint and os.path.exists(path):

@@ -93,8 +93,10 @@ def is_op_config(entry):
 
 
 def _key_from_json(key):
-    """An index that JSON made a list of, as the tuple it was; a list of numbers picks elements, and stays one."""
-    if isinstance(key, list) and any(part is None or part is Ellipsis or isinstance(part, slice) for part in key):
+    """An index that JSON made a list of, as the tuple it was; a list of numbers picks elements, and stays
+    one."""
+    if isinstance(key, list) and any(part is None or part is Ellipsis or isinstance(part,
+                                                                                    slice) for part in key):
         return tuple(key)
     return key
 
@@ -135,7 +137,8 @@ def op_from_config(entry):
     """
     found = _find_op(entry["class_name"])
     if found is None:
-        raise ValueError(f"the configuration holds the op {entry['class_name']!r} of {entry.get('module')}, which "
+        raise ValueError(f"the configuration holds the op {entry['class_name']!r} of {entry.get('module')}, "
+                         "which "
                          "fastnn does not have")
     name, function = found
     config = dict(entry["config"])

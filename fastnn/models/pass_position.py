@@ -1,4 +1,5 @@
-"""Where a run over data stands, so that another process can go on from there with the same rows in the same order."""
+"""Where a run over data stands, so that another process can go on from there with the same rows in the same
+order."""
 
 import itertools
 
@@ -10,8 +11,8 @@ from ..data.random_state import numpy_random_state, plain_random_state
 class PassNotes:
     """What the passes of a run began with.
 
-    count: how many were begun. first, last: the state of NumPy's global generator, which shuffles draw from, before the
-    first and the last of them; the first matters to data sets that keep one order.
+    count: how many were begun. first, last: the state of NumPy's global generator, which shuffles draw from,
+    before the first and the last of them; the first matters to data sets that keep one order.
     """
 
     def __init__(self):
@@ -26,7 +27,8 @@ class PassNotes:
         self.count += 1
 
     def replay(self, skip, begin):
-        """Begin as many passes as were noted, from the states that were noted; all but the last through `skip`."""
+        """Begin as many passes as were noted, from the states that were noted; all but the last through
+        `skip`."""
         count, last = self.count, self.last
         if not count:
             return
@@ -39,7 +41,8 @@ class PassNotes:
 
     def get_state(self):
         """What `set_state` takes: plain values and arrays."""
-        return {"count": self.count, "first": plain_random_state(self.first), "last": plain_random_state(self.last)}
+        return {"count": self.count, "first": plain_random_state(self.first),
+                "last": plain_random_state(self.last)}
 
     def set_state(self, state):
         self.count = state["count"]
@@ -60,11 +63,13 @@ def set_array_run_state(run, state):
 
 def batch_run_state(run):
     """A BatchRun's place: the batches taken of the pass that is under way, and of all."""
-    return {"taken": run._seen, "total": run.total, "open": run._iterator is not None, **run.notes.get_state()}
+    return {"taken": run._seen, "total": run.total, "open": run._iterator is not None,
+            **run.notes.get_state()}
 
 
 def set_batch_run_state(run, state):
-    """Go through the source as far as it was gone through before: what it yields there is made, and thrown away."""
+    """Go through the source as far as it was gone through before: what it yields there is made, and thrown
+    away."""
     source = run.source
     run.notes.set_state(state)
     run.total = state["total"]

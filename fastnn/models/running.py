@@ -18,8 +18,8 @@ _GROWTH = 8  # a chunk is at most so many times the one before it
 
 
 class ArrayRun:
-    """A model's steps over an ArraySource. `steps`: of one pass; `program`: the one last run; `rewinds`: steps can
-    be run again."""
+    """A model's steps over an ArraySource. `steps`: of one pass; `program`: the one last run; `rewinds`:
+    steps can be run again."""
 
     rewinds = True
 
@@ -248,7 +248,8 @@ def run_pass(model, stage, run, callbacks, limit, collect=None, done=0):
             steps += now
             if collect is not None:
                 collect(run, done + steps)
-            # A group of `every` steps is run whole: it may take the rest of the full batches, then the last one.
+            # A group of `every` steps is run whole: it may take the rest of the full batches, then the last
+            # one.
             if every is None or steps >= size or not run.ready() or (checks and getattr(model, flag, False)):
                 break
         done += steps

@@ -11,8 +11,8 @@ import time
 def atomic_file(path):
     """A binary file, to be written and read, that becomes `path` when the `with` block ends without an error.
 
-    Until then, and if it does not, what was at `path` stays as it was. A symbolic link is followed. What a killed
-    writer of the same file left behind is removed.
+    Until then, and if it does not, what was at `path` stays as it was. A symbolic link is followed. What a
+    killed writer of the same file left behind is removed.
     """
     path = os.path.realpath(path)
     folder, name = os.path.split(path)
@@ -38,7 +38,8 @@ def atomic_file(path):
 
 
 def _remove_orphans(folder, name):
-    """Remove unfinished files of writers that are no more. Another machine's would look so too: they keep a minute."""
+    """Remove unfinished files of writers that are no more. Another machine's would look so too: they keep a
+    minute."""
     pattern = re.compile(re.escape(f".{name}.") + r"(\d+)\.[0-9a-f]{12}\.tmp")
     for other in os.listdir(folder):
         match = pattern.fullmatch(other)

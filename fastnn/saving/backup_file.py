@@ -11,7 +11,8 @@ _FORMAT = 1
 
 
 def write_backup(path, state):
-    """Write `state`: nested dicts (with names for keys) and lists of plain values and arrays; whole or not at all."""
+    """Write `state`: nested dicts (with names for keys) and lists of plain values and arrays; whole or not at
+    all."""
     arrays = []
     plain = json.dumps({"format": _FORMAT, "state": _without_arrays(state, arrays)})
     h5py = h5py_module()
@@ -45,7 +46,8 @@ def is_plain(value):
         return value.dtype.kind in "fiub"
     if isinstance(value, (list, tuple)):
         return all(map(is_plain, value))
-    return type(value) is dict and all(isinstance(key, str) for key in value) and all(map(is_plain, value.values()))
+    return type(value) is dict and all(isinstance(key, str) for key in value) and all(map(is_plain,
+                                                                                          value.values()))
 
 
 def _without_arrays(value, arrays):

@@ -1,7 +1,7 @@
 """Python lambdas as code in files: written as Keras writes them, run only where the caller asked for it.
 
-Code from a file can do anything that the user may do. So a lambda is loaded in a call with `safe_mode=False`, and
-nowhere else; there is no global switch.
+Code from a file can do anything that the user may do. So a lambda is loaded in a call with `safe_mode=False`,
+and nowhere else; there is no global switch.
 """
 
 import base64
@@ -46,8 +46,10 @@ def unpacked(config):
     """
     if not _state.allowed:
         raise ValueError(
-            "the file holds the code of a Python lambda, and running it could do anything. Write the lambda as a named "
-            "function with @register_keras_serializable() and save the model with that; or, if you trust where the "
+            "the file holds the code of a Python lambda, and running it could do anything. Write the lambda "
+            "as a named "
+            "function with @register_keras_serializable() and save the model with that; or, if you trust "
+            "where the "
             "file comes from, pass safe_mode=False to the function that loads it")
     parts = config.get("value") or [config.get("code"), config.get("defaults"), config.get("closure")]
     try:
@@ -55,13 +57,15 @@ def unpacked(config):
         code = marshal.loads(base64.b64decode(code))
         assert isinstance(code, types.CodeType)
     except Exception as error:
-        raise ValueError("the code of a lambda in the file cannot be read; it was saved by another version of Python, "
+        raise ValueError("the code of a lambda in the file cannot be read; it was saved by another version "
+                         "of Python, "
                          f"or is damaged ({error!r})") from None
     import numpy as np
 
     import fastnn
 
-    names = {"__builtins__": builtins, "np": np, "numpy": np, "keras": fastnn, "fastnn": fastnn, "ops": fastnn.ops,
+    names = {"__builtins__": builtins, "np": np, "numpy": np, "keras": fastnn, "fastnn": fastnn,
+             "ops": fastnn.ops,
              "K": fastnn.backend}
     cells = None if closure is None else tuple(types.CellType(value) for value in closure)
     return types.FunctionType(code, names, code.co_name, None if defaults is None else tuple(defaults), cells)

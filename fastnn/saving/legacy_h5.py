@@ -1,7 +1,8 @@
-"""Whole models, and weights, in the HDF5 layout that Keras had before `.keras` files and still reads and writes.
+"""Whole models, and weights, in the HDF5 layout that Keras had before `.keras` files and still reads and
+writes.
 
-Attributes model_config and training_config hold JSON; the group model_weights has a group for each layer with its
-weights under their paths, and lists of names in attributes (in pieces where a list is too long for one).
+Attributes model_config and training_config hold JSON; the group model_weights has a group for each layer with
+its weights under their paths, and lists of names in attributes (in pieces where a list is too long for one).
 """
 
 import json
@@ -41,8 +42,10 @@ def save_model(model, path, include_optimizer=True):
 
 
 def _older_form(entry):
-    """A model's configuration with its layers named by class alone; calls of ops keep the module they need."""
-    entry = {key: entry[key] for key in ("module", "class_name", "registered_name", "config", "name", "inbound_nodes")
+    """A model's configuration with its layers named by class alone; calls of ops keep the module they
+    need."""
+    entry = {key: entry[key] for key in ("module", "class_name", "registered_name", "config", "name",
+                                         "inbound_nodes")
              if key in entry}
     if str(entry.get("module", "")).startswith("keras.src.ops"):
         return entry
@@ -171,15 +174,18 @@ def read_weights(model, group, what, skip_mismatch=False, by_name=False):
     Raises:
         ValueError: layers or weights that do not fit, named, with both shapes.
     """
-    names = [name for name in _read_names(group, "layer_names") if _read_names(_member(group, name), "weight_names")]
+    names = [name for name in _read_names(group, "layer_names") if _read_names(_member(group, name),
+                                                                               "weight_names")]
     if by_name:
         by = {layer.name: layer for layer in model.layers}
         pairs = [(by[name], name) for name in names if name in by]
     else:
         layers = [layer for layer in model.layers if _weights(layer)]
         if len(layers) != len(names):
-            raise ValueError(f"{what!r} holds weights of {len(names)} layers {names}, the model has {len(layers)} with "
-                             f"weights, {[layer.name for layer in layers]}; was it made by a model of another "
+            raise ValueError(f"{what!r} holds weights of {len(names)} layers {names}, the model has "
+                             f"{len(layers)} with "
+                             f"weights, {[layer.name for layer in layers]}; was it made by a model of "
+                             "another "
                              "architecture?")
         pairs = list(zip(layers, names))
     chosen = []
@@ -217,10 +223,12 @@ def _matched(layer, variables, group, what, skip_mismatch):
     pairs = []
     for variable, dataset in zip(variables, datasets):
         if tuple(dataset.shape) != tuple(variable.shape):
-            pairs += _misfit(f"{who}: {variable.path!r} has shape {tuple(variable.shape)}, {what!r} holds one of shape "
+            pairs += _misfit(f"{who}: {variable.path!r} has shape {tuple(variable.shape)}, {what!r} holds "
+                             "one of shape "
                              f"{tuple(dataset.shape)}", skip_mismatch)
         elif dataset.dtype.kind not in "fiub":
-            pairs += _misfit(f"{who}: {variable.path!r} is stored as {dataset.dtype}, not as numbers", skip_mismatch)
+            pairs += _misfit(f"{who}: {variable.path!r} is stored as {dataset.dtype}, not as numbers",
+                             skip_mismatch)
         else:
             pairs.append((variable, dataset))
     return pairs
@@ -268,7 +276,8 @@ def _compile(model, file, path, older):
     pairs = match_state(optimizer, names) if older else _in_order(optimizer, names)
     datasets = [(variable, _listed(stored, name)) for variable, name in pairs or ()]
     if pairs is None or any(tuple(d.shape) != tuple(v.shape) for v, d in datasets):
-        warnings.warn(f"the optimizer's state in {path!r} does not fit {type(optimizer).__name__} as it is now, and is "
+        warnings.warn(f"the optimizer's state in {path!r} does not fit {type(optimizer).__name__} as it is "
+                      "now, and is "
                       "not loaded; training goes on with a fresh one", stacklevel=4)
         return
     for variable, dataset in datasets:

@@ -1,4 +1,5 @@
-"""The `get` functions of regularizers, constraints, activations and their like: a name or config to an object."""
+"""The `get` functions of regularizers, constraints, activations and their like: a name or config to an
+object."""
 
 import difflib
 import inspect
@@ -27,7 +28,8 @@ def look_up(what, identifier, objects):
     if callable(found):
         return found() if inspect.isclass(found) else found
     if not isinstance(identifier, str):
-        raise ValueError(f"no {what} can be made of {identifier!r} (of type {type(identifier).__name__}); give a name, "
+        raise ValueError(f"no {what} can be made of {identifier!r} (of type {type(identifier).__name__}); "
+                         "give a name, "
                          f"an object of its class, or a function")
     near = nearest(identifier, objects)
     hint = f"did you mean {near!r}?" if near else f"known names: {', '.join(sorted(objects))}"

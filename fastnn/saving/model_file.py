@@ -1,4 +1,5 @@
-"""Whole models as `.keras` files: a zip archive (or a directory) of metadata.json, config.json and model.weights.h5."""
+"""Whole models as `.keras` files: a zip archive (or a directory) of metadata.json, config.json and
+model.weights.h5."""
 
 import contextlib
 import datetime
@@ -39,7 +40,8 @@ def write_keras(model, file):
 
 
 def save_keras_directory(model, path):
-    """Write `model` as the directory `path`, each of its files whole or not at all, the configuration last."""
+    """Write `model` as the directory `path`, each of its files whole or not at all, the configuration
+    last."""
     texts = _texts(model)
     os.makedirs(path, exist_ok=True)
     with atomic_file(os.path.join(path, WEIGHTS)) as file, h5py_module().File(file, "w") as stored:
@@ -135,7 +137,8 @@ def model_of_entry(entry, what):
     from .. import layers, models
 
     if not isinstance(entry.get("class_name"), str) or "config" not in entry:
-        raise ValueError(f"{what} holds no model: its configuration has the keys {sorted(map(str, entry))[:10]}")
+        raise ValueError(f"{what} holds no model: its configuration has the keys "
+                         f"{sorted(map(str, entry))[:10]}")
     known = None if "module" in entry else {**vars(layers), **vars(models)}
     try:
         model = deserialize_keras_object(entry, module_objects=known)

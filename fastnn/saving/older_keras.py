@@ -1,6 +1,7 @@
 """What Keras 2.3 to 2.15 wrote, in the words of Keras 3.
 
-Configurations: `current_model`, `current_training`. Optimizer state, which lay in another order: `current_state`.
+Configurations: `current_model`, `current_training`. Optimizer state, which lay in another order:
+    `current_state`.
 """
 
 import re
@@ -9,20 +10,25 @@ import re
 _GONE = {
     "batch_input_shape": None, "input_length": None, "implementation": None, "ragged": (False, None),
     "time_major": (False, None), "groups": (1,), "fused": None, "virtual_batch_size": (None,),
-    "experimental_autocast": None, "input_dtype": None, "experimental_run_tf_function": None, "renorm": (False,),
+    "experimental_autocast": None, "input_dtype": None, "experimental_run_tf_function": None,
+    "renorm": (False,),
     "adjustment": (None,), "sparse": (False, None), "stateful": (False,), "zero_output_for_mask": (False,),
     "use_legacy_config": None, "cropping_mode": None,
 }
 _KEEPS = {  # the classes that still have a setting of `_GONE`
-    "groups": {"Conv1D", "Conv2D", "Conv3D", "GroupNormalization", "Convolution1D", "Convolution2D", "Convolution3D"},
-    "sparse": {"InputLayer", "CategoryEncoding", "TextVectorization", "IntegerLookup", "StringLookup", "Hashing",
+    "groups": {"Conv1D", "Conv2D", "Conv3D", "GroupNormalization", "Convolution1D", "Convolution2D",
+               "Convolution3D"},
+    "sparse": {"InputLayer", "CategoryEncoding", "TextVectorization", "IntegerLookup", "StringLookup",
+               "Hashing",
                "Discretization", "HashedCrossing"},
     "ragged": {"InputLayer", "TextVectorization"},
-    "stateful": {"RNN", "LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional"},
+    "stateful": {"RNN", "LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D",
+                 "Bidirectional"},
     "zero_output_for_mask": {"RNN", "LSTM", "GRU", "SimpleRNN"},
 }
 _FROM_SEPARABLE = {"kernel_initializer", "kernel_regularizer", "kernel_constraint"}
-_DEPTHWISE = {"SeparableConv1D", "SeparableConv2D", "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConvolution1D",
+_DEPTHWISE = {"SeparableConv1D", "SeparableConv2D", "DepthwiseConv1D", "DepthwiseConv2D",
+              "SeparableConvolution1D",
               "SeparableConvolution2D"}
 _OPTIMIZER_GONE = {"decay", "lr", "is_legacy_optimizer", "jit_compile", "experimental_aggregate_gradients",
                    "schedule_decay"}
@@ -69,7 +75,8 @@ def _model(config):
         for layer in layers:
             layer["inbound_nodes"] = [_call(call, starts) for call in layer.get("inbound_nodes") or ()]
         for ends in ("input_layers", "output_layers"):
-            # The same count as in a call's arguments; what reads Keras 3's configurations takes 1 off a Functional's.
+            # The same count as in a call's arguments; what reads Keras 3's configurations takes 1 off a
+            # Functional's.
             config[ends] = _bare(_map_places(lambda place: _end(place, starts, layers), config[ends]))
         config.pop("dtype", None)
     elif layers:
@@ -77,7 +84,8 @@ def _model(config):
         if shape and layers[0]["class_name"] != "InputLayer":
             dtype = "int32" if layers[0]["class_name"] == "Embedding" else "float32"
             layers.insert(0, {"class_name": "InputLayer", "config": {
-                "batch_shape": shape, "dtype": dtype, "name": f"{layers[0]['config'].get('name', 'layer')}_input"}})
+                "batch_shape": shape, "dtype": dtype,
+                "name": f"{layers[0]['config'].get('name', 'layer')}_input"}})
         config.pop("build_input_shape", None)
     for layer in layers:
         layer["config"].pop("first_input_shape", None)
@@ -89,7 +97,8 @@ def _named(layer):
 
 
 def _first_calls(config):
-    """{name: 1} of inner models whose calls are counted from 1: making them from an Input counted as a call."""
+    """{name: 1} of inner models whose calls are counted from 1: making them from an Input counted as a
+    call."""
     least = {}
 
     def note(place):
@@ -141,7 +150,8 @@ def _call(call, starts):
         if place[0] == "_CONSTANT_VALUE":
             return place[2]
         return {"class_name": "__keras_tensor__", "config": {
-            "shape": [], "dtype": "float32", "keras_history": [place[0], place[1] - starts.get(place[0], 0), place[2]]}}
+            "shape": [], "dtype": "float32", "keras_history": [place[0], place[1] - starts.get(place[0], 0),
+                                                               place[2]]}}
 
     kwargs = {}
     for place in places if isinstance(places, list) else ():
@@ -292,7 +302,8 @@ def _loss(loss):
 
 
 def _is_custom(entry):
-    return not str(entry.get("module", "keras")).startswith("keras") or ">" in str(entry.get("registered_name"))
+    return not str(entry.get("module",
+                             "keras")).startswith("keras") or ">" in str(entry.get("registered_name"))
 
 
 def _metrics(metrics):
@@ -308,7 +319,8 @@ def _metrics(metrics):
     if metrics["class_name"] == "MeanMetricWrapper":
         name = _function_name(config.get("fn"))
         if isinstance(name, str):
-            class_name = name if name[:1].isupper() else "".join(part.capitalize() for part in name.split("_"))
+            class_name = name if name[:1].isupper() else "".join(part.capitalize()
+                                                                 for part in name.split("_"))
             return _entry("metrics", class_name, {"name": config.get("name", name)})
     config = {key: _dtype(value) if key == "dtype" else value for key, value in config.items() if key != "fn"}
     return metrics if _is_custom(metrics) else _entry("metrics", metrics["class_name"], config)
@@ -338,7 +350,8 @@ _SLOTS = {
 
 
 def match_state(optimizer, names):
-    """[(variable of a built optimizer, name in the file)] for the optimizer weights that a file lists as `names`.
+    """[(variable of a built optimizer, name in the file)] for the optimizer weights that a file lists as
+    `names`.
 
     None where they do not fit: another optimizer, or other variables.
     """

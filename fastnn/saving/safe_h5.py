@@ -1,5 +1,5 @@
-"""Reading HDF5 files that may be damaged or hostile: hard links only, no other files, nothing that unpacks without
-bound."""
+"""Reading HDF5 files that may be damaged or hostile: hard links only, no other files, nothing that unpacks
+without bound."""
 
 import contextlib
 import math
@@ -36,7 +36,8 @@ def open_h5(file, what):
     with opened:
         try:
             yield opened
-        except (OSError, RuntimeError, OverflowError, MemoryError) as error:  # how HDF5 tells of what it cannot read
+        except (OSError, RuntimeError, OverflowError,
+                MemoryError) as error:  # how HDF5 tells of what it cannot read
             raise ValueError(f"{what} is damaged: {error}") from None
         except KeyError as error:
             if "nable to" not in str(error):  # a key of ours
@@ -65,7 +66,8 @@ def get_dataset(group, path):
 
     Raises:
         KeyError: there is none.
-        ValueError: a link that leads elsewhere, contents in other files, or out of proportion to what is stored.
+        ValueError: a link that leads elsewhere, contents in other files, or out of proportion to what is
+            stored.
     """
     h5py = h5py_module()
     folder, _, name = path.rpartition("/")

@@ -1,4 +1,5 @@
-"""Reading zip archives that may be damaged or hostile: nothing is unpacked to disk, nothing grows without bound."""
+"""Reading zip archives that may be damaged or hostile: nothing is unpacked to disk, nothing grows without
+bound."""
 
 import contextlib
 import io
@@ -51,7 +52,8 @@ class SafeZip:
         if info.flag_bits & 1:
             raise ValueError(f"{self.what} is refused: {name!r} is encrypted")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ValueError(f"{self.what} is refused: {name!r} is packed by method {info.compress_type}; files of "
+            raise ValueError(f"{self.what} is refused: {name!r} is packed by method {info.compress_type}; "
+                             "files of "
                              "Keras's are stored, or deflated")
         if info.file_size > max(limit if limit is not None else 0, 4 * info.compress_size, _ROOM):
             raise ValueError(f"{self.what} is refused: {name!r} would unpack from {info.compress_size} to "
@@ -61,11 +63,13 @@ class SafeZip:
                 return self._window(info)
             with self.archive.open(info) as member:
                 data = member.read(info.file_size + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError,
+        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError,
+                ValueError,
                 OverflowError) as error:
             raise ValueError(f"{self.what} is damaged: {name!r} cannot be read ({error})") from None
         if len(data) != info.file_size:
-            raise ValueError(f"{self.what} is damaged: {name!r} has {len(data)} bytes, {info.file_size} are announced")
+            raise ValueError(f"{self.what} is damaged: {name!r} has {len(data)} bytes, {info.file_size} are "
+                             "announced")
         return io.BytesIO(data)
 
     def _window(self, info):

@@ -5,7 +5,6 @@ where it has them). Names are looked up in fastnn's own modules and among what t
 nothing is ever imported because a file names it, and no code stored in a file is run.
 """
 
-import contextlib
 import importlib
 import threading
 import types
@@ -20,13 +19,15 @@ from . import object_registration as registration
 from .lambda_code import allowing_code, packed, unpacked
 
 # Keras's public module of each of ours; what has no entry is a user's.
-_FAMILIES = ("layers", "activations", "initializers", "regularizers", "constraints", "losses", "metrics", "optimizers",
+_FAMILIES = ("layers", "activations", "initializers", "regularizers", "constraints", "losses", "metrics",
+             "optimizers",
              "optimizers.schedules", "random", "models", "dtype_policies")
 _FUNCTION_FAMILIES = ("activations", "losses", "metrics", "initializers", "regularizers", "constraints")
 _NOT_SAVED = {"get", "serialize", "deserialize"}
 # Classes that Keras writes under another module than its family's, as (module, class_name).
 _CANONICAL = {"Model": ("keras", "Model"), "Sequential": ("keras", "Sequential"),
-              "Functional": ("keras.src.models.functional", "Functional"), "DTypePolicy": ("keras", "DTypePolicy")}
+              "Functional": ("keras.src.models.functional", "Functional"), "DTypePolicy": ("keras",
+                                                                                           "DTypePolicy")}
 
 
 class _State(threading.local):
@@ -108,13 +109,16 @@ def _serialize_special(obj):
 
 def _serialize_function(function):
     if function.__name__ == "<lambda>":
-        warnings.warn("a lambda is being saved as code: loading it takes safe_mode=False, and the same version of "
-                      "Python. Use a named function with @register_keras_serializable() instead", stacklevel=3)
+        warnings.warn("a lambda is being saved as code: loading it takes safe_mode=False, and the same "
+                      "version of "
+                      "Python. Use a named function with @register_keras_serializable() instead",
+                      stacklevel=3)
         return {"class_name": "__lambda__", "config": {"value": list(packed(function))}}
     name = registration.get_registered_name(function)
     family = _family_of(function)
     if family is not None:
-        return {"module": f"keras.{family}", "class_name": "function", "config": name, "registered_name": name}
+        return {"module": f"keras.{family}", "class_name": "function", "config": name,
+                "registered_name": name}
     return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
 
 
@@ -186,7 +190,8 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, module
     Args:
         config: the dict; also plain values, lists and, with `module_objects`, a bare name.
         custom_objects: {name: class or function} that the configuration may name besides registered ones.
-        safe_mode: False lets it make functions of code in the configuration (Python lambdas). Only for what you trust.
+        safe_mode: False lets it make functions of code in the configuration (Python lambdas). Only for what
+            you trust.
         module_objects: {name: class or function} for short forms such as "relu" or {"class_name", "config"}.
 
     Raises:
@@ -294,7 +299,8 @@ def _symbolic(inner, custom_objects):
 _SPECIAL = {
     "__bytes__": lambda inner, custom: inner["value"].encode("utf-8"),
     "__ellipsis__": lambda inner, custom: Ellipsis,
-    "__slice__": lambda inner, custom: slice(*(deserialize_keras_object(inner[k]) for k in ("start", "stop", "step"))),
+    "__slice__": lambda inner, custom: slice(*(deserialize_keras_object(inner[k]) for k in ("start", "stop",
+                                                                                            "step"))),
     "__numpy__": lambda inner, custom: np.array(inner["value"], dtypes.standardize(inner["dtype"])),
     "__tensor__": lambda inner, custom: Tensor(np.array(inner["value"], dtypes.standardize(inner["dtype"]))),
     "__keras_tensor__": _symbolic,

@@ -1,7 +1,10 @@
-"""Weights in several HDF5 files of bounded size, and a JSON file that says which objects lie where, as Keras 3 has them.
+"""Weights in several HDF5 files of bounded size, and a JSON file that says which objects lie where, as Keras
+3 has them.
 
-NAME.weights.json: {"metadata": {"total_size": bytes}, "weight_map": {"/layers/dense/vars": file or [files], ...}};
-NAME_00000.weights.h5, NAME_00001.weights.h5, ...: the layout of `weights_store`, each with a part of the arrays.
+NAME.weights.json: {"metadata": {"total_size": bytes}, "weight_map": {"/layers/dense/vars": file or [files],
+    ...}};
+NAME_00000.weights.h5, NAME_00001.weights.h5, ...: the layout of `weights_store`, each with a part of the
+    arrays.
 """
 
 import contextlib
@@ -50,13 +53,15 @@ def save_shards(model, path, max_shard_size):
 
 
 def _dealt(model, limit):
-    """([[(group, its object's name, {key: array})] for each file], {group: numbers of files}, bytes in all)"""
+    """([[(group, its object's name, {key: array})] for each file], {group: numbers of files}, bytes in
+    all)"""
     shards, weight_map, size, total = [[]], {}, 0, 0
     for place, label, arrays in arrays_of(model):
         shards[-1].append((place, label, {}))
         for key, array in arrays.items():
             if array.nbytes > limit:
-                raise ValueError(f"save_weights: array {key} of {place!r} has {array.nbytes} bytes, more than "
+                raise ValueError(f"save_weights: array {key} of {place!r} has {array.nbytes} bytes, more "
+                                 "than "
                                  f"`max_shard_size` allows for a file, {int(limit)}; make it larger")
             if size + array.nbytes > limit:
                 shards.append([(place, label, {})])
@@ -74,7 +79,8 @@ def load_shards(model, path, skip_mismatch=False, skip=()):
     """Set the state of `model` from the files that the map `path` lists; all of it, or nothing.
 
     Raises:
-        ValueError: a damaged or missing file, one that lies elsewhere or is of another save, weights that do not fit.
+        ValueError: a damaged or missing file, one that lies elsewhere or is of another save, weights that do
+            not fit.
     """
     from .model_file import parse_json
 
@@ -92,7 +98,8 @@ def load_shards(model, path, skip_mismatch=False, skip=()):
                 raise ValueError(f"{path!r} is refused: it lists {name!r}, which is no file beside it")
             shard = os.path.join(os.path.dirname(path), name)
             if not os.path.exists(shard):
-                raise FileNotFoundError(f"{path!r} lists {name!r}, which is not beside it; copy all files of one save")
+                raise FileNotFoundError(f"{path!r} lists {name!r}, which is not beside it; copy all files of "
+                                        "one save")
             file = opened.enter_context(open_h5(shard, shard))
             if mark is not None and file.attrs.get(_MARK) != mark:
                 raise ValueError(f"{shard!r} is of another save than {path!r}; copy all files of one save")

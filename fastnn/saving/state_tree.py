@@ -1,22 +1,24 @@
 """Which objects of a model have state of their own, and under which path files keep it.
 
-The paths are Keras 3's: the layers of a Functional or Sequential model under "layers", each named after its class
-("dense", "dense_1", ...), everything else under the names of attributes, in alphabetical order, those with a leading
-underscore last. An object that can be reached in several ways is kept at the first.
+The paths are Keras 3's: the layers of a Functional or Sequential model under "layers", each named after its
+class ("dense", "dense_1", ...), everything else under the names of attributes, in alphabetical order, those
+with a leading underscore last. An object that can be reached in several ways is kept at the first.
 """
 
 from ..engine.symbolic import snake_case
 
 # Attributes of layers and models in which the engine keeps layers that are reached by other names.
 _INTERNAL = {"_layers", "_stack", "_functional", "_graph", "_init_arguments", "_compile_config", "_metrics",
-             "_seed_generators", "_tracker", "_trainable_variables", "_non_trainable_variables", "inbound_nodes",
+             "_seed_generators", "_tracker", "_trainable_variables", "_non_trainable_variables",
+             "inbound_nodes",
              "operations"}
 # Where the classes live whose properties are not looked into.
 _BASES = ("fastnn.layers.layer", "fastnn.layers.building", "fastnn.engine.", "fastnn.models.")
 
 
 def saveables(root):
-    """[(path, object)] of `root` (path "") and all objects in it that have `save_own_variables`, each once."""
+    """[(path, object)] of `root` (path "") and all objects in it that have `save_own_variables`, each
+    once."""
     found = []
     _visit(root, "", found, set())
     return found

@@ -1,4 +1,5 @@
-"""Weights as a safetensors file: {path of the variable: array}, for other programs. Needs the `safetensors` package."""
+"""Weights as a safetensors file: {path of the variable: array}, for other programs. Needs the `safetensors`
+package."""
 
 import warnings
 
@@ -53,7 +54,8 @@ def load_safetensors(model, path, skip_mismatch=False):
                 elif shape is None:
                     misfits.append(f"{name!r} is not in {path!r}")
                 else:
-                    misfits.append(f"{name!r} has shape {tuple(variable.shape)}, {path!r} holds one of shape {shape}")
+                    misfits.append(f"{name!r} has shape {tuple(variable.shape)}, {path!r} holds one of shape "
+                                   f"{shape}")
     except package.SafetensorError as error:
         raise ValueError(f"{path!r} is no safetensors file, or is damaged: {error}") from None
     if misfits and not skip_mismatch:

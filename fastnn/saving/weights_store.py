@@ -1,5 +1,5 @@
-"""A model's state in an HDF5 file of Keras 3's layout: the group <path>/vars with the datasets "0", "1", ... for each
-object of the model (see state_tree)."""
+"""A model's state in an HDF5 file of Keras 3's layout: the group <path>/vars with the datasets "0", "1", ...
+for each object of the model (see state_tree)."""
 
 import warnings
 from collections.abc import Mapping
@@ -11,7 +11,8 @@ from .state_tree import saveables
 
 
 def write_state(model, file, skip=()):
-    """Write the state of all objects of `model` but those of `skip` into the open HDF5 file or group `file`."""
+    """Write the state of all objects of `model` but those of `skip` into the open HDF5 file or group
+    `file`."""
     for place, label, arrays in arrays_of(model, skip):
         group = file.require_group(place)
         if label is not None:
@@ -53,7 +54,8 @@ def read_state(model, file, skip_mismatch=False, skip=(), older=False):
         skip: objects to leave as they are.
         older: a Keras before 3 wrote the file.
     Raises:
-        ValueError: an object that the file does not fit, named, with both shapes; the model is as it was before.
+        ValueError: an object that the file does not fit, named, with both shapes; the model is as it was
+            before.
     """
     skip = set(map(id, skip))
     files = file if isinstance(file, list) else [file]
@@ -85,7 +87,8 @@ def read_state(model, file, skip_mismatch=False, skip=(), older=False):
 
 
 class StoredVariables(Mapping):
-    """What files hold for one object: {"0": array, ...}, each checked against the object's own before it is read.
+    """What files hold for one object: {"0": array, ...}, each checked against the object's own before it is
+    read.
 
     groups: its HDF5 groups; None among them for a file that has none. now: {key: the object's present array}.
     """
@@ -137,8 +140,8 @@ def _group(file, path):
 def _load_as_stored(optimizer, store, now, older):
     """Load what files hold of an optimizer in another form than its own; whether they did.
 
-    One saved before its first step has no slots: then fresh ones are right. Keras before 3 kept no learning rate among
-    the variables, and of some optimizers nothing.
+    One saved before its first step has no slots: then fresh ones are right. Keras before 3 kept no learning
+    rate among the variables, and of some optimizers nothing.
     """
     if older and not len(store):
         return True

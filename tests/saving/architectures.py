@@ -1,7 +1,8 @@
 """Models of many shapes, each written once against the API that fastnn and Keras share.
 
-ARCHITECTURES: {name: (build, inputs, targets)}. build(k) makes the compiled model with the module `k` (fastnn or keras);
-inputs and targets map names to (shape without the batch axis, kind); kind is "float", or an int n for labels 0 .. n - 1.
+ARCHITECTURES: {name: (build, inputs, targets)}. build(k) makes the compiled model with the module `k` (fastnn
+or keras); inputs and targets map names to (shape without the batch axis, kind); kind is "float", or an int n
+for labels 0 .. n - 1.
 """
 
 import numpy as np
@@ -31,7 +32,8 @@ def _compiled(model, optimizer, **kwargs):
 def dense_stack(k):
     model = k.Sequential([k.Input((6,)), k.layers.Dense(5, activation="relu", kernel_regularizer="l2"),
                           k.layers.Dropout(0.0), k.layers.Dense(3, name="scores")])
-    return _compiled(model, k.optimizers.Adam(0.01), loss=k.losses.SparseCategoricalCrossentropy(from_logits=True),
+    return _compiled(model, k.optimizers.Adam(0.01),
+                     loss=k.losses.SparseCategoricalCrossentropy(from_logits=True),
                      metrics=["accuracy"])
 
 
@@ -58,7 +60,8 @@ def every_convolution(k):
     x = k.layers.LayerNormalization()(x)
     x = k.layers.Flatten()(x)
     outputs = k.layers.Dense(1)(x)
-    return _compiled(k.Model(inputs, outputs), k.optimizers.RMSprop(0.01, centered=True), loss="mse", metrics=["mae"])
+    return _compiled(k.Model(inputs, outputs), k.optimizers.RMSprop(0.01, centered=True), loss="mse",
+                     metrics=["mae"])
 
 
 def several_ends(k):
@@ -82,7 +85,8 @@ def nested(k):
     block = k.Model(start, k.layers.Add()([inner(start), start]), name="block")
     inputs = k.Input((4,))
     outputs = k.layers.Dense(2, name="out")(block(block(inputs)))
-    return _compiled(k.Model(inputs, outputs, name="outer"), k.optimizers.Adam(0.02, amsgrad=True), loss="mae")
+    return _compiled(k.Model(inputs, outputs, name="outer"), k.optimizers.Adam(0.02, amsgrad=True),
+                     loss="mae")
 
 
 def shared(k):

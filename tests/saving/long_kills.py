@@ -1,7 +1,8 @@
-"""A training run with checkpoints and backups, killed (kill -9) at random instants and begun again until it ends.
+"""A training run with checkpoints and backups, killed (kill -9) at random instants and begun again until it
+ends.
 
-At each kill the files are whole: the checkpoint loads, and no half-written file is tripped over. Each run ends with the
-bits of one that was never killed.
+At each kill the files are whole: the checkpoint loads, and no half-written file is tripped over. Each run
+ends with the bits of one that was never killed.
 
     pytest tests/saving/long_kills.py
 """
@@ -25,13 +26,15 @@ KILLS = int(os.environ.get("KILLS", "300"))
 
 
 def train(folder):
-    """The program that is killed: it may be started any number of times. Writes a digest of the weights at its end."""
+    """The program that is killed: it may be started any number of times. Writes a digest of the weights at
+    its end."""
     fastnn.utils.set_random_seed(11)
     rng = np.random.default_rng(3)
     x, y = rng.standard_normal((640, 20)).astype("float32"), rng.integers(0, 3, 640).astype("int32")
     model = fastnn.Sequential([fastnn.Input((20,)), layers.Dense(64, activation="relu"), layers.Dropout(0.3),
                                layers.Dense(3)])
-    model.compile("adam", loss=fastnn.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    model.compile("adam", loss=fastnn.losses.SparseCategoricalCrossentropy(from_logits=True),
+                  metrics=["accuracy"])
     model.fit(x, y, batch_size=16, epochs=6, verbose=0, validation_split=0.1, callbacks=[
         callbacks.BackupAndRestore(f"{folder}/backup", save_freq=5, delete_checkpoint=False),
         callbacks.ModelCheckpoint(f"{folder}/best.keras", monitor="val_loss", save_best_only=True),
@@ -43,7 +46,8 @@ def train(folder):
 
 def start(folder):
     return subprocess.Popen([sys.executable, "-c", f"import long_kills; long_kills.train({str(folder)!r})"],
-                            cwd=Path(__file__).parent, env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)})
+                            cwd=Path(__file__).parent, env={**os.environ,
+                                                            "PYTHONPATH": os.pathsep.join(sys.path)})
 
 
 def check_files(folder):

@@ -1,4 +1,5 @@
-"""Training that goes on in the other library from a file: the same losses, with Keras on JAX in a process of its own.
+"""Training that goes on in the other library from a file: the same losses, with Keras on JAX in a process of
+its own.
 
 Not among the tests that `pytest` runs by itself, as compiling for JAX takes a minute:
 
@@ -22,7 +23,8 @@ STEPS = range(20, 25)
 
 
 def losses_of(model, name, steps=STEPS):
-    return [float(model.train_on_batch(*data_for(name, seed=seed), return_dict=True)["loss"]) for seed in steps]
+    return [float(model.train_on_batch(*data_for(name, seed=seed), return_dict=True)["loss"])
+            for seed in steps]
 
 
 def main(folder):
@@ -50,7 +52,8 @@ def folder(tmp_path_factory):
         losses_of(model, name, range(2))
         model.save(folder / f"{name}.to_keras.keras")
     environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", f"import long_learning_on; long_learning_on.main({str(folder)!r})"],
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", "import long_learning_on; "
+                                                                 f"long_learning_on.main({str(folder)!r})"],
                           env=environment, cwd=Path(__file__).parent, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]
     return folder, json.loads((folder / "results.json").read_text()), models

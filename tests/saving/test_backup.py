@@ -1,4 +1,5 @@
-"""BackupAndRestore: a run that was ended anywhere, and begun again, ends with the same bits as one that never was."""
+"""BackupAndRestore: a run that was ended anywhere, and begun again, ends with the same bits as one that never
+was."""
 
 import os
 
@@ -45,12 +46,14 @@ def data():
 
 
 def run(folder, end_at=None, save_freq="epoch", source=None, **kwargs):
-    """(weights, history) of three epochs, ended after `end_at` steps and begun again until it comes to its end."""
+    """(weights, history) of three epochs, ended after `end_at` steps and begun again until it comes to its
+    end."""
     ends = iter(end_at or [])
     while True:
         fastnn.utils.clear_session()
         fastnn.utils.set_random_seed(11)
-        model = fastnn.Sequential([fastnn.Input((4,)), layers.Dense(6, activation="relu"), layers.Dropout(0.4),
+        model = fastnn.Sequential([fastnn.Input((4,)), layers.Dense(6, activation="relu"),
+                                   layers.Dropout(0.4),
                                    layers.BatchNormalization(), layers.Dense(3)])
         loss = fastnn.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(fastnn.optimizers.Adam(0.02), loss=loss, metrics=["accuracy"])

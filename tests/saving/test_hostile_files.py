@@ -1,4 +1,5 @@
-"""Files made to do harm. Each is refused by fastnn's own error, with nothing run, opened or written, in little memory."""
+"""Files made to do harm. Each is refused by fastnn's own error, with nothing run, opened or written, in
+little memory."""
 
 import base64
 import io
@@ -119,19 +120,24 @@ def test_cve_2026_12481_no_scope_is_no_permission(safe_mode):
 def test_cve_2025_1550_any_module_and_function(function, parts, tmp_path):
     """A configuration could name any function of any module, with its arguments."""
     config, weights = parts
-    refused(archive(tmp_path / "m.keras", with_layer(config, lambda_entry(function, arguments={"command": "true"})),
+    refused(archive(tmp_path / "m.keras", with_layer(config, lambda_entry(function,
+                                                                          arguments={"command": "true"})),
                     weights), "neither part of fastnn")
 
 
 @pytest.mark.parametrize("module, name", [
-    ("keras.utils", "get_file"), ("keras.models", "load_model"), ("keras.config", "enable_unsafe_deserialization"),
-    ("keras.saving", "load_weights"), ("keras.src.utils.python_utils", "func_load"), ("fastnn.saving", "save_model"),
-    ("keras.src.backend.common.global_state", "set_global_attribute"), ("fastnn.saving.lambda_code", "unpacked"),
+    ("keras.utils", "get_file"), ("keras.models", "load_model"), ("keras.config",
+                                                                  "enable_unsafe_deserialization"),
+    ("keras.saving", "load_weights"), ("keras.src.utils.python_utils", "func_load"), ("fastnn.saving",
+                                                                                      "save_model"),
+    ("keras.src.backend.common.global_state", "set_global_attribute"), ("fastnn.saving.lambda_code",
+                                                                        "unpacked"),
     ("keras.src.saving.serialization_lib", "SafeModeScope"), ("fastnn", "importlib"), ("keras.models", "np")])
 def test_cve_2025_8747_and_9906_the_librarys_own_functions(module, name, parts, tmp_path):
     """Functions of Keras's own that fetch files, or switch safe mode off, could be named."""
     config, weights = parts
-    for entry in (lambda_entry({"module": module, "class_name": "function", "config": name, "registered_name": name}),
+    for entry in (lambda_entry({"module": module, "class_name": "function", "config": name,
+                                "registered_name": name}),
                   {"module": module, "class_name": name, "config": {}, "registered_name": None}):
         spoilt = with_layer(json.loads(json.dumps(config)), entry)
         refused(archive(tmp_path / "m.keras", spoilt, weights), "neither part of fastnn")
@@ -139,10 +145,12 @@ def test_cve_2025_8747_and_9906_the_librarys_own_functions(module, name, parts, 
 
 @pytest.mark.parametrize("class_name, config", [
     ("TFSMLayer", {"filepath": "/etc", "call_endpoint": "serve", "call_training_endpoint": None}),
-    ("TorchModuleWrapper", {"module": {"class_name": "__bytes__", "config": {"value": "x"}}, "output_shape": None})])
+    ("TorchModuleWrapper", {"module": {"class_name": "__bytes__", "config": {"value": "x"}},
+                            "output_shape": None})])
 def test_cve_2026_1462_and_2025_49655_layers_of_other_libraries(class_name, config, parts, tmp_path):
     """TFSMLayer loaded a program from a path, TorchModuleWrapper a pickle, whatever `safe_mode` said."""
-    spoilt = with_layer(parts[0], {"module": "keras.layers", "class_name": class_name, "registered_name": None,
+    spoilt = with_layer(parts[0], {"module": "keras.layers", "class_name": class_name,
+                                   "registered_name": None,
                                    "config": {"name": "bad", **config}})
     refused(archive(tmp_path / "m.keras", spoilt, parts[1]), "neither part of fastnn")
 
@@ -151,8 +159,10 @@ def test_cve_2026_1462_and_2025_49655_layers_of_other_libraries(class_name, conf
 @pytest.mark.parametrize("place", ["/etc/hostname", "http://127.0.0.1:9/words"])
 def test_cve_2025_12058_a_vocabularys_path(class_name, place, parts, tmp_path):
     """A vocabulary given as a path or an address was read while loading."""
-    spoilt = with_layer(parts[0], {"module": "keras.layers", "class_name": class_name, "registered_name": None,
-                                   "config": {"name": "words", "trainable": True, "dtype": "int64", "vocabulary": place}})
+    spoilt = with_layer(parts[0], {"module": "keras.layers", "class_name": class_name,
+                                   "registered_name": None,
+                                   "config": {"name": "words", "trainable": True, "dtype": "int64",
+                                              "vocabulary": place}})
     refused(archive(tmp_path / "m.keras", spoilt, parts[1]), "neither part of fastnn|vocabulary")
 
 
@@ -180,7 +190,8 @@ def test_members_that_unpack_without_end(member, parts, tmp_path):
     """300 MB of zeros take 300 kB in an archive (CVE-2026-0897's kin, one layer further out)."""
     path = tmp_path / "m.keras"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        contents = {"metadata.json": b"{}", "config.json": json.dumps(parts[0]).encode(), "model.weights.h5": parts[1]}
+        contents = {"metadata.json": b"{}", "config.json": json.dumps(parts[0]).encode(),
+                    "model.weights.h5": parts[1]}
         for name, data in contents.items():
             if name == member:
                 with file.open(name, "w", force_zip64=True) as stream:
@@ -221,10 +232,12 @@ def test_members_of_one_name_encryption_and_odd_packing(parts, tmp_path):
 
 
 @pytest.mark.parametrize("config, match", [
-    ("[" * 200_000, "no JSON"), ("{}", "holds no model"), ('{"class_name": 3, "config": {}}', "holds no model"),
+    ("[" * 200_000, "no JSON"), ("{}", "holds no model"), ('{"class_name": 3, "config": {}}', "holds no "
+                                                                                              "model"),
     ('{"class_name": "Sequential", "module": "keras", "config": 3}', "must be a dict|holds no model"),
     ('{"class_name": "Sequential", "module": "keras", "config": {"layers": 7}}', "no model that can be made"),
-    ('{"class_name": "Dense", "module": "keras.layers", "config": {"units": 3}, "registered_name": null}', "but a Dense"),
+    ('{"class_name": "Dense", "module": "keras.layers", "config": {"units": 3}, "registered_name": null}',
+     "but a Dense"),
     (b"\xff\xfe\x00", "no JSON")])
 def test_configurations_that_are_none(config, match, parts, tmp_path):
     refused(archive(tmp_path / "m.keras", config, parts[1]), match)
@@ -343,7 +356,8 @@ def mutated(data, generator):
     """A copy with some bytes, bits or a stretch changed, or the end cut off."""
     data = bytearray(data)
     for _ in range(generator.choice([1, 1, 2, 4, 16])):
-        at = int(generator.integers(len(data)) if generator.random() < 0.5 else generator.integers(min(len(data), 4096)))
+        at = int(generator.integers(len(data)) if generator.random() < 0.5
+                 else generator.integers(min(len(data), 4096)))
         way = generator.integers(4)
         if way == 0:
             data[at] ^= 1 << int(generator.integers(8))
@@ -374,7 +388,8 @@ def load_mutations(count, first, folder):
                     into.load_weights(path)
                 else:
                     loaded = fastnn.models.load_model(path)
-                    assert [w.shape for w in loaded.get_weights()] == [(3, 2), (2,)] or loaded.built is not None
+                    assert [w.shape for w in loaded.get_weights()] == [(3, 2), (2,
+                                                                                )] or loaded.built is not None
             except ValueError as error:
                 assert str(error), seed
                 for b, a in zip(before, into.get_weights(), strict=True):

@@ -4,7 +4,7 @@ import h5py
 import keras
 import numpy as np
 import pytest
-from architectures import ARCHITECTURES, WITHOUT_H5, branch_class, data_for
+from architectures import ARCHITECTURES, branch_class, data_for
 
 import fastnn
 
@@ -24,11 +24,13 @@ def disturb(model, seed=1):
     """Give every weight another value, as training would; variances and the like stay positive."""
     rng = np.random.default_rng(seed)
     for variable in model.weights:
-        variable.assign(np.abs(np.asarray(variable) + rng.normal(0, 0.1, tuple(variable.shape))).astype("float32"))
+        variable.assign(np.abs(np.asarray(variable) + rng.normal(0, 0.1,
+                                                                 tuple(variable.shape))).astype("float32"))
 
 
 def update(model, seed):
-    """A step of the model's optimizer with gradients drawn at random: what training is without forward and backward."""
+    """A step of the model's optimizer with gradients drawn at random: what training is without forward and
+    backward."""
     rng = np.random.default_rng(seed)
     weights = model.trainable_weights
     gradients = [rng.normal(0, 1, tuple(weight.shape)).astype("float32") for weight in weights]
@@ -73,7 +75,8 @@ def test_outputs_and_updates_survive(name, form, writer, reader, tmp_path):
         update(model, seed)
         update(loaded, seed)
     for mine, theirs in zip(model.weights, loaded.weights, strict=True):
-        np.testing.assert_allclose(np.asarray(theirs), np.asarray(mine), rtol=1e-5, atol=1e-6, err_msg=mine.path)
+        np.testing.assert_allclose(np.asarray(theirs), np.asarray(mine), rtol=1e-5, atol=1e-6,
+                                   err_msg=mine.path)
 
 
 @pytest.mark.parametrize("form", [".keras", ".weights.h5"])
@@ -94,7 +97,8 @@ def test_subclassed_model(form, writer, reader, tmp_path):
     else:
         model.save(path)
         loaded = reader.models.load_model(path)
-    np.testing.assert_allclose(loaded.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(loaded.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5,
+                               atol=1e-5)
 
 
 def layout(path):

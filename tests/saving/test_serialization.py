@@ -11,7 +11,8 @@ from fastnn.saving import serialization
 
 keras = pytest.importorskip("keras", exc_type=ImportError)
 
-VALUES = [None, 3, 2.5, "text", True, [1, [2.0]], {"a": 1, "b": {"c": None}}, slice(1, None, 2), Ellipsis, b"bytes"]
+VALUES = [None, 3, 2.5, "text", True, [1, [2.0]], {"a": 1, "b": {"c": None}}, slice(1, None, 2), Ellipsis,
+          b"bytes"]
 
 
 @pytest.mark.parametrize("value", VALUES, ids=repr)
@@ -137,7 +138,8 @@ def test_no_code_from_a_file_unless_asked_for():
 
 
 def test_modules_of_older_files():
-    for module in ("keras.src.layers.core.dense", "keras.layers.core.dense", "fastnn.layers.dense", "keras.layers"):
+    for module in ("keras.src.layers.core.dense", "keras.layers.core.dense", "fastnn.layers.dense",
+                   "keras.layers"):
         layer = saving.deserialize_keras_object(
             {"module": module, "class_name": "Dense", "config": {"units": 3}, "registered_name": "Dense"})
         assert isinstance(layer, layers.Dense)

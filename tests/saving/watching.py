@@ -6,8 +6,10 @@ import sys
 import time
 import tracemalloc
 
-_FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "marshal.loads",
-              "pickle.find_class", "urllib.", "ctypes.dlopen", "shutil.", "os.rename", "os.remove", "os.mkdir", "os.rmdir",
+_FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork",
+              "marshal.loads",
+              "pickle.find_class", "urllib.", "ctypes.dlopen", "shutil.", "os.rename", "os.remove",
+              "os.mkdir", "os.rmdir",
               "os.symlink", "os.link", "os.chmod", "ftplib.", "tempfile.")
 _watch = None  # a list of (event, args) while something is watched: an audit hook can never be taken off again
 
@@ -24,8 +26,8 @@ sys.addaudithook(_hook)
 
 @contextlib.contextmanager
 def harmless(*paths, seconds=5.0, room=80 * 2**20):
-    """Fail if the block opens files other than `paths` (and Python's own), writes, starts anything, or takes more than
-    `seconds`, or than 4 times the files plus `room` bytes of memory."""
+    """Fail if the block opens files other than `paths` (and Python's own), writes, starts anything, or takes
+    more than `seconds`, or than 4 times the files plus `room` bytes of memory."""
     global _watch
     allowed = {os.path.realpath(path) for path in paths}
     size = sum(os.path.getsize(path) for path in allowed if os.path.isfile(path))
