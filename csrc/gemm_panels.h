@@ -92,16 +92,23 @@ static void FNN(panels_pack_a)(ptrdiff_t m, ptrdiff_t first, ptrdiff_t end, ptrd
             FNN(panels_turn)(at[t + 1] - at[t], k, from.at + at[t] * from.ld, from.ld, to);
         return;
     }
-    for (ptrdiff_t p = 0; p < k; p++)
-        for (ptrdiff_t t = 0; t < end - first; t++) {
-            const float *row = from.at + p * from.ld + at[t];
-            float *high = to + t * step + p * PANELS_HIGH;
+    /* Line by line of A, so that each is fetched once; a few lines stay anyway, and then tile by tile is
+     * quicker. */
+    const ptrdiff_t tiles = end - first, run = k <= 64 ? k : 1;
+    for (ptrdiff_t from_p = 0; from_p < k; from_p += run)
+        for (ptrdiff_t t = 0; t < tiles; t++) {
+            const float *row = from.at + from_p * from.ld + at[t];
+            float *high = to + t * step + from_p * PANELS_HIGH;
+            const ptrdiff_t rows = at[t + 1] - at[t];
             if (VF_LANES == PANELS_HIGH && at[t] + VF_LANES <= m)
-                vf_store(high, vf_load(row));
+                for (ptrdiff_t p = 0; p < run; p++)
+                    vf_store(high + p * PANELS_HIGH, vf_load(row + p * from.ld));
             else if (VF_LANES > 1)
-                vf_store_n(high, vf_load_n(row, at[t + 1] - at[t]), PANELS_HIGH);
+                for (ptrdiff_t p = 0; p < run; p++)
+                    vf_store_n(high + p * PANELS_HIGH, vf_load_n(row + p * from.ld, rows), PANELS_HIGH);
             else
-                memcpy(high, row, (size_t)(at[t + 1] - at[t]) * sizeof *row);
+                for (ptrdiff_t p = 0; p < run; p++)
+                    memcpy(high + p * PANELS_HIGH, row + p * from.ld, (size_t)rows * sizeof *row);
         }
 }
 
@@ -215,7 +222,8 @@ static void FNN(panels_rows)(int packed, ptrdiff_t rows, const FNN(sweep) * s)
     switch (rows) {
         PANELS_CASE(1)
         PANELS_CASE(2)
-        PANELS_CASE(3) PANELS_CASE(4)
+        PANELS_CASE(3)
+        PANELS_CASE(4)
 #if TILE_ROWS >= 6
             PANELS_CASE(5) PANELS_CASE(6)
 #endif
