@@ -4,22 +4,22 @@
  *   bufs: x, y (outer, inner).  sizes: outer, rows, inner, element types of x and y (chain.h).
  *   units: outer * inner, one result each.  any, all and nonzero take float32 too: a NaN is not zero.
  */
-enum { INT_SUM, INT_PROD, INT_MAX, INT_MIN, INT_ANY, INT_ALL, INT_NONZERO };
+enum { WHOLE_SUM, WHOLE_PROD, WHOLE_MAX, WHOLE_MIN, WHOLE_ANY, WHOLE_ALL, WHOLE_NONZERO };
 
 static inline int64_t FNN(int_joined)(int op, int64_t total, int64_t x)
 {
     switch (op) {
-    case INT_SUM:
+    case WHOLE_SUM:
         return (int64_t)((uint64_t)total + (uint64_t)x);
-    case INT_PROD:
+    case WHOLE_PROD:
         return (int64_t)((uint64_t)total * (uint64_t)x);
-    case INT_MAX:
+    case WHOLE_MAX:
         return x > total ? x : total;
-    case INT_MIN:
+    case WHOLE_MIN:
         return x < total ? x : total;
-    case INT_ANY:
+    case WHOLE_ANY:
         return total | (x != 0);
-    case INT_ALL:
+    case WHOLE_ALL:
         return total & (x != 0);
     default:
         return total + (x != 0);
@@ -42,9 +42,9 @@ FNN_INLINE void FNN(reduce_int)(int op, const fnn_call *call, ptrdiff_t lo, ptrd
     const int from = (int)call->size[3], to = (int)call->size[4];
     for (ptrdiff_t u = lo; u < hi; u++) {
         const ptrdiff_t first = u / inner * rows * inner + u % inner;
-        int64_t total = op == INT_PROD || op == INT_ALL ? 1
-                        : op == INT_MAX                 ? INT64_MIN
-                        : op == INT_MIN                 ? INT64_MAX
+        int64_t total = op == WHOLE_PROD || op == WHOLE_ALL ? 1
+                        : op == WHOLE_MAX                 ? INT64_MIN
+                        : op == WHOLE_MIN                 ? INT64_MAX
                                                         : 0;
         switch (from) {
         case CHAIN_F32:
@@ -78,13 +78,13 @@ static void FNN(reduce_int_work)(const fnn_call *call, fnn_work *work)
         (void)scratch;                                                                                       \
         FNN(reduce_int)(op, call, lo, hi);                                                                   \
     }
-FNN_REDUCE_INT(sum_int, INT_SUM)
-FNN_REDUCE_INT(prod_int, INT_PROD)
-FNN_REDUCE_INT(max_int, INT_MAX)
-FNN_REDUCE_INT(min_int, INT_MIN)
-FNN_REDUCE_INT(any_int, INT_ANY)
-FNN_REDUCE_INT(all_int, INT_ALL)
-FNN_REDUCE_INT(nonzero_int, INT_NONZERO)
+FNN_REDUCE_INT(sum_int, WHOLE_SUM)
+FNN_REDUCE_INT(prod_int, WHOLE_PROD)
+FNN_REDUCE_INT(max_int, WHOLE_MAX)
+FNN_REDUCE_INT(min_int, WHOLE_MIN)
+FNN_REDUCE_INT(any_int, WHOLE_ANY)
+FNN_REDUCE_INT(all_int, WHOLE_ALL)
+FNN_REDUCE_INT(nonzero_int, WHOLE_NONZERO)
 
 #define FNN_REDUCE_INT_KERNELS                                                                               \
     FNN_KERNEL(sum_int, reduce_int_work)                                                                     \
