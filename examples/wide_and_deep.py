@@ -53,7 +53,7 @@ for build in (functional, WideAndDeep):
     model = build()
     model.compile(loss=["binary_crossentropy", "binary_crossentropy"], loss_weights=[0.9, 0.1],
                   optimizer=keras.optimizers.Adam(1e-3), metrics=[["accuracy"], ["accuracy"]])
-    model.fit([wide, deep], [labels, labels], epochs=10, verbose=0, validation_split=0.1)
+    model.fit([wide, deep], [labels, labels], epochs=6, verbose=0, validation_split=0.1)
     results = model.evaluate([wide_test, deep_test], [labels_test, labels_test], verbose=0, return_dict=True)
     main, aux = model.predict([wide_test, deep_test], verbose=0)
     accuracy = np.mean((main[:, 0] > 0.5) == labels_test)
