@@ -73,13 +73,15 @@ static FNN(att) FNN(att_of)(const fnn_call *call)
 typedef struct {
     float *q, *dy;         /* (h, ATT_Q) scaled queries, (e, ATT_Q) gradients, transposed */
     float *p, *d, *extra;  /* (ATT_K, ATT_Q) each; extra: a bias or mask on its way */
+    float *near;           /* (ATT_K, e) values, backward (ATT_K, h) keys, side by side */
+    float *near_q, *near_dy; /* backward: (ATT_Q, h) queries and (ATT_Q, e) gradients, side by side */
     float *lines;          /* (ATT_Q, ATT_K): a mask before it is transposed */
     float *peak, *total, *shift, *delta; /* (ATT_Q) each */
 } FNN(att_scratch);
 
 static ptrdiff_t FNN(att_floats)(ptrdiff_t h, ptrdiff_t e, int backward)
 {
-    return ATT_Q * (h + (backward ? e : 0) + (backward ? 4 : 3) * ATT_K + 4);
+    return ATT_Q * (h + (backward ? h + 2 * e : 0) + (backward ? 4 : 3) * ATT_K + 4) + ATT_K * (backward ? h : e);
 }
 
 static FNN(att_scratch) FNN(att_scratch_of)(const FNN(att) *a, float *at, int backward)
@@ -94,6 +96,9 @@ static FNN(att_scratch) FNN(att_scratch_of)(const FNN(att) *a, float *at, int ba
     x.lines = at, at += ATT_K * ATT_Q;
     x.q = at, at += a->h * ATT_Q;
     x.d = at, at += backward ? ATT_K * ATT_Q : 0;
+    x.near = at, at += ATT_K * (backward ? a->h : a->e);
+    x.near_q = at, at += backward ? a->h * ATT_Q : 0;
+    x.near_dy = at, at += backward ? a->e * ATT_Q : 0;
     x.dy = at;
     return x;
 }
@@ -121,6 +126,14 @@ static void FNN(att_turn)(ptrdiff_t rows, ptrdiff_t cols, const float *from, ptr
     for (ptrdiff_t i = rows; i < lanes; i++)
         for (ptrdiff_t c = 0; c < cols; c++)
             to[c * ATT_Q + i] = 0.0f;
+}
+
+/* to (rows, cols) = rows that lie `ld` apart. A product reads b column panel by column panel: rows a power of two apart
+ * fall into a few sets of the first-level cache and push each other out. */
+static void FNN(att_near)(ptrdiff_t rows, ptrdiff_t cols, const float *from, ptrdiff_t ld, float *to)
+{
+    for (ptrdiff_t i = 0; i < rows; i++)
+        memcpy(to + i * cols, from + i * ld, (size_t)cols * sizeof *to);
 }
 
 /* out (m, n) [+]= a (m, k) b (k, n), a's rows lying lda apart; or with `turned` a is (k, m). */
@@ -342,7 +355,8 @@ static int FNN(att_take)(const FNN(att) *a, FNN(att_block) *o, ptrdiff_t from, p
                         FNN(store_upto)(y + i * ldy + c, vf_mul(FNN(load_upto)(y + i * ldy + c, n), shrink), n);
                     }
                 }
-        FNN(att_product)(o->rows, a->e, o->cols, s, ATT_Q, 1, v + o->j * ldv, ldv, y, ldy, begun);
+        FNN(att_near)(o->cols, a->e, v + o->j * ldv, ldv, x->near);
+        FNN(att_product)(o->rows, a->e, o->cols, s, ATT_Q, 1, x->near, a->e, y, ldy, begun);
         begun = 1;
     }
     return begun;
@@ -479,6 +493,8 @@ static void FNN(attention_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_
                 const int nothing = FNN(att_sees_nothing)(o.rows, x.peak);
                 FNN(att_load_queries)(&a, &o, &x);
                 FNN(att_turn)(o.rows, a.e, dyi, ldy, x.dy);
+                FNN(att_near)(o.rows, a.e, dyi, ldy, x.near_dy);
+                FNN(att_near)(o.rows, a.h, qi, ldq, x.near_q);
                 FNN(att_clear)(o.rows, a.h, ldq, dqi);
                 ptrdiff_t from = 0, to = a.s;
                 if (!nothing || a.blank)
@@ -496,10 +512,11 @@ static void FNN(attention_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_
                         FNN(att_scale_by)(o.cols, o.lanes, x.p, x.extra);
                         given = x.extra;
                     }
-                    FNN(att_product)(o.cols, a.e, o.rows, given, ATT_Q, 0, dyi, ldy, dv + o.j * ldv, ldv, 1);
+                    FNN(att_product)(o.cols, a.e, o.rows, given, ATT_Q, 0, x.near_dy, a.e, dv + o.j * ldv, ldv, 1);
                     FNN(att_score_grads)(&a, &o, x.p, x.d, nothing, &x);
-                    FNN(att_product)(o.cols, a.h, o.rows, x.d, ATT_Q, 0, qi, ldq, dk + o.j * ldk, ldk, 1);
-                    FNN(att_product)(o.rows, a.h, o.cols, x.d, ATT_Q, 1, kj, ldk, dqi, ldq, 1);
+                    FNN(att_product)(o.cols, a.h, o.rows, x.d, ATT_Q, 0, x.near_q, a.h, dk + o.j * ldk, ldk, 1);
+                    FNN(att_near)(o.cols, a.h, kj, ldk, x.near);
+                    FNN(att_product)(o.rows, a.h, o.cols, x.d, ATT_Q, 1, x.near, a.h, dqi, ldq, 1);
                 }
             }
     }
