@@ -12,7 +12,7 @@ test:
 
 lint:
 	$(PYTHON) -m ruff check .
-	clang-format --dry-run -Werror csrc/*.c csrc/*.h
+	$(PYTHON) -m ruff format --check .
 
 bench:
 	$(PYTHON) -m pytest bench/

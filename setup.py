@@ -1,4 +1,5 @@
 """Builds csrc/ and the binding: one set of kernel sources, compiled once for each instruction set."""
+
 import os
 import platform
 import sys
@@ -10,19 +11,37 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 DEBUG = os.environ.get("FASTNN_DEBUG") == "1"  # asserts and sanitizers; see `make debug`
-EMULATE = os.environ.get("FASTNN_EMULATE_AVX512") == "1"  # the AVX-512 table on any x86-64; see `make emulate`
+EMULATE = (
+    os.environ.get("FASTNN_EMULATE_AVX512") == "1"
+)  # the AVX-512 table on any x86-64; see `make emulate`
 X86 = platform.machine() in ("x86_64", "AMD64")
 ISA_FLAGS = {"base": []}
 if X86:
     ISA_FLAGS["avx2"] = ["-DFNN_AVX2", "-mavx2", "-mfma"]
-    ISA_FLAGS["avx512"] = ["-DFNN_AVX512", "-mavx512f", "-mavx512bw", "-mavx512dq", "-mavx512vl", "-mfma",
-                           "-mprefer-vector-width=512"]
+    ISA_FLAGS["avx512"] = [
+        "-DFNN_AVX512",
+        "-mavx512f",
+        "-mavx512bw",
+        "-mavx512dq",
+        "-mavx512vl",
+        "-mfma",
+        "-mprefer-vector-width=512",
+    ]
     if EMULATE:
         ISA_FLAGS["avx512"] = ["-DFNN_AVX512", "-mavx2", "-mfma", "-include", "tests/csrc/avx512_emulation.h"]
 
 # -ffp-contract=off: a multiply and an add are fused only where a kernel says so, so that every build rounds alike.
-C_FLAGS = ["-std=c11", "-fopenmp", "-fvisibility=hidden", "-Wall", "-Wextra", "-Wshadow", "-ffp-contract=off",
-           "-fno-math-errno", "-fno-trapping-math"]
+C_FLAGS = [
+    "-std=c11",
+    "-fopenmp",
+    "-fvisibility=hidden",
+    "-Wall",
+    "-Wextra",
+    "-Wshadow",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+]
 if EMULATE:
     C_FLAGS += ["-DFNN_EMULATE_AVX512"]
 if DEBUG:
@@ -49,18 +68,27 @@ class BuildKernels(build_ext):
             folder = os.path.join(self.build_temp, isa)
             made = os.path.join(folder, source[:-2] + ".o")
             if self.force or not os.path.exists(made) or os.path.getmtime(made) < newest:
-                self.compiler.compile([source], output_dir=folder, include_dirs=["csrc"], extra_postargs=C_FLAGS + flags)
+                self.compiler.compile(
+                    [source], output_dir=folder, include_dirs=["csrc"], extra_postargs=C_FLAGS + flags
+                )
             return made
 
-        with ThreadPoolExecutor(os.cpu_count()) as pool:  # each is a run of the compiler in a process of its own
+        with ThreadPoolExecutor(
+            os.cpu_count()
+        ) as pool:  # each is a run of the compiler in a process of its own
             ext.extra_objects = list(pool.map(compile_one, jobs))
         super().build_extension(ext)
 
 
-core = Extension("fastnn._core", ["fastnn/_core.pyx"], include_dirs=["csrc", numpy.get_include()],
-                 define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
-                 depends=[os.path.join("csrc", name) for name in os.listdir("csrc")],
-                 extra_compile_args=["-O1" if DEBUG else "-O2", "-fvisibility=hidden"], extra_link_args=LINK_FLAGS)
+core = Extension(
+    "fastnn._core",
+    ["fastnn/_core.pyx"],
+    include_dirs=["csrc", numpy.get_include()],
+    define_macros=[("NPY_NO_DEPRECATED_API", "NPY_2_0_API_VERSION")],
+    depends=[os.path.join("csrc", name) for name in os.listdir("csrc")],
+    extra_compile_args=["-O1" if DEBUG else "-O2", "-fvisibility=hidden"],
+    extra_link_args=LINK_FLAGS,
+)
 
 if "--help" not in sys.argv:
     setup(ext_modules=cythonize([core], quiet=True), cmdclass={"build_ext": BuildKernels})

@@ -20,7 +20,17 @@ import numpy as np
 import workloads
 
 HERE = Path(__file__).resolve().parent
-SYSTEMS = ["fastnn", "fastnn@1", "keras-jax", "keras-tf", "keras-torch", "torch", "torch-compile", "jax", "sklearn"]
+SYSTEMS = [
+    "fastnn",
+    "fastnn@1",
+    "keras-jax",
+    "keras-tf",
+    "keras-torch",
+    "torch",
+    "torch-compile",
+    "jax",
+    "sklearn",
+]
 WORKLOADS = [workload.__name__ for workload in workloads.ALL]
 
 
@@ -30,11 +40,22 @@ class Worker:
     def __init__(self, system, workload, python, threads):
         system, _, given = system.partition("@")
         threads = int(given or threads)
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "FASTNN_NUM_THREADS": str(threads),
-                       "TF_NUM_INTRAOP_THREADS": str(threads), "TF_CPP_MIN_LOG_LEVEL": "3",
-                       "PYTHONPATH": os.pathsep.join([str(HERE.parent), str(HERE)])}
-        self.process = subprocess.Popen([python, str(HERE / "worker.py"), system, workload], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        environment = {
+            **os.environ,
+            "OMP_NUM_THREADS": str(threads),
+            "FASTNN_NUM_THREADS": str(threads),
+            "TF_NUM_INTRAOP_THREADS": str(threads),
+            "TF_CPP_MIN_LOG_LEVEL": "3",
+            "PYTHONPATH": os.pathsep.join([str(HERE.parent), str(HERE)]),
+        }
+        self.process = subprocess.Popen(
+            [python, str(HERE / "worker.py"), system, workload],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment,
+        )
         self.start = self._answer()
 
     def _answer(self):
@@ -92,7 +113,11 @@ def measure(workload, systems, pythons, threads, rounds):
 
 def best_peer(rows):
     """(system, median ms) of the fastest that is not fastnn; (None, nan) without peers."""
-    times = {system: statistics.median(row["ms"]) for system, row in rows.items() if not system.startswith("fastnn")}
+    times = {
+        system: statistics.median(row["ms"])
+        for system, row in rows.items()
+        if not system.startswith("fastnn")
+    }
     return min(times.items(), key=lambda pair: pair[1], default=(None, float("nan")))
 
 
@@ -109,9 +134,16 @@ def draw(results, path):
         for w, rows in enumerate(results.values()):
             if system in rows and "fastnn" in rows:
                 height = statistics.median(rows[system]["ms"]) / statistics.median(rows["fastnn"]["ms"])
-                pane.bar(w + 0.85 * (s + 0.5) / len(systems), height, 0.8 / len(systems), color=f"C{s}",
-                         label=system if w == 0 else None)
-    pane.set(yscale="log", ylabel="step time, relative to fastnn", xticks=[w + 0.42 for w in range(len(results))])
+                pane.bar(
+                    w + 0.85 * (s + 0.5) / len(systems),
+                    height,
+                    0.8 / len(systems),
+                    color=f"C{s}",
+                    label=system if w == 0 else None,
+                )
+    pane.set(
+        yscale="log", ylabel="step time, relative to fastnn", xticks=[w + 0.42 for w in range(len(results))]
+    )
     pane.set_xticklabels(results, rotation=30, ha="right")
     pane.axhline(1.0, color="black", linewidth=0.8)
     pane.legend(fontsize="small", ncols=3)
@@ -120,17 +152,23 @@ def draw(results, path):
 
 
 def _versions(pythons):
-    code = ("import importlib.metadata as m, json; print(json.dumps({n: m.version(n) for n in ('numpy', 'torch', 'jax', "
-            "'tensorflow-cpu', 'tensorflow', 'keras') if any(d.metadata['Name'] == n for d in m.distributions())}))")
+    code = (
+        "import importlib.metadata as m, json; print(json.dumps({n: m.version(n) for n in ('numpy', 'torch', 'jax', "
+        "'tensorflow-cpu', 'tensorflow', 'keras') if any(d.metadata['Name'] == n for d in m.distributions())}))"
+    )
     found = {}
     for python in {sys.executable, *pythons.values()}:
-        found.update(json.loads(subprocess.run([python, "-c", code], capture_output=True, text=True).stdout or "{}"))
+        found.update(
+            json.loads(subprocess.run([python, "-c", code], capture_output=True, text=True).stdout or "{}")
+        )
     return found
 
 
 def _cpu():
     try:
-        return next(line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name"))
+        return next(
+            line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")
+        )
     except (OSError, StopIteration):
         return platform.processor()
 
@@ -147,30 +185,53 @@ def main():
     args = parser.parse_args()
     pythons = dict(pair.split("=", 1) for pair in args.python)
     results = {}
-    print(f"{'workload':<13}{'system':<15}{'ms/step':>10}{'low':>9}{'high':>9}{'x fastnn':>9}{'one row us':>12}"
-          f"{'first s':>9}{'peak MB':>9}")
+    print(
+        f"{'workload':<13}{'system':<15}{'ms/step':>10}{'low':>9}{'high':>9}{'x fastnn':>9}{'one row us':>12}"
+        f"{'first s':>9}{'peak MB':>9}"
+    )
     for workload in args.workloads:
-        rows = results[workload] = measure(workload, args.systems.split(","), pythons, args.threads, args.rounds)
+        rows = results[workload] = measure(
+            workload, args.systems.split(","), pythons, args.threads, args.rounds
+        )
         ours = statistics.median(rows["fastnn"]["ms"]) if "fastnn" in rows else float("nan")
         for system, row in rows.items():
             middle = statistics.median(row["ms"])
             one = f"{row['one_row_s']['predict'] * 1e6:.0f}" if row["one_row_s"] else ""
-            print(f"{workload:<13}{system:<15}{middle:>10.4f}{min(row['ms']):>9.4f}{max(row['ms']):>9.4f}"
-                  f"{middle / ours:>9.2f}{one:>12}{row['first_s']:>9.2f}{row['peak_mb']:>9.0f}", flush=True)
+            print(
+                f"{workload:<13}{system:<15}{middle:>10.4f}{min(row['ms']):>9.4f}{max(row['ms']):>9.4f}"
+                f"{middle / ours:>9.2f}{one:>12}{row['first_s']:>9.2f}{row['peak_mb']:>9.0f}",
+                flush=True,
+            )
         peer, time = best_peer(rows)
         if peer and "fastnn" in rows:
             print(f"{workload:<13}best peer: {peer}, {time / ours:.2f} times fastnn's step", flush=True)
-    ratios = [best_peer(rows)[1] / statistics.median(rows["fastnn"]["ms"]) for rows in results.values()
-              if "fastnn" in rows and best_peer(rows)[0]]
+    ratios = [
+        best_peer(rows)[1] / statistics.median(rows["fastnn"]["ms"])
+        for rows in results.values()
+        if "fastnn" in rows and best_peer(rows)[0]
+    ]
     if ratios:
-        print(f"geometric mean over {len(ratios)} workloads: {statistics.geometric_mean(ratios):.2f} times as fast as the "
-              f"best peer of each; least {min(ratios):.2f}")
+        print(
+            f"geometric mean over {len(ratios)} workloads: {statistics.geometric_mean(ratios):.2f} times the "
+            f"speed of the best peer of each; least {min(ratios):.2f}"
+        )
     if args.json:
-        commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True)
-        config = subprocess.run([pythons.get("fastnn", sys.executable), "-m", "fastnn"], cwd=HERE.parent,
-                                capture_output=True, text=True)
-        about = {"cpu": _cpu(), "threads": args.threads, "commit": commit.stdout.strip(), "config": config.stdout,
-                 "versions": _versions(pythons)}
+        commit = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], cwd=HERE, capture_output=True, text=True
+        )
+        config = subprocess.run(
+            [pythons.get("fastnn", sys.executable), "-m", "fastnn"],
+            cwd=HERE.parent,
+            capture_output=True,
+            text=True,
+        )
+        about = {
+            "cpu": _cpu(),
+            "threads": args.threads,
+            "commit": commit.stdout.strip(),
+            "config": config.stdout,
+            "versions": _versions(pythons),
+        }
         Path(args.json).write_text(json.dumps({"about": about, "results": results}, indent=1))
     if args.chart:
         draw(results, args.chart)

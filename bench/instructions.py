@@ -26,16 +26,24 @@ def table(name, flops, bytes_a_second):
     alike = {}
     for row in rows:
         alike.setdefault((row["name"], row["op"], "x".join(map(str, row["shape"]))), []).append(row)
-    lines = [f"### {name}: {total:,.1f} us a step, {len(rows)} instructions", "",
-             "| instruction | op | output | times | us | share | of bound |", "|---|---|---|---:|---:|---:|---:|"]
+    lines = [
+        f"### {name}: {total:,.1f} us a step, {len(rows)} instructions",
+        "",
+        "| instruction | op | output | times | us | share | of bound |",
+        "|---|---|---|---:|---:|---:|---:|",
+    ]
     rest = 0.0
     for what, group in sorted(alike.items(), key=lambda pair: -sum(row["us"] for row in pair[1])):
         spent = sum(row["us"] for row in group)
         if spent < SHOWN * total:
             rest += spent
             continue
-        bound = sum(row["us"] * max(row["gflops"] / flops, row["gbs"] / bytes_a_second) for row in group) / spent
-        lines.append(f"| {' | '.join(what)} | {len(group)} | {spent:,.1f} | {spent / total:.1%} | {bound:.0%} |")
+        bound = (
+            sum(row["us"] * max(row["gflops"] / flops, row["gbs"] / bytes_a_second) for row in group) / spent
+        )
+        lines.append(
+            f"| {' | '.join(what)} | {len(group)} | {spent:,.1f} | {spent / total:.1%} | {bound:.0%} |"
+        )
     lines += [f"| the rest | | | | {rest:,.1f} | {rest / total:.1%} | |", ""]
     return "\n".join(lines)
 

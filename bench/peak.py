@@ -1,6 +1,6 @@
 """The most that this machine can do, measured: fused multiply-adds and reads from memory.
 
-    python bench/peak.py [threads]
+python bench/peak.py [threads]
 """
 
 import ctypes
@@ -20,8 +20,22 @@ MEMORY = 1 << 28  # bytes to read; far more than any cache
 def _library():
     folder = tempfile.mkdtemp(prefix="fastnn-peak-")
     made = Path(folder) / "peak.so"
-    subprocess.run(["gcc", "-O3", "-march=native", "-ffast-math", "-fno-tree-vectorize", "-fopenmp", "-shared", "-fPIC",
-                    str(SOURCE), "-o", str(made)], check=True)
+    subprocess.run(
+        [
+            "gcc",
+            "-O3",
+            "-march=native",
+            "-ffast-math",
+            "-fno-tree-vectorize",
+            "-fopenmp",
+            "-shared",
+            "-fPIC",
+            str(SOURCE),
+            "-o",
+            str(made),
+        ],
+        check=True,
+    )
     library = ctypes.CDLL(str(made))
     library.fma_seconds.restype = library.read_seconds.restype = ctypes.c_double
     library.read_seconds.argtypes = [ctypes.c_int, ctypes.c_void_p, ctypes.c_ssize_t]

@@ -7,7 +7,10 @@ from jax import lax
 
 
 def _weights(rng, *sizes):
-    return [(jnp.asarray(rng.normal(0, 0.05, (a, b)), jnp.float32), jnp.zeros(b)) for a, b in zip(sizes, sizes[1:])]
+    return [
+        (jnp.asarray(rng.normal(0, 0.05, (a, b)), jnp.float32), jnp.zeros(b))
+        for a, b in zip(sizes, sizes[1:])
+    ]
 
 
 def _dense(weights, x):
@@ -35,8 +38,17 @@ def _make(name):
         sizes = (1024, 2048, 2048, 2048, 1000)
         return _weights(rng, *sizes), _dense, rng.random((2048, 1024), dtype="float32"), 1000, 256
     if name == "seed_cnn":
-        convs = [(jnp.asarray(rng.normal(0, 0.1, (3, 3, c, 16)), jnp.float32), jnp.zeros(16)) for c in (1, 16, 16, 16)]
-        return convs + _weights(rng, 64, 20, 10), _convnet, rng.random((9600, 28, 28), dtype="float32"), 10, 64
+        convs = [
+            (jnp.asarray(rng.normal(0, 0.1, (3, 3, c, 16)), jnp.float32), jnp.zeros(16))
+            for c in (1, 16, 16, 16)
+        ]
+        return (
+            convs + _weights(rng, 64, 20, 10),
+            _convnet,
+            rng.random((9600, 28, 28), dtype="float32"),
+            10,
+            64,
+        )
     raise KeyError(name)
 
 

@@ -20,10 +20,19 @@ class ResNet20(nn.Module):
         for filters, first in ((16, 1), (32, 2), (64, 2)):
             for block in range(3):
                 stride = first if block == 0 else 1
-                self.blocks.append(nn.ModuleList([
-                    nn.Conv2d(width, filters, 3, stride, 1, bias=False), nn.BatchNorm2d(filters),
-                    nn.Conv2d(filters, filters, 3, 1, 1, bias=False), nn.BatchNorm2d(filters),
-                    nn.Conv2d(width, filters, 1, stride, bias=False) if stride != 1 else nn.Identity()]))
+                self.blocks.append(
+                    nn.ModuleList(
+                        [
+                            nn.Conv2d(width, filters, 3, stride, 1, bias=False),
+                            nn.BatchNorm2d(filters),
+                            nn.Conv2d(filters, filters, 3, 1, 1, bias=False),
+                            nn.BatchNorm2d(filters),
+                            nn.Conv2d(width, filters, 1, stride, bias=False)
+                            if stride != 1
+                            else nn.Identity(),
+                        ]
+                    )
+                )
                 width = filters
         self.head = nn.Linear(64, 10)
 
@@ -37,7 +46,11 @@ class ResNet20(nn.Module):
 class LastLSTM(nn.Module):
     def __init__(self):
         super().__init__()
-        self.embed, self.lstm, self.head = nn.Embedding(10000, 64), nn.LSTM(64, 128, batch_first=True), nn.Linear(128, 1)
+        self.embed, self.lstm, self.head = (
+            nn.Embedding(10000, 64),
+            nn.LSTM(64, 128, batch_first=True),
+            nn.Linear(128, 1),
+        )
 
     def forward(self, x):
         return self.head(self.lstm(self.embed(x))[0][:, -1])
@@ -47,9 +60,21 @@ class Transformer(nn.Module):
     def __init__(self):
         super().__init__()
         self.embed = nn.Embedding(5000, 128)
-        self.blocks = nn.ModuleList([nn.ModuleList([
-            nn.Linear(128, 384), nn.Linear(128, 128), nn.LayerNorm(128), nn.Linear(128, 512), nn.Linear(512, 128),
-            nn.LayerNorm(128)]) for _ in range(2)])
+        self.blocks = nn.ModuleList(
+            [
+                nn.ModuleList(
+                    [
+                        nn.Linear(128, 384),
+                        nn.Linear(128, 128),
+                        nn.LayerNorm(128),
+                        nn.Linear(128, 512),
+                        nn.Linear(512, 128),
+                        nn.LayerNorm(128),
+                    ]
+                )
+                for _ in range(2)
+            ]
+        )
         self.head = nn.Linear(128, 10)
 
     def forward(self, x):
@@ -88,7 +113,9 @@ def _make(name):
     if name == "fashion_mlp":
         return _mlp(784, 300, 100, 10, flatten=True), rows(25600, 28, 28), 10, 32, _sgd()
     if name == "dropout_mlp":
-        model = nn.Sequential(nn.Flatten(), nn.Linear(784, 100), nn.ReLU(), nn.Dropout(0.3), nn.Linear(100, 10))
+        model = nn.Sequential(
+            nn.Flatten(), nn.Linear(784, 100), nn.ReLU(), nn.Dropout(0.3), nn.Linear(100, 10)
+        )
         return model, rows(25600, 28, 28), 10, 32, torch.optim.Adam
     if name == "seed_cnn":
         parts = [nn.Conv2d(1, 16, 3), nn.ReLU()]
@@ -97,18 +124,43 @@ def _make(name):
         model = nn.Sequential(*parts, nn.Flatten(), nn.Linear(64, 20), nn.ReLU(), nn.Linear(20, 10))
         return model, _images(rng, 9600, 1, 28), 10, 64, _sgd()
     if name == "mnist_cnn":
-        model = nn.Sequential(nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3), nn.ReLU(),
-                              nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.5), nn.Linear(1600, 10))
+        model = nn.Sequential(
+            nn.Conv2d(1, 32, 3),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Conv2d(32, 64, 3),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Dropout(0.5),
+            nn.Linear(1600, 10),
+        )
         return model, _images(rng, 3840, 1, 28), 10, 128, torch.optim.Adam
     if name == "resnet20":
         return ResNet20(), _images(rng, 768, 3, 32), 10, 128, _sgd(0.1, 0.9)
     if name == "vgg_block":
         conv = lambda a, b: [nn.Conv2d(a, b, 3, padding=1), nn.ReLU()]  # noqa: E731
-        model = nn.Sequential(*conv(3, 64), *conv(64, 64), nn.MaxPool2d(2), *conv(64, 128), *conv(128, 128),
-                              nn.MaxPool2d(2), nn.Flatten(), nn.Linear(8192, 256), nn.ReLU(), nn.Linear(256, 10))
+        model = nn.Sequential(
+            *conv(3, 64),
+            *conv(64, 64),
+            nn.MaxPool2d(2),
+            *conv(64, 128),
+            *conv(128, 128),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+            nn.Linear(8192, 256),
+            nn.ReLU(),
+            nn.Linear(256, 10),
+        )
         return model, _images(rng, 384, 3, 32), 10, 64, torch.optim.Adam
     if name == "big_mlp":
-        return _mlp(1024, 2048, 2048, 2048, 1000, between=nn.GELU), rows(2048, 1024), 1000, 256, torch.optim.Adam
+        return (
+            _mlp(1024, 2048, 2048, 2048, 1000, between=nn.GELU),
+            rows(2048, 1024),
+            1000,
+            256,
+            torch.optim.Adam,
+        )
     if name == "lstm":
         return LastLSTM(), torch.from_numpy(rng.integers(0, 10000, (768, 100))), 0, 64, torch.optim.Adam
     if name == "transformer":

@@ -1,8 +1,8 @@
 """Writes docs/benchmarks.md from what was measured:
 
-    python bench/compare.py --json results.json --chart docs/benchmarks.svg
-    python bench/instructions.py > instructions.md
-    python bench/report.py results.json instructions.md
+python bench/compare.py --json results.json --chart docs/benchmarks.svg
+python bench/instructions.py > instructions.md
+python bench/report.py results.json instructions.md
 """
 
 import json
@@ -17,8 +17,8 @@ TEMPLATE = """# Benchmarks
 
 Whole models trained by `fit`, fastnn beside its peers: {cpu}, {threads} threads each, commit {commit}, {versions}.
 Every system ran in a process of its own and trained an epoch in turn (A B C A B C ...); the numbers are medians of
-{rounds} epochs, so ratios say more than milliseconds. Systems that run the same Keras source were first checked to predict
-the same from the same weights. `fastnn@1` is fastnn on one thread.
+{rounds} epochs, so ratios say more than milliseconds. Systems that run the same Keras source were first checked to
+predict the same from the same weights. `fastnn@1` is fastnn on one thread.
 
 ![step time relative to fastnn](benchmarks.svg)
 
@@ -31,8 +31,8 @@ fastnn is {mean:.2f} times as fast as each workload's best peer in the geometric
 
 ## One row, start and memory
 
-Microseconds for `predict` of one row, for `model(row)` and for `train_on_batch`; seconds of import and to the end of the first
-epoch; peak memory of the process.
+Microseconds for `predict` of one row, for `model(row)` and for `train_on_batch`; seconds of import and to the end of
+the first epoch; peak memory of the process.
 
 {small}
 
@@ -42,8 +42,8 @@ epoch; peak memory of the process.
 
 ## Where a step's time goes
 
-`of bound`: the time that arithmetic at the measured peak, or memory at its measured rate, would take, whichever is longer,
-over the time taken. Above 100% the data came from a cache, or Winograd's form saved arithmetic.
+`of bound`: the time that arithmetic at the measured peak, or memory at its measured rate, would take, whichever is
+longer, over the time taken. Above 100% the data came from a cache, or Winograd's form saved arithmetic.
 
 {instructions}
 ## Reproduce
@@ -72,8 +72,12 @@ def _steps(results, systems):
     for name, found in results.items():
         middle = {system: statistics.median(found[system]["ms"]) for system in found}
         peer, time = best_peer(found)
-        cells = [("**" + _number(middle[s]) + "**" if s in ("fastnn", peer) else _number(middle[s])) if s in middle else ""
-                 for s in systems]
+        cells = [
+            ("**" + _number(middle[s]) + "**" if s in ("fastnn", peer) else _number(middle[s]))
+            if s in middle
+            else ""
+            for s in systems
+        ]
         rows.append([name, *cells, f"{time / middle['fastnn']:.2f}" if peer else ""])
     return _table(["workload", *systems, "best peer / fastnn"], rows)
 
@@ -83,10 +87,21 @@ def _small(results):
     for name, found in results.items():
         for system, row in found.items():
             one = row["one_row_s"] or {}
-            micro = [_number(one[key] * 1e6) if key in one else "" for key in ("predict", "call", "train_on_batch")]
-            rows.append([f"{name}, {system}", *micro, _number(row["import_s"]), _number(row["first_s"]),
-                         _number(row["peak_mb"])])
-    return _table(["", "predict us", "model(row) us", "train_on_batch us", "import s", "first epoch s", "peak MB"], rows)
+            micro = [
+                _number(one[key] * 1e6) if key in one else "" for key in ("predict", "call", "train_on_batch")
+            ]
+            rows.append(
+                [
+                    f"{name}, {system}",
+                    *micro,
+                    _number(row["import_s"]),
+                    _number(row["first_s"]),
+                    _number(row["peak_mb"]),
+                ]
+            )
+    return _table(
+        ["", "predict us", "model(row) us", "train_on_batch us", "import s", "first epoch s", "peak MB"], rows
+    )
 
 
 def _scaling(results):
@@ -95,25 +110,42 @@ def _scaling(results):
         if "fastnn@1" in found:
             one, many = (statistics.median(found[system]["ms"]) for system in ("fastnn@1", "fastnn"))
             rows.append([name, _number(one), _number(many), f"{one / many:.2f}"])
-    return _table(["workload", "one thread, ms", "all, ms", "times as fast"], rows) if rows else "Not measured."
+    return (
+        _table(["workload", "one thread, ms", "all, ms", "times as fast"], rows) if rows else "Not measured."
+    )
 
 
 def main():
     measured = json.loads(Path(sys.argv[1]).read_text())
     about, results = measured["about"], measured["results"]
     systems = list(dict.fromkeys(system for found in results.values() for system in found))
-    ratios = {name: best_peer(found)[1] / statistics.median(found["fastnn"]["ms"]) for name, found in results.items()
-              if best_peer(found)[0]}
+    ratios = {
+        name: best_peer(found)[1] / statistics.median(found["fastnn"]["ms"])
+        for name, found in results.items()
+        if best_peer(found)[0]
+    }
     least = min(ratios, key=ratios.get)
     slower = [name for name, ratio in ratios.items() if ratio < 1.0]
     instructions = Path(sys.argv[2]).read_text() if len(sys.argv) > 2 else "Not measured.\n"
     rounds = len(next(iter(next(iter(results.values())).values()))["ms"])
     versions = ", ".join(f"{name} {version}" for name, version in sorted(about["versions"].items()))
-    PAGE.write_text(TEMPLATE.format(
-        cpu=about["cpu"], threads=about["threads"], commit=about["commit"], versions=versions, rounds=rounds,
-        steps=_steps(results, systems), mean=statistics.geometric_mean(ratios.values()), least=ratios[least],
-        least_name=least, losses=f" It loses on {', '.join(slower)}." if slower else "", small=_small(results),
-        scaling=_scaling(results), instructions=instructions))
+    PAGE.write_text(
+        TEMPLATE.format(
+            cpu=about["cpu"],
+            threads=about["threads"],
+            commit=about["commit"],
+            versions=versions,
+            rounds=rounds,
+            steps=_steps(results, systems),
+            mean=statistics.geometric_mean(ratios.values()),
+            least=ratios[least],
+            least_name=least,
+            losses=f" It loses on {', '.join(slower)}." if slower else "",
+            small=_small(results),
+            scaling=_scaling(results),
+            instructions=instructions,
+        )
+    )
 
 
 if __name__ == "__main__":

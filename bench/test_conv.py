@@ -124,7 +124,8 @@ class Case:
                         torch.conv2d(x, kernel, None, strides, pads, 1, groups)
                     else:
                         torch.ops.aten.convolution_backward(
-                            dy, x, kernel, None, strides, pads, (1, 1), False, (0, 0), groups, wanted)
+                            dy, x, kernel, None, strides, pads, (1, 1), False, (0, 0), groups, wanted
+                        )
 
         return run
 
@@ -144,8 +145,11 @@ def report():
     print("\n\n| threads | layer | pass | " + " | ".join(rows[0][3]) + " | of bound |")
     print("|---:|---|---|" + "---:|" * (len(rows[0][3]) + 1))
     for team, layer, what, rates, share in rows:
-        print(f"| {team} | {layer} | {what} | " + " | ".join(f"{rate:.1f}" for rate in rates.values())
-              + f" | {share:.0%} |")
+        print(
+            f"| {team} | {layer} | {what} | "
+            + " | ".join(f"{rate:.1f}" for rate in rates.values())
+            + f" | {share:.0%} |"
+        )
 
 
 @pytest.fixture(scope="module")

@@ -28,8 +28,20 @@ except ImportError:  # then NumPy takes as many threads as it likes
 MOST = threads.num_threads()
 THREADS = sorted({1, MOST})
 # Forward products m x k x n. A layer of them has two more: x^T dy (k x m x n) and dy w^T (m x n x k).
-LAYERS = [(32, 784, 300), (32, 300, 100), (32, 100, 10), (128, 784, 512), (512, 512, 512), (2048, 2048, 2048),
-          (25088, 144, 64), (8, 4096, 4096), (10, 784, 2), (128, 1600, 10), (1024, 16, 784), (256, 30, 1)]
+LAYERS = [
+    (32, 784, 300),
+    (32, 300, 100),
+    (32, 100, 10),
+    (128, 784, 512),
+    (512, 512, 512),
+    (2048, 2048, 2048),
+    (25088, 144, 64),
+    (8, 4096, 4096),
+    (10, 784, 2),
+    (128, 1600, 10),
+    (1024, 16, 784),
+    (256, 30, 1),
+]
 FORWARD = [(1, 784, 300), (1, 300, 100), (4, 784, 300)]
 CASES = [("nn", m, n, k) for m, k, n in LAYERS + FORWARD]
 CASES += [case for m, k, n in LAYERS for case in (("tn", k, n, m), ("nt", m, k, n))]
@@ -91,8 +103,11 @@ def report():
     print("\n\n| threads | op(A) op(B) | m x k x n | " + " | ".join(rows[0][3]) + " | GB/s | of bound |")
     print("|---:|---|---|" + "---:|" * (len(rows[0][3]) + 2))
     for team, form, shape, rates, gbs, share in rows:
-        print(f"| {team} | {form} | {shape} | " + " | ".join(f"{rate:.1f}" for rate in rates.values())
-              + f" | {gbs:.1f} | {share:.0%} |")
+        print(
+            f"| {team} | {form} | {shape} | "
+            + " | ".join(f"{rate:.1f}" for rate in rates.values())
+            + f" | {gbs:.1f} | {share:.0%} |"
+        )
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +121,9 @@ def bounds():
 def test_product(benchmark, report, bounds, form, m, n, k, team):
     limits = threadpool_limits(team) if threadpool_limits else None
     systems = _systems(form, m, n, k, team)
-    steps = {name: max(1, int(ROUND / min(_seconds(run, 1) for _ in range(3))))
-             for name, run in systems.items()}
+    steps = {
+        name: max(1, int(ROUND / min(_seconds(run, 1) for _ in range(3)))) for name, run in systems.items()
+    }
     taken = {name: [] for name in systems}
 
     def beside():  # before each of fastnn's rounds, one of each peer's

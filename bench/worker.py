@@ -52,9 +52,11 @@ class KerasLike:
 
     def one(self):
         row, x, y = self._rows(self.x, 1), self._rows(self.x, self.batch), self._rows(self.y, self.batch)
-        return {"predict": _median_seconds(lambda: self.model.predict(row, verbose=0)),
-                "call": _median_seconds(lambda: np.asarray(self.model(row)[0])),
-                "train_on_batch": _median_seconds(lambda: self.model.train_on_batch(x, y))}
+        return {
+            "predict": _median_seconds(lambda: self.model.predict(row, verbose=0)),
+            "call": _median_seconds(lambda: np.asarray(self.model(row)[0])),
+            "train_on_batch": _median_seconds(lambda: self.model.train_on_batch(x, y)),
+        }
 
     def predict(self, path):
         if os.path.exists(path):

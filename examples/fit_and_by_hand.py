@@ -11,13 +11,22 @@ keras.utils.set_random_seed(1)
 x_train, x_test = ((x[..., None] / 255.0).astype("float32") for x in (x_train, x_test))
 y_train, y_test = y_train.astype("int32"), y_test.astype("int32")
 
-model = keras.Sequential([
-    keras.Input((28, 28, 1)),
-    layers.Conv2D(16, 3, padding="same", activation="relu"), layers.MaxPooling2D(),
-    layers.Conv2D(16, 3, padding="same", activation="relu"), layers.MaxPooling2D(),
-    layers.Flatten(), layers.Dense(10)])
-model.compile(keras.optimizers.Adam(2e-3), keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-              metrics=["accuracy"])
+model = keras.Sequential(
+    [
+        keras.Input((28, 28, 1)),
+        layers.Conv2D(16, 3, padding="same", activation="relu"),
+        layers.MaxPooling2D(),
+        layers.Conv2D(16, 3, padding="same", activation="relu"),
+        layers.MaxPooling2D(),
+        layers.Flatten(),
+        layers.Dense(10),
+    ]
+)
+model.compile(
+    keras.optimizers.Adam(2e-3),
+    keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    metrics=["accuracy"],
+)
 start = model.get_weights()
 model.fit(x_train, y_train, batch_size=BATCH, epochs=EPOCHS, verbose=0)
 print(f"by fit, test accuracy: {model.evaluate(x_test, y_test, verbose=0)[1]:.3f}")

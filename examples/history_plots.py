@@ -1,6 +1,6 @@
 """A 784-2-10 network on real digits with one-hot labels, and the curves of its training.
 
-    pip install '.[examples]' && python examples/history_plots.py
+pip install '.[examples]' && python examples/history_plots.py
 """
 
 import matplotlib

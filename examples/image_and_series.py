@@ -15,8 +15,12 @@ def load():
     parts = []
     for x, y in keras.datasets.mnist_5k.load_data():
         series = rng.normal((y % 2 == 0)[:, None, None], 1.0, (len(y), 20, 10)).astype("float32")
-        parts.append(({"image": x[..., None].astype("float32") / 255.0, "series": series},
-                      {"digit": y, "even": (y % 2 == 0).astype("float32")[:, None]}))
+        parts.append(
+            (
+                {"image": x[..., None].astype("float32") / 255.0, "series": series},
+                {"digit": y, "even": (y % 2 == 0).astype("float32")[:, None]},
+            )
+        )
     return parts
 
 
@@ -27,9 +31,15 @@ def build():
     x2 = layers.GlobalMaxPooling1D()(layers.Conv1D(8, 3, activation="relu")(series))
     x = layers.concatenate([x1, x2])
     model = keras.Model([image, series], [layers.Dense(10, name="digit")(x), layers.Dense(1, name="even")(x)])
-    model.compile("adam", loss={"digit": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-                                "even": keras.losses.BinaryCrossentropy(from_logits=True)},
-                  loss_weights={"digit": 1.0, "even": 0.5}, metrics={"digit": ["accuracy"]})
+    model.compile(
+        "adam",
+        loss={
+            "digit": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            "even": keras.losses.BinaryCrossentropy(from_logits=True),
+        },
+        loss_weights={"digit": 1.0, "even": 0.5},
+        metrics={"digit": ["accuracy"]},
+    )
     return model
 
 
@@ -38,7 +48,9 @@ as_lists = [x["image"], x["series"]], [y["digit"], y["even"]]
 ways = {
     "lists": lambda model: model.fit(*as_lists, epochs=3, verbose=0),
     "dicts": lambda model: model.fit(x, y, epochs=3, verbose=0),
-    "data set": lambda model: model.fit(Dataset.from_tensor_slices((x, y)).shuffle(4000).batch(32), epochs=3, verbose=0),
+    "data set": lambda model: model.fit(
+        Dataset.from_tensor_slices((x, y)).shuffle(4000).batch(32), epochs=3, verbose=0
+    ),
 }
 for name, fit in ways.items():
     keras.utils.set_random_seed(1)

@@ -1,6 +1,6 @@
 """Train a small convolutional network on 4,000 real handwritten digits, test it on 1,000 others.
 
-    pip install '.[examples]' && python examples/quickstart.py
+pip install '.[examples]' && python examples/quickstart.py
 """
 
 import matplotlib
@@ -17,16 +17,18 @@ keras.utils.set_random_seed(1)
 x_train = x_train[..., np.newaxis].astype("float32") / 255.0
 x_test = x_test[..., np.newaxis].astype("float32") / 255.0
 
-model = keras.Sequential([
-    keras.Input((28, 28, 1)),
-    layers.Conv2D(32, 3, activation="relu"),
-    layers.MaxPooling2D(2),
-    layers.Conv2D(64, 3, activation="relu"),
-    layers.MaxPooling2D(2),
-    layers.Flatten(),
-    layers.Dropout(0.5),
-    layers.Dense(10, activation="softmax"),
-])
+model = keras.Sequential(
+    [
+        keras.Input((28, 28, 1)),
+        layers.Conv2D(32, 3, activation="relu"),
+        layers.MaxPooling2D(2),
+        layers.Conv2D(64, 3, activation="relu"),
+        layers.MaxPooling2D(2),
+        layers.Flatten(),
+        layers.Dropout(0.5),
+        layers.Dense(10, activation="softmax"),
+    ]
+)
 model.summary()
 model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
 history = model.fit(x_train, y_train, batch_size=32, epochs=10, validation_data=(x_test, y_test))

@@ -50,8 +50,9 @@ def main(epochs=15, rows=4000, verbose=1):
         model.summary()
     steps = epochs * -(-rows // 64)
     rate = keras.optimizers.schedules.CosineDecay(2e-3, decay_steps=steps)
-    model.compile(optimizer=keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy",
-                  metrics=["accuracy"])
+    model.compile(
+        optimizer=keras.optimizers.Adam(rate), loss="sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     model.fit(x_train[:rows], y_train[:rows], batch_size=64, epochs=epochs, verbose=verbose)
     accuracy = float(np.mean(model.predict(x_test, verbose=0).argmax(-1) == y_test))
     print(f"test accuracy: {accuracy:.3f}")

@@ -16,8 +16,13 @@ def load():
     for x, y in keras.datasets.mnist_5k.load_data():
         rows = x.reshape(len(x), 7, 4, 28).mean((2, 3)) / 255.0
         cols = x.reshape(len(x), 28, 7, 4).mean((1, 3)) / 255.0
-        parts.append((np.concatenate([rows, cols], axis=1).astype("float32"),
-                      x.reshape(len(x), -1).astype("float32") / 255.0, (y >= 5).astype("float32")))
+        parts.append(
+            (
+                np.concatenate([rows, cols], axis=1).astype("float32"),
+                x.reshape(len(x), -1).astype("float32") / 255.0,
+                (y >= 5).astype("float32"),
+            )
+        )
     return parts
 
 
@@ -51,8 +56,12 @@ class WideAndDeep(keras.Model):
 for build in (functional, WideAndDeep):
     keras.utils.set_random_seed(1)
     model = build()
-    model.compile(loss=["binary_crossentropy", "binary_crossentropy"], loss_weights=[0.9, 0.1],
-                  optimizer=keras.optimizers.Adam(1e-3), metrics=[["accuracy"], ["accuracy"]])
+    model.compile(
+        loss=["binary_crossentropy", "binary_crossentropy"],
+        loss_weights=[0.9, 0.1],
+        optimizer=keras.optimizers.Adam(1e-3),
+        metrics=[["accuracy"], ["accuracy"]],
+    )
     model.fit([wide, deep], [labels, labels], epochs=6, verbose=0, validation_split=0.1)
     results = model.evaluate([wide_test, deep_test], [labels_test, labels_test], verbose=0, return_dict=True)
     main, aux = model.predict([wide_test, deep_test], verbose=0)

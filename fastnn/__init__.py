@@ -8,18 +8,50 @@ import importlib
 from .about import VERSION as __version__
 from .about import show_config
 
-_MODULES = ("activations", "backend", "callbacks", "config", "constraints", "data", "datasets", "dtype_policies",
-            "initializers", "layers", "losses", "metrics", "models", "ops", "optimizers", "random",
-            "regularizers", "saving", "summary", "tree", "utils", "wrappers")
+_MODULES = (
+    "activations",
+    "backend",
+    "callbacks",
+    "config",
+    "constraints",
+    "data",
+    "datasets",
+    "dtype_policies",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "models",
+    "ops",
+    "optimizers",
+    "random",
+    "regularizers",
+    "saving",
+    "summary",
+    "tree",
+    "utils",
+    "wrappers",
+)
 
 # name -> the module that has it
 _NAMES = {
-    "Model": "models", "Sequential": "models", "Functional": "models",
-    "Input": "layers", "Layer": "layers", "InputSpec": "layers",
-    "Initializer": "initializers", "Loss": "losses", "Metric": "metrics", "Optimizer": "optimizers",
-    "Regularizer": "regularizers", "DTypePolicy": "dtype_policies", "Operation": "engine.symbolic",
+    "Model": "models",
+    "Sequential": "models",
+    "Functional": "models",
+    "Input": "layers",
+    "Layer": "layers",
+    "InputSpec": "layers",
+    "Initializer": "initializers",
+    "Loss": "losses",
+    "Metric": "metrics",
+    "Optimizer": "optimizers",
+    "Regularizer": "regularizers",
+    "DTypePolicy": "dtype_policies",
+    "Operation": "engine.symbolic",
     "Tensor": "engine.tensor",
-    "GradientTape": "engine.tape", "Variable": "engine.variable", "KerasTensor": "engine.symbolic",
+    "GradientTape": "engine.tape",
+    "Variable": "engine.variable",
+    "KerasTensor": "engine.symbolic",
     "function": "engine.function",
 }
 

@@ -18,5 +18,7 @@ def _cpu():
 def show_config():
     """Print the version, the CPU, the instruction set in use, and how many threads and why that many."""
     count, why = threads.explain()
-    print(f"fastnn {VERSION}\ncpu: {_cpu()}\nkernels: {settings.kernels().isa} (this machine can run "
-          f"{', '.join(settings.available_isas())}; FASTNN_ISA forces one)\nthreads: {count} ({why})")
+    print(
+        f"fastnn {VERSION}\ncpu: {_cpu()}\nkernels: {settings.kernels().isa} (this machine can run "
+        f"{', '.join(settings.available_isas())}; FASTNN_ISA forces one)\nthreads: {count} ({why})"
+    )

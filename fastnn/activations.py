@@ -171,10 +171,41 @@ def linear(x):
     return x
 
 
-_OBJECTS = {function.__name__: function for function in (
-    relu, leaky_relu, relu6, softmax, log_softmax, elu, selu, celu, softplus, softsign, soft_shrink, hard_shrink,
-    tanh_shrink, threshold, sparse_plus, sparse_sigmoid, squareplus, silu, gelu, glu, tanh, hard_tanh, sigmoid,
-    log_sigmoid, hard_sigmoid, hard_silu, exponential, mish, sparsemax, linear)}
+_OBJECTS = {
+    function.__name__: function
+    for function in (
+        relu,
+        leaky_relu,
+        relu6,
+        softmax,
+        log_softmax,
+        elu,
+        selu,
+        celu,
+        softplus,
+        softsign,
+        soft_shrink,
+        hard_shrink,
+        tanh_shrink,
+        threshold,
+        sparse_plus,
+        sparse_sigmoid,
+        squareplus,
+        silu,
+        gelu,
+        glu,
+        tanh,
+        hard_tanh,
+        sigmoid,
+        log_sigmoid,
+        hard_sigmoid,
+        hard_silu,
+        exponential,
+        mish,
+        sparsemax,
+        linear,
+    )
+}
 swish, hard_swish = silu, hard_silu
 _OBJECTS["swish"], _OBJECTS["hard_swish"] = silu, hard_silu
 

@@ -24,8 +24,22 @@ def set_backend(backend):
         ValueError: `backend` is not "fastnn".
     """
     if backend != "fastnn":
-        raise ValueError(f"set_backend: fastnn computes by itself; `backend` can only be 'fastnn', received {backend!r}")
+        raise ValueError(
+            f"set_backend: fastnn computes by itself; `backend` can only be 'fastnn', received {backend!r}"
+        )
 
 
-__all__ = ["backend", "dtype_policy", "epsilon", "floatx", "image_data_format", "num_threads", "set_backend",
-           "set_dtype_policy", "set_epsilon", "set_floatx", "set_image_data_format", "set_num_threads"]
+__all__ = [
+    "backend",
+    "dtype_policy",
+    "epsilon",
+    "floatx",
+    "image_data_format",
+    "num_threads",
+    "set_backend",
+    "set_dtype_policy",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+    "set_num_threads",
+]

@@ -75,7 +75,12 @@ class MinMaxNorm(Constraint):
         return _to_norm(w, norms, wanted * self.rate + norms * (1 - self.rate))
 
     def get_config(self):
-        return {"min_value": self.min_value, "max_value": self.max_value, "rate": self.rate, "axis": self.axis}
+        return {
+            "min_value": self.min_value,
+            "max_value": self.max_value,
+            "rate": self.rate,
+            "axis": self.axis,
+        }
 
 
 def _norms(w, axis):
@@ -88,9 +93,18 @@ def _to_norm(w, norms, wanted):
 
 
 max_norm, non_neg, unit_norm, min_max_norm = MaxNorm, NonNeg, UnitNorm, MinMaxNorm
-_OBJECTS = {"MaxNorm": MaxNorm, "max_norm": MaxNorm, "NonNeg": NonNeg, "non_neg": NonNeg, "UnitNorm": UnitNorm,
-            "unit_norm": UnitNorm, "MinMaxNorm": MinMaxNorm, "min_max_norm": MinMaxNorm, "Constraint": Constraint,
-            "constraint": Constraint}
+_OBJECTS = {
+    "MaxNorm": MaxNorm,
+    "max_norm": MaxNorm,
+    "NonNeg": NonNeg,
+    "non_neg": NonNeg,
+    "UnitNorm": UnitNorm,
+    "unit_norm": UnitNorm,
+    "MinMaxNorm": MinMaxNorm,
+    "min_max_norm": MinMaxNorm,
+    "Constraint": Constraint,
+    "constraint": Constraint,
+}
 
 
 def serialize(constraint):

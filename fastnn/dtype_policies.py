@@ -29,8 +29,10 @@ class DTypePolicy:
             try:
                 name = dtypes.standardize(name)
             except ValueError:
-                raise ValueError(f"DTypePolicy: `name` must be {', '.join(map(repr, _MIXED))} or the name of "
-                                 f"a dtype, received {name!r}") from None
+                raise ValueError(
+                    f"DTypePolicy: `name` must be {', '.join(map(repr, _MIXED))} or the name of "
+                    f"a dtype, received {name!r}"
+                ) from None
             self.compute_dtype = self.variable_dtype = name
         self.name = name
 

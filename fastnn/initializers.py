@@ -133,7 +133,9 @@ class RandomInitializer(Initializer):
         elif isinstance(seed, dict):
             seed = deserialize_keras_object(seed)
         if isinstance(seed, bool) or not isinstance(seed, (int, np.integer, random.SeedGenerator)):
-            raise ValueError(f"{type(self).__name__}: `seed` must be an int, a SeedGenerator or None, received {seed!r}")
+            raise ValueError(
+                f"{type(self).__name__}: `seed` must be an int, a SeedGenerator or None, received {seed!r}"
+            )
         self.seed = seed
 
     def get_config(self):
@@ -191,18 +193,28 @@ class VarianceScaling(RandomInitializer):
     Source: Glorot and Bengio, AISTATS 2010; He et al., ICCV 2015; LeCun et al., Efficient BackProp, 1998.
     """
 
-    def __init__(self, scale=1.0, mode="fan_in", distribution="truncated_normal", seed=None, input_axes=None,
-                 output_axes=None):
+    def __init__(
+        self,
+        scale=1.0,
+        mode="fan_in",
+        distribution="truncated_normal",
+        seed=None,
+        input_axes=None,
+        output_axes=None,
+    ):
         super().__init__(seed)
         if scale <= 0:
             raise ValueError(f"{type(self).__name__}: `scale` must be positive, received {scale}")
         if mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise ValueError(f"{type(self).__name__}: `mode` must be 'fan_in', 'fan_out' or 'fan_avg', received "
-                             f"{mode!r}")
+            raise ValueError(
+                f"{type(self).__name__}: `mode` must be 'fan_in', 'fan_out' or 'fan_avg', received {mode!r}"
+            )
         distribution = {"normal": "truncated_normal"}.get(distribution.lower(), distribution.lower())
         if distribution not in ("uniform", "truncated_normal", "untruncated_normal"):
-            raise ValueError(f"{type(self).__name__}: `distribution` must be 'uniform', 'truncated_normal' or "
-                             f"'untruncated_normal', received {distribution!r}")
+            raise ValueError(
+                f"{type(self).__name__}: `distribution` must be 'uniform', 'truncated_normal' or "
+                f"'untruncated_normal', received {distribution!r}"
+            )
         self.scale = scale
         self.mode = mode
         self.distribution = distribution
@@ -221,8 +233,14 @@ class VarianceScaling(RandomInitializer):
         return random.truncated_normal(shape, 0.0, math.sqrt(variance) / _TRUNCATED_STDDEV, dtype, self.seed)
 
     def get_config(self):
-        return {**super().get_config(), "scale": self.scale, "mode": self.mode, "distribution": self.distribution,
-                "input_axes": self.input_axes, "output_axes": self.output_axes}
+        return {
+            **super().get_config(),
+            "scale": self.scale,
+            "mode": self.mode,
+            "distribution": self.distribution,
+            "input_axes": self.input_axes,
+            "output_axes": self.output_axes,
+        }
 
 
 class _NamedScaling(VarianceScaling):
@@ -234,8 +252,11 @@ class _NamedScaling(VarianceScaling):
         super().__init__(*self.settings, seed, input_axes, output_axes)
 
     def get_config(self):
-        return {"seed": serialize_keras_object(self._initial_seed), "input_axes": self.input_axes,
-                "output_axes": self.output_axes}
+        return {
+            "seed": serialize_keras_object(self._initial_seed),
+            "input_axes": self.input_axes,
+            "output_axes": self.output_axes,
+        }
 
 
 class GlorotUniform(_NamedScaling):
@@ -312,22 +333,54 @@ def compute_fans(shape, input_axes=None, output_axes=None):
 
 
 _SNAKE = {
-    "constant": Constant, "glorot_normal": GlorotNormal, "glorot_uniform": GlorotUniform, "he_normal": HeNormal,
-    "he_uniform": HeUniform, "identity": Identity, "initializer": Initializer, "lecun_normal": LecunNormal,
-    "lecun_uniform": LecunUniform, "ones": Ones, "orthogonal": Orthogonal, "random_normal": RandomNormal,
-    "random_uniform": RandomUniform, "stft": STFT, "truncated_normal": TruncatedNormal,
-    "variance_scaling": VarianceScaling, "zeros": Zeros,
+    "constant": Constant,
+    "glorot_normal": GlorotNormal,
+    "glorot_uniform": GlorotUniform,
+    "he_normal": HeNormal,
+    "he_uniform": HeUniform,
+    "identity": Identity,
+    "initializer": Initializer,
+    "lecun_normal": LecunNormal,
+    "lecun_uniform": LecunUniform,
+    "ones": Ones,
+    "orthogonal": Orthogonal,
+    "random_normal": RandomNormal,
+    "random_uniform": RandomUniform,
+    "stft": STFT,
+    "truncated_normal": TruncatedNormal,
+    "variance_scaling": VarianceScaling,
+    "zeros": Zeros,
 }
 constant, glorot_normal, glorot_uniform, he_normal, he_uniform = (
-    Constant, GlorotNormal, GlorotUniform, HeNormal, HeUniform)
+    Constant,
+    GlorotNormal,
+    GlorotUniform,
+    HeNormal,
+    HeUniform,
+)
 identity, lecun_normal, lecun_uniform, orthogonal, random_normal, random_uniform = (
-    Identity, LecunNormal, LecunUniform, Orthogonal, RandomNormal, RandomUniform)
+    Identity,
+    LecunNormal,
+    LecunUniform,
+    Orthogonal,
+    RandomNormal,
+    RandomUniform,
+)
 ones, stft, truncated_normal, variance_scaling, zeros = Ones, STFT, TruncatedNormal, VarianceScaling, Zeros
 IdentityInitializer, OrthogonalInitializer, STFTInitializer = Identity, Orthogonal, STFT
-_OBJECTS = _SNAKE | {cls.__name__: cls for cls in _SNAKE.values()} | {
-    "IdentityInitializer": Identity, "OrthogonalInitializer": Orthogonal, "STFTInitializer": STFT,
-    "normal": RandomNormal, "one": Ones, "uniform": RandomUniform, "zero": Zeros,
-}
+_OBJECTS = (
+    _SNAKE
+    | {cls.__name__: cls for cls in _SNAKE.values()}
+    | {
+        "IdentityInitializer": Identity,
+        "OrthogonalInitializer": Orthogonal,
+        "STFTInitializer": STFT,
+        "normal": RandomNormal,
+        "one": Ones,
+        "uniform": RandomUniform,
+        "zero": Zeros,
+    }
+)
 
 
 def serialize(initializer):
@@ -356,8 +409,10 @@ def get(identifier):
 def _exactly(values):
     def initialize(shape, dtype=None):
         if tuple(shape) != tuple(values.shape):
-            raise ValueError(f"an array of shape {tuple(values.shape)} was given as initializer of a weight of shape "
-                             f"{tuple(shape)}; they must agree")
+            raise ValueError(
+                f"an array of shape {tuple(values.shape)} was given as initializer of a weight of shape "
+                f"{tuple(shape)}; they must agree"
+            )
         return convert(values, dtypes.standardize(dtype))
 
     return initialize

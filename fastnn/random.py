@@ -109,7 +109,9 @@ def _extents(shape):
 def _float_dtype(name, dtype):
     dtype = dtypes.standardize(dtype)
     if not dtypes.is_float(dtype):
-        raise ValueError(f"{name}: `dtype` must be a float dtype, received {dtype!r}; for integers use randint")
+        raise ValueError(
+            f"{name}: `dtype` must be a float dtype, received {dtype!r}; for integers use randint"
+        )
     return dtype
 
 
@@ -146,7 +148,9 @@ def randint(shape, minval, maxval, dtype="int32", seed=None):
     minval, maxval = int(minval), int(maxval)
     if maxval <= minval:
         raise ValueError(f"randint: `maxval` must exceed `minval`, received {minval} and {maxval}")
-    return draws.integers_op(draw_seed(seed), shape=_extents(shape), minval=minval, maxval=maxval, dtype=dtype)
+    return draws.integers_op(
+        draw_seed(seed), shape=_extents(shape), minval=minval, maxval=maxval, dtype=dtype
+    )
 
 
 def truncated_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):
@@ -169,7 +173,9 @@ def categorical(logits, num_samples, dtype="int32", seed=None):
     """
     logits = convert(logits)
     if len(logits.shape) != 2:
-        raise ValueError(f"categorical: `logits` must have shape (batch, classes), received {tuple(logits.shape)}")
+        raise ValueError(
+            f"categorical: `logits` must have shape (batch, classes), received {tuple(logits.shape)}"
+        )
     batch, classes = logits.shape
     half = 2.0**-25  # keeps the logarithms finite
     u = uniform((batch, num_samples, classes), half, 1.0 - half, dtype=logits.dtype, seed=seed)
@@ -221,5 +227,6 @@ def beta(shape, alpha, beta, dtype=None, seed=None):
 def binomial(shape, counts, probabilities, dtype=None, seed=None):
     """How many of `counts` trials succeed with chance `probabilities` (both broadcast), of `shape`."""
     dtype = _float_dtype("binomial", dtype)
-    return draws.binomial_op(draw_seed(seed), convert(counts), convert(probabilities), shape=_extents(shape),
-                             dtype=dtype)
+    return draws.binomial_op(
+        draw_seed(seed), convert(counts), convert(probabilities), shape=_extents(shape), dtype=dtype
+    )

@@ -15,8 +15,9 @@ class Regularizer:
         return 0.0
 
     def get_config(self):
-        raise NotImplementedError(f"{type(self).__name__} has no get_config() method; write one to save "
-                                  "models with it")
+        raise NotImplementedError(
+            f"{type(self).__name__} has no get_config() method; write one to save models with it"
+        )
 
     @classmethod
     def from_config(cls, config):
@@ -106,15 +107,30 @@ def _scaled(factor, terms):
 
 
 def _factor(name, value):
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value) or value < 0:
+    if (
+        isinstance(value, bool)
+        or not isinstance(value, (int, float))
+        or not math.isfinite(value)
+        or value < 0
+    ):
         raise ValueError(f"regularizers: `{name}` must be a finite number of at least 0, received {value!r}")
     return float(value)
 
 
 l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
-_OBJECTS = {"L1": L1, "l1": L1, "L2": L2, "l2": L2, "L1L2": L1L2, "l1l2": L1L2, "l1_l2": L1L2,
-            "OrthogonalRegularizer": OrthogonalRegularizer, "orthogonal_regularizer": OrthogonalRegularizer,
-            "Regularizer": Regularizer, "regularizer": Regularizer}
+_OBJECTS = {
+    "L1": L1,
+    "l1": L1,
+    "L2": L2,
+    "l2": L2,
+    "L1L2": L1L2,
+    "l1l2": L1L2,
+    "l1_l2": L1L2,
+    "OrthogonalRegularizer": OrthogonalRegularizer,
+    "orthogonal_regularizer": OrthogonalRegularizer,
+    "Regularizer": Regularizer,
+    "regularizer": Regularizer,
+}
 
 
 def serialize(regularizer):

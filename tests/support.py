@@ -41,15 +41,18 @@ def run_kernel(isa, name, reads, writes, sizes, attrs=(), threads=1):
     arrays = [np.ascontiguousarray(a) for a in reads] + [inner for _, inner in guarded]
     if work["workspace"]:
         arrays.append(np.full(work["workspace"], 0xFF, np.uint8))
-    operands = [(i, _core.READ if i < len(reads) else _core.READ | _core.WRITE, 0, a.nbytes)
-                for i, a in enumerate(arrays)]
+    operands = [
+        (i, _core.READ if i < len(reads) else _core.READ | _core.WRITE, 0, a.nbytes)
+        for i, a in enumerate(arrays)
+    ]
     plan = _core.Plan(kernels, [(name, operands, sizes, attrs)], len(arrays), threads)
     for i, array in enumerate(arrays):
         plan.bind(i, array)
     plan.run()
     for array, (memory, inner) in zip(writes, guarded):
-        assert (memory[:_GUARD] == 0xA5).all() and (memory[_GUARD + array.nbytes :] == 0xA5).all(), \
+        assert (memory[:_GUARD] == 0xA5).all() and (memory[_GUARD + array.nbytes :] == 0xA5).all(), (
             f"{name} wrote outside its output"
+        )
         if array.size:
             array.reshape(-1).view(np.uint8)[:] = inner
 
@@ -63,7 +66,9 @@ def check_kernel(op, arrays, *, isa, rtol=0.0, atol=0.0, **attrs):
     """The float32 kernel of `op` against its own reference in float64. Fails where no kernel fits."""
     with on_isa(isa):
         got = apply_record(op, arrays, **attrs)
-        assert all(entry.plan is not None for entry in eager._cache.values()), f"{op.name}: no kernel took this"
+        assert all(entry.plan is not None for entry in eager._cache.values()), (
+            f"{op.name}: no kernel took this"
+        )
     wide = [a.astype(np.float64) if a.dtype == np.float32 else a for a in arrays]
     want = op.reference(*wide, **attrs)
     for g, w in zip(got, want if isinstance(want, tuple) else (want,)):
@@ -106,6 +111,13 @@ def check_function(f, arrays, *, rng, h=1e-5, rtol=1e-6, atol=1e-8):
         assert gradient is not None, f"no gradient for input {i}"
         v = rng.standard_normal(tensors[i].shape)
         ahead, behind = [
-            f(*[Tensor(t.array + s * h * v) if j == i else t for j, t in enumerate(tensors)]).array for s in (1, -1)]
-        np.testing.assert_allclose(np.vdot(gradient.array, v), np.vdot(dy, ahead - behind) / (2 * h), rtol=rtol,
-                                   atol=atol, err_msg=f"input {i}")
+            f(*[Tensor(t.array + s * h * v) if j == i else t for j, t in enumerate(tensors)]).array
+            for s in (1, -1)
+        ]
+        np.testing.assert_allclose(
+            np.vdot(gradient.array, v),
+            np.vdot(dy, ahead - behind) / (2 * h),
+            rtol=rtol,
+            atol=atol,
+            err_msg=f"input {i}",
+        )

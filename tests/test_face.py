@@ -16,16 +16,19 @@ def test_every_name_is_there():
 
 
 def test_importing_is_light():
-    code = ("import sys, threading, fastnn; fastnn.Sequential; print([m for m in ('h5py', 'matplotlib', 'scipy', 'keras') "
-            "if m in sys.modules], threading.active_count())")
+    code = (
+        "import sys, threading, fastnn; fastnn.Sequential; print([m for m in ('h5py', 'matplotlib', 'scipy', 'keras') "
+        "if m in sys.modules], threading.active_count())"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["[]", "1"]
 
 
 def test_importing_takes_little_time():
     """At most 60 ms over NumPy; the least of several runs."""
-    code = ("import time, numpy; start = time.perf_counter(); import fastnn; "
-            "print(time.perf_counter() - start)")
+    code = (
+        "import time, numpy; start = time.perf_counter(); import fastnn; print(time.perf_counter() - start)"
+    )
     taken = []
     for _ in range(7):
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -41,7 +44,11 @@ def test_the_package_is_small():
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as wheel:
         for path in package.rglob("*"):
-            if path.is_file() and path.suffix in (".py", ".so", ".npz", ".txt", "") and "__pycache__" not in path.parts:
+            if (
+                path.is_file()
+                and path.suffix in (".py", ".so", ".npz", ".txt", "")
+                and "__pycache__" not in path.parts
+            ):
                 wheel.write(path, path.relative_to(package))
     assert len(packed.getvalue()) < 5_000_000
 

@@ -15,11 +15,41 @@ import keras  # noqa: E402
 import pytest  # noqa: E402
 
 LIST = Path(__file__).parent / "names_missing.json"
-WHOLE = ("losses", "metrics", "optimizers.schedules", "initializers", "regularizers", "constraints", "activations",
-         "random", "datasets", "models")  # nothing may be missing in these
-SPACES = (*WHOLE, "", "layers", "ops", "utils", "optimizers", "callbacks", "saving", "tree", "config", "backend",
-          "dtype_policies", "applications", "preprocessing", "distribution", "quantizers", "mixed_precision",
-          "visualization", "export", "wrappers", "distillation")
+WHOLE = (
+    "losses",
+    "metrics",
+    "optimizers.schedules",
+    "initializers",
+    "regularizers",
+    "constraints",
+    "activations",
+    "random",
+    "datasets",
+    "models",
+)  # nothing may be missing in these
+SPACES = (
+    *WHOLE,
+    "",
+    "layers",
+    "ops",
+    "utils",
+    "optimizers",
+    "callbacks",
+    "saving",
+    "tree",
+    "config",
+    "backend",
+    "dtype_policies",
+    "applications",
+    "preprocessing",
+    "distribution",
+    "quantizers",
+    "mixed_precision",
+    "visualization",
+    "export",
+    "wrappers",
+    "distillation",
+)
 
 
 def module(library, space):
@@ -27,7 +57,11 @@ def module(library, space):
 
 
 def public_names(space):
-    return [name for name in dir(module("keras", space)) if not name.startswith("_") and name not in ("src", "legacy")]
+    return [
+        name
+        for name in dir(module("keras", space))
+        if not name.startswith("_") and name not in ("src", "legacy")
+    ]
 
 
 def same(a, b):
@@ -45,7 +79,11 @@ def differs(ours, theirs):
         got, want = inspect.signature(ours).parameters.values(), inspect.signature(theirs).parameters.values()
     except (TypeError, ValueError):
         return None
-    named = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    named = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.KEYWORD_ONLY,
+    )
     got, want = [p for p in got if p.kind in named], [p for p in want if p.kind in named]
     if [p.name for p in got[: len(want)]] != [p.name for p in want]:
         return f"({', '.join(p.name for p in got)}), Keras's is ({', '.join(p.name for p in want)})"

@@ -36,11 +36,14 @@ class BackupAndRestore(Callback):
         self.backup_dir = os.fspath(backup_dir) if backup_dir else ""
         if not self.backup_dir:
             raise ValueError(f"BackupAndRestore: `backup_dir` must name a directory, received {backup_dir!r}")
-        if save_freq != "epoch" and (not isinstance(save_freq, int) or isinstance(save_freq,
-                                                                                  bool) or save_freq < 1):
-            raise ValueError("BackupAndRestore: `save_freq` must be 'epoch' or a number of steps of at least "
-                             "1, received "
-                             f"{save_freq!r}")
+        if save_freq != "epoch" and (
+            not isinstance(save_freq, int) or isinstance(save_freq, bool) or save_freq < 1
+        ):
+            raise ValueError(
+                "BackupAndRestore: `save_freq` must be 'epoch' or a number of steps of at least "
+                "1, received "
+                f"{save_freq!r}"
+            )
         self.save_freq = save_freq
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint
@@ -109,16 +112,19 @@ class BackupAndRestore(Callback):
                     f"BackupAndRestore: the backup in {self.backup_dir!r} is of another run: its {part} have "
                     "the shapes "
                     f"{shapes}, this model's {own}. Delete that directory to start anew, or give each run "
-                    "its own")
+                    "its own"
+                )
             for variable, array in zip(variables, arrays):
                 variable.assign(array)
 
     def _variables(self):
         model = self.model
         optimizer = getattr(model, "optimizer", None)
-        return {"variables": model.variables, "optimizer variables": []
-                if optimizer is None else optimizer.variables,
-                "metric variables": [v for metric in model.metrics for v in metric.variables]}
+        return {
+            "variables": model.variables,
+            "optimizer variables": [] if optimizer is None else optimizer.variables,
+            "metric variables": [v for metric in model.metrics for v in metric.variables],
+        }
 
     # ---- saving
 
@@ -146,12 +152,19 @@ class BackupAndRestore(Callback):
             key = f"{kind}:{kinds.setdefault(kind, 0)}"
             kinds[kind] += 1
             if kind != "ProgbarLogger":
-                callbacks[key] = {name: value for name, value in vars(callback).items()
-                                  if name not in _NOT_STATE and is_plain(value)}
-        state = {"epoch": epoch, "steps": steps, "callbacks": callbacks, "run": self.run.get_state(),
-                 "random": _random(),
-                 "arrays": {part: [v.numpy() for v in variables] for part,
-                            variables in self._variables().items()}}
+                callbacks[key] = {
+                    name: value
+                    for name, value in vars(callback).items()
+                    if name not in _NOT_STATE and is_plain(value)
+                }
+        state = {
+            "epoch": epoch,
+            "steps": steps,
+            "callbacks": callbacks,
+            "run": self.run.get_state(),
+            "random": _random(),
+            "arrays": {part: [v.numpy() for v in variables] for part, variables in self._variables().items()},
+        }
         os.makedirs(self.backup_dir, exist_ok=True)
         path = os.path.join(self.backup_dir, _NAME)
         if self.double_checkpoint and os.path.exists(path):
@@ -179,8 +192,11 @@ def _random():
     from ..data.random_state import plain_random_state
 
     version, numbers, gauss = python_random.getstate()
-    return {"numpy": plain_random_state(np.random.get_state()), "python": [version, list(numbers), gauss],
-            "fastnn": random.global_seed_generator().state.numpy()}
+    return {
+        "numpy": plain_random_state(np.random.get_state()),
+        "python": [version, list(numbers), gauss],
+        "fastnn": random.global_seed_generator().state.numpy(),
+    }
 
 
 def _set_random(state):

@@ -1,7 +1,13 @@
 """What every callback is: hooks that training, evaluation and prediction call."""
 
-_BATCH_HOOKS = {stage: tuple(f"on_{name}_{when}" for name in names for when in ("begin", "end")) for stage, names in {
-    "train": ("train_batch", "batch"), "test": ("test_batch",), "predict": ("predict_batch",)}.items()}
+_BATCH_HOOKS = {
+    stage: tuple(f"on_{name}_{when}" for name in names for when in ("begin", "end"))
+    for stage, names in {
+        "train": ("train_batch", "batch"),
+        "test": ("test_batch",),
+        "predict": ("predict_batch",),
+    }.items()
+}
 
 
 def _default(method):

@@ -45,8 +45,10 @@ class CallbackList(Callback):
                 hint = "; make an instance, with parentheses" if isinstance(callback, type) else ""
                 raise TypeError(f"`callbacks` must hold Callback instances, received {callback!r}{hint}")
             if isinstance(callback, type):
-                raise TypeError(f"`callbacks` must hold instances, received the class {callback.__name__}; "
-                                f"write {callback.__name__}(...)")
+                raise TypeError(
+                    f"`callbacks` must hold instances, received the class {callback.__name__}; "
+                    f"write {callback.__name__}(...)"
+                )
         self._history = next((c for c in self.callbacks if isinstance(c, History)), None)
         if add_history and self._history is None:
             self._history = History()
@@ -108,8 +110,9 @@ class CallbackList(Callback):
 
     def listens_to_chunks(self, stage):
         """Whether a callback needs the logs after a chunk of steps."""
-        return any(getattr(callback, "per_chunk", False) and callback.listens(stage)
-                   for callback in self.callbacks)
+        return any(
+            getattr(callback, "per_chunk", False) and callback.listens(stage) for callback in self.callbacks
+        )
 
 
 def _wants(callback, stage):
@@ -119,15 +122,18 @@ def _wants(callback, stage):
 
 def _relay(name, counted):
     if counted:
+
         def hook(self, index, logs=None):
             logs = plain_logs(logs) if "predict" not in name else logs
             for callback in self.callbacks:
                 getattr(callback, name)(index, logs)
     else:
+
         def hook(self, logs=None):
             logs = plain_logs(logs)
             for callback in self.callbacks:
                 getattr(callback, name)(logs)
+
     hook.__name__ = name
     hook.__doc__ = f"Calls each callback's `{name}`."
     return hook

@@ -20,8 +20,17 @@ class EarlyStopping(MonitorCallback):
     Source: Keras 3 `callbacks.EarlyStopping`.
     """
 
-    def __init__(self, monitor="val_loss", min_delta=0, patience=0, verbose=0, mode="auto", baseline=None,
-                 restore_best_weights=False, start_from_epoch=0):
+    def __init__(
+        self,
+        monitor="val_loss",
+        min_delta=0,
+        patience=0,
+        verbose=0,
+        mode="auto",
+        baseline=None,
+        restore_best_weights=False,
+        start_from_epoch=0,
+    ):
         super().__init__(monitor, mode, min_delta=min_delta)
         self.patience = patience
         self.verbose = verbose
@@ -74,9 +83,11 @@ class EarlyStopping(MonitorCallback):
         logs = logs or {}
         value = logs.get(self.monitor)
         if value is None:
-            warnings.warn(f"EarlyStopping: there is no log {self.monitor!r}, so nothing is watched; there "
-                          f"are: {', '.join(logs) or 'none'}. A name with val_ needs validation data in fit",
-                          stacklevel=2)
+            warnings.warn(
+                f"EarlyStopping: there is no log {self.monitor!r}, so nothing is watched; there "
+                f"are: {', '.join(logs) or 'none'}. A name with val_ needs validation data in fit",
+                stacklevel=2,
+            )
         return value
 
     def _keep(self, epoch):

@@ -32,8 +32,10 @@ class LearningRateScheduler(Callback):
         if hasattr(rate, "numpy") and getattr(rate, "shape", None) == ():
             rate = float(rate)
         if not isinstance(rate, (float, np.floating)):
-            raise ValueError(f"LearningRateScheduler: `schedule` must return a float, received {rate!r} of "
-                             f"type {type(rate).__name__} for epoch {epoch}")
+            raise ValueError(
+                f"LearningRateScheduler: `schedule` must return a float, received {rate!r} of "
+                f"type {type(rate).__name__} for epoch {epoch}"
+            )
         optimizer.learning_rate = float(rate)
         if self.verbose > 0:
             print(f"\nEpoch {epoch + 1}: LearningRateScheduler setting learning rate to {rate}.")

@@ -27,8 +27,17 @@ class ModelCheckpoint(MonitorCallback):
     Source: Keras 3 `callbacks.ModelCheckpoint`.
     """
 
-    def __init__(self, filepath, monitor="val_loss", verbose=0, save_best_only=False, save_weights_only=False,
-                 mode="auto", save_freq="epoch", initial_value_threshold=None):
+    def __init__(
+        self,
+        filepath,
+        monitor="val_loss",
+        verbose=0,
+        save_best_only=False,
+        save_weights_only=False,
+        mode="auto",
+        save_freq="epoch",
+        initial_value_threshold=None,
+    ):
         super().__init__(monitor, mode, initial_value_threshold)
         self.filepath = os.fspath(filepath)
         self.verbose = verbose
@@ -39,19 +48,24 @@ class ModelCheckpoint(MonitorCallback):
         self._last_batch = None
         self._batches_since_saving = 0
         if save_freq != "epoch" and (not isinstance(save_freq, int) or isinstance(save_freq, bool)):
-            raise ValueError("ModelCheckpoint: `save_freq` must be 'epoch' or a number of batches, received "
-                             f"{save_freq!r}")
+            raise ValueError(
+                f"ModelCheckpoint: `save_freq` must be 'epoch' or a number of batches, received {save_freq!r}"
+            )
         endings = (".weights.h5",) if save_weights_only else (".keras", ".h5")
         if not self._has_suffix():
             self.filepath += endings[0]
         if not self.filepath.endswith(endings):
             which = "with save_weights_only=True" if save_weights_only else "for whole models"
-            raise ValueError(f"ModelCheckpoint: `filepath` must end in {' or '.join(endings)} {which}, "
-                             f"received {self.filepath!r}")
+            raise ValueError(
+                f"ModelCheckpoint: `filepath` must end in {' or '.join(endings)} {which}, "
+                f"received {self.filepath!r}"
+            )
 
     def _has_suffix(self):
         """Whether the file's name ends in letters after a dot; the dot of {loss:.2f} does not count."""
-        return re.search(r"\.[A-Za-z]\w*$", re.sub(r"{[^}]*}", "0", os.path.basename(self.filepath))) is not None
+        return (
+            re.search(r"\.[A-Za-z]\w*$", re.sub(r"{[^}]*}", "0", os.path.basename(self.filepath))) is not None
+        )
 
     def wants_batches(self, stage):
         return stage == "train" and self.save_freq != "epoch"
@@ -98,13 +112,17 @@ class ModelCheckpoint(MonitorCallback):
         current = logs.get(self.monitor)
         if current is None or np.ndim(current):
             what = "a number" if current is not None else "available"
-            warnings.warn(f"ModelCheckpoint: {self.monitor!r} is not {what}, so the model is saved without "
-                          f"looking at it; the logs are: {', '.join(logs) or 'none'}", stacklevel=2)
+            warnings.warn(
+                f"ModelCheckpoint: {self.monitor!r} is not {what}, so the model is saved without "
+                f"looking at it; the logs are: {', '.join(logs) or 'none'}",
+                stacklevel=2,
+            )
             return True
         before = "None" if self.best is None else f"{self.best:.5f}"
         if self._is_improvement(current, self.best):
-            self._say(epoch,
-                      f"{self.monitor} improved from {before} to {current:.5f}, saving model to {path}")
+            self._say(
+                epoch, f"{self.monitor} improved from {before} to {current:.5f}, saving model to {path}"
+            )
             self.best = current
             return True
         self._say(epoch, f"{self.monitor} did not improve from {before}")
@@ -117,8 +135,10 @@ class ModelCheckpoint(MonitorCallback):
         try:
             return self.filepath.format(**values)
         except KeyError as error:
-            raise KeyError(f"ModelCheckpoint: `filepath` {self.filepath!r} names {error}, which is no log; "
-                           f"there are: {', '.join(values)}") from None
+            raise KeyError(
+                f"ModelCheckpoint: `filepath` {self.filepath!r} names {error}, which is no log; "
+                f"there are: {', '.join(values)}"
+            ) from None
 
     def _say(self, epoch, text):
         if self.verbose > 0:

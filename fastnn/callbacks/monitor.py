@@ -16,8 +16,11 @@ class MonitorCallback(Callback):
     def __init__(self, monitor="val_loss", mode="auto", baseline=None, min_delta=0):
         super().__init__()
         if mode not in ("auto", "min", "max"):
-            warnings.warn(f"{type(self).__name__}: `mode` must be 'auto', 'min' or 'max', received {mode!r}; "
-                          "'auto' is used", stacklevel=3)
+            warnings.warn(
+                f"{type(self).__name__}: `mode` must be 'auto', 'min' or 'max', received {mode!r}; "
+                "'auto' is used",
+                stacklevel=3,
+            )
             mode = "auto"
         self.monitor = monitor
         self.mode = mode
@@ -44,7 +47,8 @@ class MonitorCallback(Callback):
             if self.monitor_op is None:
                 raise ValueError(
                     f"{type(self).__name__}: whether {self.monitor!r} should go up or down is not known; "
-                    "pass mode='max' or mode='min'")
+                    "pass mode='max' or mode='min'"
+                )
         if self.monitor_op is operator.lt:
             self.min_delta = -abs(self.min_delta)  # twice makes no difference: a backup may have restored it
 

@@ -12,8 +12,14 @@ class State:
     """A copy of all that a model's training steps change: weights, optimizer, metrics, random generators."""
 
     def __init__(self, model):
-        variables = {id(v): v for v in [*model.variables, *(model.optimizer.variables if model.optimizer else ()),
-                                        *(v for metric in model.metrics for v in metric.variables)]}
+        variables = {
+            id(v): v
+            for v in [
+                *model.variables,
+                *(model.optimizer.variables if model.optimizer else ()),
+                *(v for metric in model.metrics for v in metric.variables),
+            ]
+        }
         self.values = [(variable, variable.numpy()) for variable in variables.values()]
 
     def restore(self):
@@ -37,12 +43,20 @@ def _search(model, batch):
     for what, part in (("inputs", x), ("labels", y)):
         if not _finite(part):
             return f"the {what} of this batch hold NaN or infinity"
-    spoilt = [layer for layer in model._flatten_layers(include_self=False) if not layer._layers and any(
-        not np.isfinite(v.numpy()).all() for v in layer.weights if v.dtype.startswith(("float", "bfloat")))]
+    spoilt = [
+        layer
+        for layer in model._flatten_layers(include_self=False)
+        if not layer._layers
+        and any(
+            not np.isfinite(v.numpy()).all() for v in layer.weights if v.dtype.startswith(("float", "bfloat"))
+        )
+    ]
     if spoilt:
         more = f" and of {len(spoilt) - 1} more layers" if len(spoilt) > 1 else ""
-        return (f"the update of the step before made the weights of layer {spoilt[-1].name!r}{more} NaN or infinite; a "
-                "smaller learning rate or clipnorm=1.0 in the optimizer may cure it")
+        return (
+            f"the update of the step before made the weights of layer {spoilt[-1].name!r}{more} NaN or infinite; a "
+            "smaller learning rate or clipnorm=1.0 in the optimizer may cure it"
+        )
     found = []
     layers = [layer for layer in model._flatten_layers(include_self=False)]
     for layer in layers:
@@ -54,11 +68,15 @@ def _search(model, batch):
         for layer in layers:
             layer.__dict__.pop("call", None)
     if found:
-        return (f"layer {found[0].name!r} ({type(found[0]).__name__}) first made NaN or infinity, of inputs that were "
-                "finite")
+        return (
+            f"layer {found[0].name!r} ({type(found[0]).__name__}) first made NaN or infinity, of inputs that were "
+            "finite"
+        )
     if not _finite(outputs):
         return f"the model {model.name!r} made NaN or infinity of finite values, outside any layer"
-    return "the outputs of all layers are finite: the loss made it, for instance as the log of 0 or by overflow"
+    return (
+        "the outputs of all layers are finite: the loss made it, for instance as the log of 0 or by overflow"
+    )
 
 
 def _watch(layer, found):

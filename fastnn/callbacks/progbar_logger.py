@@ -29,8 +29,12 @@ class ProgbarLogger(Callback):
 
     def listens(self, stage):
         """Whether the bar would show something now: reading the metrics' results costs more than a small step."""
-        return (self.verbose == 1 and not (stage == "test" and self._in_fit)
-                and self.progbar is not None and self.progbar.due())
+        return (
+            self.verbose == 1
+            and not (stage == "test" and self._in_fit)
+            and self.progbar is not None
+            and self.progbar.due()
+        )
 
     def on_train_begin(self, logs=None):
         self._in_fit = True  # validation is silent inside fit

@@ -24,8 +24,18 @@ class ReduceLROnPlateau(MonitorCallback):
     Source: Keras 3 `callbacks.ReduceLROnPlateau`.
     """
 
-    def __init__(self, monitor="val_loss", factor=0.1, patience=10, verbose=0, mode="auto", min_delta=1e-4,
-                 cooldown=0, min_lr=0.0, **kwargs):
+    def __init__(
+        self,
+        monitor="val_loss",
+        factor=0.1,
+        patience=10,
+        verbose=0,
+        mode="auto",
+        min_delta=1e-4,
+        cooldown=0,
+        min_lr=0.0,
+        **kwargs,
+    ):
         super().__init__(monitor, mode, min_delta=min_delta)
         if kwargs:
             raise TypeError(f"ReduceLROnPlateau has no argument {', '.join(sorted(kwargs))}")
@@ -55,8 +65,11 @@ class ReduceLROnPlateau(MonitorCallback):
         logs["learning_rate"] = float(np.asarray(optimizer.learning_rate))
         current = logs.get(self.monitor)
         if current is None:
-            warnings.warn(f"ReduceLROnPlateau: there is no log {self.monitor!r}, so nothing is watched; "
-                          f"there are: {', '.join(logs)}", stacklevel=2)
+            warnings.warn(
+                f"ReduceLROnPlateau: there is no log {self.monitor!r}, so nothing is watched; "
+                f"there are: {', '.join(logs)}",
+                stacklevel=2,
+            )
             return
         if self.in_cooldown():
             self.cooldown_counter -= 1

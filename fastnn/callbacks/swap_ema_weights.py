@@ -47,9 +47,13 @@ class SwapEMAWeights(Callback):
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         averages = getattr(optimizer, "_averages", None)
         if not averages:
-            raise ValueError(f"SwapEMAWeights: the optimizer {optimizer.name!r} keeps no moving averages; make it with "
-                             "use_ema=True")
-        return [pair for pair in zip(optimizer._trainable_variables, averages, strict=True) if pair[1] is not None]
+            raise ValueError(
+                f"SwapEMAWeights: the optimizer {optimizer.name!r} keeps no moving averages; make it with "
+                "use_ema=True"
+            )
+        return [
+            pair for pair in zip(optimizer._trainable_variables, averages, strict=True) if pair[1] is not None
+        ]
 
     def _put(self, averages):
         """Have the averages, or the weights themselves, in the model."""

@@ -31,19 +31,36 @@ class TensorBoard(Callback):
     Source: Keras 3 `callbacks.TensorBoard`.
     """
 
-    def __init__(self, log_dir="logs", histogram_freq=0, write_graph=True, write_images=False,
-                 write_steps_per_second=False, update_freq="epoch", profile_batch=0, embeddings_freq=0,
-                 embeddings_metadata=None, write_grads=False):
+    def __init__(
+        self,
+        log_dir="logs",
+        histogram_freq=0,
+        write_graph=True,
+        write_images=False,
+        write_steps_per_second=False,
+        update_freq="epoch",
+        profile_batch=0,
+        embeddings_freq=0,
+        embeddings_metadata=None,
+        write_grads=False,
+    ):
         super().__init__()
         from ..summary.writer import needs_tensorboard
 
         needs_tensorboard("callbacks.TensorBoard")
-        if update_freq not in ("batch", "epoch") and (isinstance(update_freq, (bool, str)) or update_freq < 1):
-            raise ValueError(f"TensorBoard: `update_freq` must be 'epoch', 'batch' or a number of batches, received "
-                             f"{update_freq!r}")
+        if update_freq not in ("batch", "epoch") and (
+            isinstance(update_freq, (bool, str)) or update_freq < 1
+        ):
+            raise ValueError(
+                f"TensorBoard: `update_freq` must be 'epoch', 'batch' or a number of batches, received "
+                f"{update_freq!r}"
+            )
         if profile_batch:
-            warnings.warn("TensorBoard: steps are not profiled into event files; plan.profile() times the instructions "
-                          "of a step", stacklevel=2)
+            warnings.warn(
+                "TensorBoard: steps are not profiled into event files; plan.profile() times the instructions "
+                "of a step",
+                stacklevel=2,
+            )
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq = histogram_freq
         self.write_graph = write_graph
@@ -89,7 +106,9 @@ class TensorBoard(Callback):
         if optimizer is not None and logs:
             with self._writer("validation").as_default():
                 for name, value in logs.items():
-                    summary.scalar(f"evaluation_{name}_vs_iterations", value, step=int(np.asarray(optimizer.iterations)))
+                    summary.scalar(
+                        f"evaluation_{name}_vs_iterations", value, step=int(np.asarray(optimizer.iterations))
+                    )
         self._leave()
 
     def on_train_batch_begin(self, batch, logs=None):
@@ -150,7 +169,9 @@ class TensorBoard(Callback):
             start, before = self._epoch_start
             steps = int(np.asarray(self.model.optimizer.iterations)) - before
             train["steps_per_second"] = steps / (time.perf_counter() - start)
-        validation = {name.removeprefix("val_"): value for name, value in logs.items() if name.startswith("val_")}
+        validation = {
+            name.removeprefix("val_"): value for name, value in logs.items() if name.startswith("val_")
+        }
         for run, values in (("train", train), ("validation", validation)):
             if values:
                 with self._writer(run).as_default(), record_if(True):
@@ -179,7 +200,9 @@ class TensorBoard(Callback):
             try:
                 summary.graph(model)
             except Exception as error:  # a model that cannot be described trains all the same
-                warnings.warn(f"TensorBoard: the graph of {model.name!r} could not be written: {error}", stacklevel=3)
+                warnings.warn(
+                    f"TensorBoard: the graph of {model.name!r} could not be written: {error}", stacklevel=3
+                )
 
     def _embeddings(self):
         return [layer for layer in self.model.layers if type(layer).__name__ == "Embedding"]
@@ -189,17 +212,26 @@ class TensorBoard(Callback):
         names = [layer.name for layer in self._embeddings()]
         unknown = sorted(set(labels) - set(names)) if isinstance(labels, dict) else []
         if unknown:
-            raise ValueError(f"TensorBoard: `embeddings_metadata` names {unknown}; the Embedding layers are {names}")
+            raise ValueError(
+                f"TensorBoard: `embeddings_metadata` names {unknown}; the Embedding layers are {names}"
+            )
         os.makedirs(self.log_dir, exist_ok=True)
         with open(os.path.join(self.log_dir, "projector_config.pbtxt"), "w") as file:
             for name in names:
                 path = labels if isinstance(labels, str) else (labels or {}).get(name)
                 entry = f'  tensor_name: "{name}"\n  tensor_path: "{name}.tsv"\n'
-                file.write("embeddings {\n" + entry + (f'  metadata_path: "{path}"\n' if path else "") + "}\n")
+                file.write(
+                    "embeddings {\n" + entry + (f'  metadata_path: "{path}"\n' if path else "") + "}\n"
+                )
 
     def _write_embeddings(self):
         for layer in self._embeddings():
-            np.savetxt(os.path.join(self.log_dir, f"{layer.name}.tsv"), layer.get_weights()[0], "%.7g", delimiter="\t")
+            np.savetxt(
+                os.path.join(self.log_dir, f"{layer.name}.tsv"),
+                layer.get_weights()[0],
+                "%.7g",
+                delimiter="\t",
+            )
 
     def _writer(self, run):
         if run not in self._writers:

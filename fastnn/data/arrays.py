@@ -43,11 +43,16 @@ def as_array(leaf, what):
         raise TypeError(f"`{what}` is a symbolic KerasTensor, which has no values; pass arrays")
     if hasattr(leaf, "toarray") and hasattr(leaf, "tocoo"):
         raise ValueError(f"`{what}` is a sparse matrix; pass {what}.toarray()")
-    if isinstance(leaf, (numbers.Number, np.generic)) or hasattr(leaf, "__array__") or hasattr(
-            leaf, "__array_interface__"):
+    if (
+        isinstance(leaf, (numbers.Number, np.generic))
+        or hasattr(leaf, "__array__")
+        or hasattr(leaf, "__array_interface__")
+    ):
         return np.asarray(leaf)
-    raise TypeError(f"`{what}` must be an array, or a list, tuple or dict of arrays, received "
-                    f"{type(leaf).__name__}: {_short(leaf)}")
+    raise TypeError(
+        f"`{what}` must be an array, or a list, tuple or dict of arrays, received "
+        f"{type(leaf).__name__}: {_short(leaf)}"
+    )
 
 
 def is_arrays(structure):
@@ -56,10 +61,12 @@ def is_arrays(structure):
         return all(is_arrays(part) for part in structure.values())
     if isinstance(structure, (list, tuple)):
         return all(is_arrays(part) for part in structure)
-    return structure is None or isinstance(structure,
-                                           (np.ndarray, Tensor, Variable, KerasTensor, numbers.Number, str,
-                                                       bytes)) or hasattr(structure, "__array__") or hasattr(
-        structure, "tocoo")
+    return (
+        structure is None
+        or isinstance(structure, (np.ndarray, Tensor, Variable, KerasTensor, numbers.Number, str, bytes))
+        or hasattr(structure, "__array__")
+        or hasattr(structure, "tocoo")
+    )
 
 
 def _is_numbers(structure):
@@ -75,21 +82,27 @@ def _from_numbers(structure, what):
     try:
         array = np.asarray(structure)
     except ValueError as error:
-        raise ValueError(f"`{what}` is a list whose rows have unequal lengths; pad them to one length first, for "
-                         f"instance with utils.pad_sequences({what})") from error
+        raise ValueError(
+            f"`{what}` is a list whose rows have unequal lengths; pad them to one length first, for "
+            f"instance with utils.pad_sequences({what})"
+        ) from error
     return array.astype(np.float32) if array.dtype == np.float64 else array
 
 
 def _checked(array, what):
     if array.dtype.kind in "OUSMmV":
         if array.dtype.kind in "US" and what.startswith("y"):
-            raise ValueError(f"`{what}` holds strings, such as {str(array.flat[0]) if array.size else ''!r}, received shape "
-                             f"{array.shape}; losses take numbers: classes, {what} = np.unique({what}, "
-                             "return_inverse=True) numbers the classes")
+            raise ValueError(
+                f"`{what}` holds strings, such as {str(array.flat[0]) if array.size else ''!r}, received shape "
+                f"{array.shape}; losses take numbers: classes, {what} = np.unique({what}, "
+                "return_inverse=True) numbers the classes"
+            )
         check_array(array, f"`{what}`")
     if array.ndim == 0:
-        raise ValueError(f"`{what}` must have an axis of samples, received a single value, {array!r}; wrap "
-                         "it: np.array([value])")
+        raise ValueError(
+            f"`{what}` must have an axis of samples, received a single value, {array!r}; wrap "
+            "it: np.array([value])"
+        )
     if type(array) is not np.ndarray:  # a matrix or a masked array
         array = np.asarray(array)
     return array

@@ -42,8 +42,10 @@ class Dataset:
         structure = _arrays(tensors)
         lengths = {len(leaf) if leaf.ndim else -1 for leaf in nest.flatten(structure)}
         if len(lengths) != 1 or -1 in lengths:
-            raise ValueError("Dataset.from_tensor_slices: all arrays must have the same number of rows, received shapes "
-                             f"{[leaf.shape for leaf in nest.flatten(structure)]}")
+            raise ValueError(
+                "Dataset.from_tensor_slices: all arrays must have the same number of rows, received shapes "
+                f"{[leaf.shape for leaf in nest.flatten(structure)]}"
+            )
         return _of_rows(Rows(structure))
 
     @staticmethod
@@ -60,14 +62,20 @@ class Dataset:
         its leaves are converted to. output_shapes: accepted.
         """
         if not callable(generator):
-            raise TypeError("Dataset.from_generator: `generator` must be a function that returns an iterator, so that "
-                            f"it can be called for each pass; received {generator!r}")
+            raise TypeError(
+                "Dataset.from_generator: `generator` must be a function that returns an iterator, so that "
+                f"it can be called for each pass; received {generator!r}"
+            )
         wanted = output_signature if output_signature is not None else output_types
         dtypes = None if wanted is None else nest.map_leaves(_numpy_dtype, wanted)
 
         def make():
             values = generator(*(args or ()))
-            return map(el.element_of, values) if dtypes is None else (_converted(value, dtypes) for value in values)
+            return (
+                map(el.element_of, values)
+                if dtypes is None
+                else (_converted(value, dtypes) for value in values)
+            )
 
         return Dataset(make, UNKNOWN)
 
@@ -80,13 +88,17 @@ class Dataset:
     def zip(*datasets):
         """Elements of several data sets side by side: zip(a, b), or a tuple or dict of data sets; the shortest ends
         it."""
-        structure = datasets[0] if len(datasets) == 1 and isinstance(datasets[0], (tuple, list, dict)) else datasets
+        structure = (
+            datasets[0] if len(datasets) == 1 and isinstance(datasets[0], (tuple, list, dict)) else datasets
+        )
         structure = tuple(structure) if isinstance(structure, list) else structure
         parts = nest.flatten(structure)
         if all(part._rows is not None and part._rows.straight and part._cut is None for part in parts):
             shortest = min(part._rows.count for part in parts)
             remaining = iter(parts)
-            return _of_rows(Rows(nest.map_leaves(lambda _: next(remaining)._rows.cut(0, shortest).structure, structure)))
+            return _of_rows(
+                Rows(nest.map_leaves(lambda _: next(remaining)._rows.cut(0, shortest).structure, structure))
+            )
 
         def make():
             for together in zip(*(part._make() for part in parts)):
@@ -104,19 +116,24 @@ class Dataset:
             num_parallel_calls: threads that work ahead; AUTOTUNE for as many as there are cores.
             deterministic: False hands results out as they are done.
         """
+
         def apply(element):
             return el.element_of(map_func(*el.arguments(element)))
 
         threads = _threads(num_parallel_calls)
         if threads < 2:
             return Dataset(lambda: map(apply, self._make()), self._length)
-        return Dataset(lambda: ordered(apply, self._make(), threads, 2 * threads, deterministic is not False),
-                       self._length)
+        return Dataset(
+            lambda: ordered(apply, self._make(), threads, 2 * threads, deterministic is not False),
+            self._length,
+        )
 
     def filter(self, predicate):
         """The elements for which predicate(element) is true."""
-        return Dataset(lambda: (e for e in self._make() if predicate(*el.arguments(e))),
-                       0 if self._length == 0 else UNKNOWN)
+        return Dataset(
+            lambda: (e for e in self._make() if predicate(*el.arguments(e))),
+            0 if self._length == 0 else UNKNOWN,
+        )
 
     def enumerate(self, start=0):
         """(number, element) of each."""
@@ -140,8 +157,13 @@ class Dataset:
     def repeat(self, count=None):
         """`count` passes one after the other; without end for None and -1."""
         times = None if count is None or count < 0 else int(count)
-        length = 0 if times == 0 or self._length == 0 else INFINITE if times is None or self._length == INFINITE else (
-            UNKNOWN if self._length == UNKNOWN else self._length * times)
+        length = (
+            0
+            if times == 0 or self._length == 0
+            else INFINITE
+            if times is None or self._length == INFINITE
+            else (UNKNOWN if self._length == UNKNOWN else self._length * times)
+        )
         rows, size = self._rows, self._cut and self._cut[0]
         if rows is not None and rows.count:
             if self._cut is None:
@@ -172,8 +194,9 @@ class Dataset:
             if self._rows.count is not None:
                 rows = min(rows, self._rows.count)
             return _of_rows(self._rows.cut(0, rows)).batch(*self._cut)
-        return Dataset(lambda: itertools.islice(self._make(), count),
-                       UNKNOWN if self._length == UNKNOWN else length)
+        return Dataset(
+            lambda: itertools.islice(self._make(), count), UNKNOWN if self._length == UNKNOWN else length
+        )
 
     def skip(self, count):
         """All but the first `count` elements; none for -1."""
@@ -205,9 +228,12 @@ class Dataset:
         drop = bool(drop_remainder)
         if self._rows is not None and self._cut is None:
             rows = self._rows
-            return Dataset(lambda: rows.batches(size, drop), _groups(_length_of(rows), size, drop), rows, (size, drop))
-        return Dataset(lambda: map(el.stacked, el.in_groups(self._make(), size, drop)),
-                       _groups(self._length, size, drop))
+            return Dataset(
+                lambda: rows.batches(size, drop), _groups(_length_of(rows), size, drop), rows, (size, drop)
+            )
+        return Dataset(
+            lambda: map(el.stacked, el.in_groups(self._make(), size, drop)), _groups(self._length, size, drop)
+        )
 
     def padded_batch(self, batch_size, padded_shapes=None, padding_values=None, drop_remainder=False):
         """Batches of elements of different lengths, filled up with `padding_values` (zeros) to `padded_shapes`.
@@ -222,8 +248,11 @@ class Dataset:
                 count = len(nest.flatten(group[0]))
                 shapes = [None] * count if padded_shapes is None else _shapes(padded_shapes)
                 values = nest.flatten(padding_values)
-                yield el.padded(group, shapes * count if len(shapes) == 1 else shapes,
-                                values * count if len(values) == 1 else values)
+                yield el.padded(
+                    group,
+                    shapes * count if len(shapes) == 1 else shapes,
+                    values * count if len(values) == 1 else values,
+                )
 
         return Dataset(make, _groups(self._length, size, bool(drop_remainder)))
 
@@ -231,7 +260,11 @@ class Dataset:
         """The rows of each element, one by one."""
         if self._cut is not None:
             kept = self._rows.count
-            whole = self._rows if not self._cut[1] or kept is None else self._rows.cut(0, kept - kept % self._cut[0])
+            whole = (
+                self._rows
+                if not self._cut[1] or kept is None
+                else self._rows.cut(0, kept - kept % self._cut[0])
+            )
             return _of_rows(whole)
 
         def make():
@@ -251,9 +284,11 @@ class Dataset:
             ValueError: a `filename`; arrays on disk are read in place by np.load(..., mmap_mode="r").
         """
         if os.fspath(filename):
-            raise ValueError(f"Dataset.cache: keeping elements in a file ({filename!r}) is not there; call cache() to "
-                             "keep them in memory, or save arrays with np.save and read them with np.load(..., "
-                             "mmap_mode='r')")
+            raise ValueError(
+                f"Dataset.cache: keeping elements in a file ({filename!r}) is not there; call cache() to "
+                "keep them in memory, or save arrays with np.save and read them with np.load(..., "
+                "mmap_mode='r')"
+            )
         if self._rows is not None:
             kept = _of_rows(self._rows.frozen())
             return kept if self._cut is None else kept.batch(*self._cut)
@@ -319,8 +354,10 @@ class Dataset:
         if self._length == INFINITE:
             raise TypeError("the Dataset has no end, so no length")
         if self._length == UNKNOWN:
-            raise TypeError("the Dataset's length is not known before it is gone through (from_generator, filter, "
-                            "unbatch)")
+            raise TypeError(
+                "the Dataset's length is not known before it is gone through (from_generator, filter, "
+                "unbatch)"
+            )
         return self._length
 
     def __bool__(self):

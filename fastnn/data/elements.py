@@ -71,9 +71,11 @@ def _stack(column):
     try:
         return np.stack(column) if getattr(column[0], "ndim", 0) else np.array(column)
     except ValueError:
-        raise ValueError("Dataset.batch: the elements have different shapes, "
-                         f"{sorted({np.shape(item) for item in column})}; use padded_batch, or map them to one "
-                         "shape first") from None
+        raise ValueError(
+            "Dataset.batch: the elements have different shapes, "
+            f"{sorted({np.shape(item) for item in column})}; use padded_batch, or map them to one "
+            "shape first"
+        ) from None
 
 
 def padded(elements, shapes, values):
@@ -92,9 +94,13 @@ def padded(elements, shapes, values):
         longest = [max(array.shape[axis] for array in arrays) for axis in range(rank)]
         whole = [long if want in (None, -1) else want for want, long in zip(shape, longest)]
         if any(long > want for long, want in zip(longest, whole)):
-            raise ValueError(f"Dataset.padded_batch: an element of shape {tuple(longest)} does not fit the padded "
-                             f"shape {shape}")
-        filled = np.full((len(arrays), *whole), _blank(arrays[0].dtype) if value is None else value, arrays[0].dtype)
+            raise ValueError(
+                f"Dataset.padded_batch: an element of shape {tuple(longest)} does not fit the padded "
+                f"shape {shape}"
+            )
+        filled = np.full(
+            (len(arrays), *whole), _blank(arrays[0].dtype) if value is None else value, arrays[0].dtype
+        )
         for i, array in enumerate(arrays):
             filled[(i, *[slice(n) for n in array.shape])] = array
         leaves.append(filled)

@@ -24,24 +24,29 @@ class PyDataset:
 
     def __getattr__(self, name):  # reached where a subclass's constructor did not call this one's
         if name in _DEFAULTS:
-            warnings.warn(f"{type(self).__name__}.__init__ should call super().__init__(**kwargs), with `workers`, "
-                          "`use_multiprocessing` and `max_queue_size` among the arguments it takes; the defaults are "
-                          "used", stacklevel=2)
+            warnings.warn(
+                f"{type(self).__name__}.__init__ should call super().__init__(**kwargs), with `workers`, "
+                "`use_multiprocessing` and `max_queue_size` among the arguments it takes; the defaults are "
+                "used",
+                stacklevel=2,
+            )
             self.__dict__.update({key: value for key, value in _DEFAULTS.items() if key not in self.__dict__})
             return self.__dict__[name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __getitem__(self, index):
-        raise NotImplementedError(f"{type(self).__name__} must have __getitem__(self, index), which returns batch number "
-                                  "`index`")
+        raise NotImplementedError(
+            f"{type(self).__name__} must have __getitem__(self, index), which returns batch number `index`"
+        )
 
     @property
     def num_batches(self):
         """How many batches there are; None if there is no end."""
         if hasattr(type(self), "__len__"):
             return len(self)
-        raise NotImplementedError(f"{type(self).__name__} must have __len__ (the number of batches) or a property "
-                                  "`num_batches`")
+        raise NotImplementedError(
+            f"{type(self).__name__} must have __len__ (the number of batches) or a property `num_batches`"
+        )
 
     def __iter__(self):
         """The batches one after the other, made here and now."""

@@ -63,8 +63,11 @@ class Rows:
         """Rows first .. last - 1 of each pass (last None: to the end)."""
         if self.straight:
             return Rows(nest.map_leaves(lambda leaf: leaf[first:last], self.structure))
-        count = None if self.count is None and last is None else (
-            len(range(*slice(first, last).indices(self.count if self.count is not None else last))))
+        count = (
+            None
+            if self.count is None and last is None
+            else (len(range(*slice(first, last).indices(self.count if self.count is not None else last))))
+        )
 
         def parts():
             at = 0
@@ -78,19 +81,25 @@ class Rows:
 
     def repeated(self, times):
         """The passes of `times` (None: without end) one after the other."""
+
         def parts():
             for _ in itertools.count() if times is None else range(times):
                 yield from self.parts()
 
-        return Rows(self.structure, parts, None if times is None or self.count is None else self.count * times)
+        return Rows(
+            self.structure, parts, None if times is None or self.count is None else self.count * times
+        )
 
     def shuffled(self, size, generator):
         """Rows picked from a buffer of `size`; generator() gives each pass its random numbers."""
+
         def parts():
             if self.count is not None and size >= self.count:
                 yield generator().permuted(self.order())
                 return
-            stream = shuffle(itertools.chain.from_iterable(part.tolist() for part in self.parts()), size, generator())
+            stream = shuffle(
+                itertools.chain.from_iterable(part.tolist() for part in self.parts()), size, generator()
+            )
             while len(block := np.fromiter(itertools.islice(stream, _BLOCK), np.int64)):
                 yield block
 

@@ -18,14 +18,16 @@ class ArraySource:
     rows, batch: how many; batches: of one pass, the last one perhaps smaller (`tail` rows, else 0).
     """
 
-    def __init__(self, x, y=None, sample_weight=None, class_weight=None, batch_size=None, steps=None,
-                 shuffle=False):
+    def __init__(
+        self, x, y=None, sample_weight=None, class_weight=None, batch_size=None, steps=None, shuffle=False
+    ):
         x, y = as_arrays(x, "x"), as_arrays(y, "y")
         weights = check_weights(y, as_arrays(sample_weight, "sample_weight"), class_weight)
         self.data = (x, y, weights)
         self.rows = check_lengths(x, y, weights)
-        if batch_size is not None and (isinstance(batch_size, bool) or int(batch_size) != batch_size
-                                       or batch_size < 1):
+        if batch_size is not None and (
+            isinstance(batch_size, bool) or int(batch_size) != batch_size or batch_size < 1
+        ):
             raise ValueError(f"`batch_size` must be a positive integer, received {batch_size!r}")
         self.batch = int(batch_size) if batch_size else (math.ceil(self.rows / steps) if steps else 32)
         self.batches = math.ceil(self.rows / self.batch)
@@ -107,8 +109,12 @@ class BatchSource:
             self.source.on_epoch_end()
 
     def _standardize(self, batch):
-        plain = type(batch) is tuple and len(batch) == 2 and self.class_weight is None and (
-            type(batch[0]) is type(batch[1]) is np.ndarray)
+        plain = (
+            type(batch) is tuple
+            and len(batch) == 2
+            and self.class_weight is None
+            and (type(batch[0]) is type(batch[1]) is np.ndarray)
+        )
         if plain:
             x, y = batch
             form = x.shape, y.shape, x.dtype, y.dtype
@@ -166,9 +172,13 @@ def split_validation(x, y, sample_weight, fraction):
         raise ValueError(f"`validation_split` must lie between 0 and 1, received {fraction!r}")
     at = int(math.floor(rows * (1.0 - fraction)))
     if at in (0, rows):
-        raise ValueError(f"`validation_split`={fraction} of {rows} samples leaves none for "
-                         f"{'training' if at == 0 else 'validation'}; use another fraction, or "
-                         "`validation_data`")
-    cut = [nest.map_leaves(lambda leaf, s=s: None if leaf is None else leaf[s], parts)
-           for s in (slice(None, at), slice(at, None))]
+        raise ValueError(
+            f"`validation_split`={fraction} of {rows} samples leaves none for "
+            f"{'training' if at == 0 else 'validation'}; use another fraction, or "
+            "`validation_data`"
+        )
+    cut = [
+        nest.map_leaves(lambda leaf, s=s: None if leaf is None else leaf[s], parts)
+        for s in (slice(None, at), slice(at, None))
+    ]
     return tuple(cut[0]), tuple(cut[1])

@@ -41,13 +41,16 @@ def ordered_in_processes(source, tasks, workers, ahead):
     methods = multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("fork" if "fork" in methods else None)
     seed = int(np.random.randint(2**31))
-    pool = concurrent.futures.ProcessPoolExecutor(workers, mp_context=context, initializer=_begin,
-                                                  initargs=(source, seed))
+    pool = concurrent.futures.ProcessPoolExecutor(
+        workers, mp_context=context, initializer=_begin, initargs=(source, seed)
+    )
     try:
         yield from _results(lambda task: pool.submit(_item, task), tasks, max(workers, ahead), True)
     except concurrent.futures.process.BrokenProcessPool:
-        raise RuntimeError(f"a worker process of {type(source).__name__} died (killed, out of memory, or by a crash "
-                           "in a library); use workers=1 to see where, or use_multiprocessing=False") from None
+        raise RuntimeError(
+            f"a worker process of {type(source).__name__} died (killed, out of memory, or by a crash "
+            "in a library); use workers=1 to see where, or use_multiprocessing=False"
+        ) from None
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -2,8 +2,17 @@
 
 import importlib
 
-_NAMES = ("boston_housing", "california_housing", "cifar10", "cifar100", "fashion_mnist", "imdb", "mnist", "mnist_5k",
-          "reuters")
+_NAMES = (
+    "boston_housing",
+    "california_housing",
+    "cifar10",
+    "cifar100",
+    "fashion_mnist",
+    "imdb",
+    "mnist",
+    "mnist_5k",
+    "reuters",
+)
 
 
 def __getattr__(name):

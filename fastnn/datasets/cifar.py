@@ -17,8 +17,12 @@ def load_files(folder, archive, file_hash, inner, files, label):
     images, labels = [], []
     for name in files:
         with open(os.path.join(path, name), "rb") as file:
-            batch = {key.decode(): value for key, value in ArrayUnpickler(file, encoding="bytes").load().items()}
+            batch = {
+                key.decode(): value for key, value in ArrayUnpickler(file, encoding="bytes").load().items()
+            }
         images.append(np.asarray(batch["data"], np.uint8).reshape(-1, 3, 32, 32))
         labels.append(np.asarray(batch[label], np.uint8)[:, None])
     x, y = np.concatenate(images), np.concatenate(labels)
-    return (x if image_data_format() == "channels_first" else np.ascontiguousarray(x.transpose(0, 2, 3, 1))), y
+    return (
+        x if image_data_format() == "channels_first" else np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+    ), y

@@ -28,10 +28,17 @@ def shuffled_split(x, y, test_split, seed):
 
 
 # All that arrays of lists of numbers are made of.
-_ALLOWED = {("numpy.core.multiarray", "_reconstruct"), ("numpy._core.multiarray", "_reconstruct"),
-            ("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode"),
-            ("numpy.core.multiarray", "scalar"), ("numpy._core.multiarray", "scalar"),
-            ("numpy.core.numeric", "_frombuffer"), ("numpy._core.numeric", "_frombuffer")}
+_ALLOWED = {
+    ("numpy.core.multiarray", "_reconstruct"),
+    ("numpy._core.multiarray", "_reconstruct"),
+    ("numpy", "ndarray"),
+    ("numpy", "dtype"),
+    ("_codecs", "encode"),
+    ("numpy.core.multiarray", "scalar"),
+    ("numpy._core.multiarray", "scalar"),
+    ("numpy.core.numeric", "_frombuffer"),
+    ("numpy._core.numeric", "_frombuffer"),
+}
 
 
 class ArrayUnpickler(pickle.Unpickler):
@@ -43,8 +50,10 @@ class ArrayUnpickler(pickle.Unpickler):
 
     def find_class(self, module, name):
         if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"the file holds {module}.{name}, which is no part of an array; it is not the "
-                                         "data set it should be")
+            raise pickle.UnpicklingError(
+                f"the file holds {module}.{name}, which is no part of an array; it is not the "
+                "data set it should be"
+            )
         return super().find_class(module, name)
 
 
@@ -55,8 +64,11 @@ def load_lists(path):
         for name in archive.namelist():
             file = io.BytesIO(archive.read(name))
             version = np.lib.format.read_magic(file)
-            read_header = np.lib.format.read_array_header_1_0 if version[0] == 1 else (
-                np.lib.format.read_array_header_2_0)
+            read_header = (
+                np.lib.format.read_array_header_1_0
+                if version[0] == 1
+                else (np.lib.format.read_array_header_2_0)
+            )
             _, _, dtype = read_header(file)
             if dtype.hasobject:
                 array = ArrayUnpickler(file).load()

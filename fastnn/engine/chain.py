@@ -18,16 +18,23 @@ _F32_STEPS = (
     "log10 sin cos erf logaddexp sigmoid sigmoid_grad tanh tanh_grad relu relu_grad relu6 relu6_grad "
     "leaky_relu leaky_relu_grad hard_sigmoid hard_sigmoid_grad hard_silu elu elu_grad celu softplus "
     "log_sigmoid silu silu_grad gelu_tanh gelu_tanh_grad gelu_erf gelu_erf_grad power mod fmod floor_divide "
-    "cbrt tan arcsin arccos arctan arctan2 sinh cosh arcsinh arccosh arctanh hypot erfc").split()
+    "cbrt tan arcsin arccos arctan arctan2 sinh cosh arcsinh arccosh arctanh hypot erfc"
+).split()
 _I64_STEPS = (
     "copy add subtract multiply maximum minimum negative absolute sign square equal not_equal less "
     "less_equal greater greater_equal logical_and logical_or logical_xor logical_not where floor_divide mod "
-    "bitwise_and bitwise_or bitwise_xor bitwise_not left_shift right_shift wrap").split()
+    "bitwise_and bitwise_or bitwise_xor bitwise_not left_shift right_shift wrap"
+).split()
 _F32 = {name: code for code, name in enumerate(_F32_STEPS)}
 _I64 = {name: code for code, name in enumerate(_I64_STEPS)}
-_SCALARS = {"clip": ("x_min", "x_max"),
-            "leaky_relu": ("negative_slope",), "leaky_relu_grad": ("negative_slope",),
-            "elu": ("alpha", "scale"), "elu_grad": ("alpha", "scale"), "celu": ("alpha",)}
+_SCALARS = {
+    "clip": ("x_min", "x_max"),
+    "leaky_relu": ("negative_slope",),
+    "leaky_relu_grad": ("negative_slope",),
+    "elu": ("alpha", "scale"),
+    "elu_grad": ("alpha", "scale"),
+    "celu": ("alpha",),
+}
 ELEMENT = {"float32": 0, "int32": 1, "int64": 2, "uint8": 3, "bool": 4, "int8": 5, "uint32": 6}
 
 # What csrc/eltwise.c and fnn.h have room for.
@@ -75,8 +82,9 @@ class _Compiler:
         """(kernel, sizes, scalars), or None where no kernel fits."""
         kinds = frozenset(["f32", "i64"])
         for at, (name, operands, _) in enumerate(self.steps):
-            kinds &= families(name, [self.specs[i].dtype for i in operands],
-                              self.specs[self.count + at].dtype)
+            kinds &= families(
+                name, [self.specs[i].dtype for i in operands], self.specs[self.count + at].dtype
+            )
         if self.sums:
             kinds &= {"f32"} if self.specs[self.outputs[-1]].dtype == "float32" else set()
         if not kinds:
@@ -95,8 +103,10 @@ class _Compiler:
         operands += [ELEMENT[self.specs[o].dtype] | (1 << len(extents)) - 1 << 8 for o in self.outputs]
         operands += [0] * (MOST_OPERANDS - len(operands))
         counts = len(extents) | self.count << 8 | len(self.outputs) << 16 | len(steps) << 24 | registers << 32
-        packed = [sum(code << 16 * place for place, code in enumerate(operands[i : i + 4]))
-                  for i in range(0, MOST_OPERANDS, 4)]
+        packed = [
+            sum(code << 16 * place for place, code in enumerate(operands[i : i + 4]))
+            for i in range(0, MOST_OPERANDS, 4)
+        ]
         sizes = [counts, *extents, *[1] * (_MOST_DIMS - len(extents)), *packed, *steps]
         if self.sums:
             scalars = [*scalars, *[0.0] * (_MOST_SCALARS - 1 - len(scalars))]
@@ -294,14 +304,24 @@ def _reference(*arrays, steps, results):
 
 def _kernel(lowering):
     inputs = lowering.inputs
-    return emit_chain(lowering, inputs, lowering.steps, result_specs(inputs, lowering.steps),
-                      list(zip(lowering.results, lowering.outputs, strict=True)))
+    return emit_chain(
+        lowering,
+        inputs,
+        lowering.steps,
+        result_specs(inputs, lowering.steps),
+        list(zip(lowering.results, lowering.outputs, strict=True)),
+    )
 
 
 # steps: a program as above; results: the numbers of the values that are its outputs, all of one shape.
-chain_op = define_op("chain", shape=_shape, reference=_reference, kernel=_kernel,
-                     inplace={i: (...,) for i in range(MOST_OPERANDS)},
-                     grad=no_gradient("fusion runs after differentiation"))
+chain_op = define_op(
+    "chain",
+    shape=_shape,
+    reference=_reference,
+    kernel=_kernel,
+    inplace={i: (...,) for i in range(MOST_OPERANDS)},
+    grad=no_gradient("fusion runs after differentiation"),
+)
 
 
 # ---- the same with a sum at its end ----
@@ -321,12 +341,23 @@ def _sum_reference(*arrays, steps, results, factor, shape):
 
 def _sum_kernel(lowering):
     inputs = lowering.inputs
-    return emit_chain_sum(lowering, inputs, lowering.steps, result_specs(inputs, lowering.steps),
-                          list(zip(lowering.results, lowering.outputs, strict=True)), lowering.factor)
+    return emit_chain_sum(
+        lowering,
+        inputs,
+        lowering.steps,
+        result_specs(inputs, lowering.steps),
+        list(zip(lowering.results, lowering.outputs, strict=True)),
+        lowering.factor,
+    )
 
 
 # factor, shape: the last of `results` is summed over all its elements, times factor; the
 # sum has this shape of 1s.
-chain_sum_op = define_op("chain_sum", shape=_sum_shape, reference=_sum_reference, kernel=_sum_kernel,
-                         inplace={i: (...,) for i in range(MOST_OPERANDS)},
-                         grad=no_gradient("fusion runs after differentiation"))
+chain_sum_op = define_op(
+    "chain_sum",
+    shape=_sum_shape,
+    reference=_sum_reference,
+    kernel=_sum_kernel,
+    inplace={i: (...,) for i in range(MOST_OPERANDS)},
+    grad=no_gradient("fusion runs after differentiation"),
+)

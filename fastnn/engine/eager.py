@@ -32,8 +32,10 @@ class _Entry:
             rows = []
             for step in lowering.instructions:
                 operands = [(slot[id(b)], _core.READ, 0, b.nbytes) for b in step.reads]
-                operands += [(slot[id(b)], _core.WRITE | (_core.READ if id(b) in work else 0), 0, b.nbytes)
-                             for b in step.writes]
+                operands += [
+                    (slot[id(b)], _core.WRITE | (_core.READ if id(b) in work else 0), 0, b.nbytes)
+                    for b in step.writes
+                ]
                 rows.append((step.kernel, operands, step.sizes, step.attrs))
             self.plan = _core.Plan(settings.kernels(), rows, len(slot), threads.num_threads())
 
@@ -51,7 +53,9 @@ def run_now(op, inputs, attrs):
         results = op.reference(*arrays, **attrs)
         if type(results) is not tuple:
             results = (results,)
-        return tuple([Tensor(np.asarray(result, dtype=dtype)) for result, (_, dtype) in zip(results, entry.specs)])
+        return tuple(
+            [Tensor(np.asarray(result, dtype=dtype)) for result, (_, dtype) in zip(results, entry.specs)]
+        )
     if entry.version != threads.version:
         entry.plan.schedule(threads.num_threads())
         entry.version = threads.version

@@ -38,8 +38,10 @@ class Graph:
     def lift(self, x):
         if type(x) is Traced:
             if x.graph is not self:
-                raise ValueError("a tensor of another trace is used here; keep results of a traced call as return "
-                                 "values or in a Variable, not in a Python attribute")
+                raise ValueError(
+                    "a tensor of another trace is used here; keep results of a traced call as return "
+                    "values or in a Variable, not in a Python attribute"
+                )
             return x
         return self.constant(x)
 
@@ -93,5 +95,3 @@ def trace(function, specs):
     with graph:
         result = function(*[graph.input(shape, dtype) for shape, dtype in specs])
     return graph, result
-
-

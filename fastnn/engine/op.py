@@ -81,7 +81,9 @@ class Op:
         return f"<op {self.name}>"
 
 
-def define_op(name, *, shape, reference, grad, kernel=None, view=False, inplace=(), pointwise=None, sweep=None):
+def define_op(
+    name, *, shape, reference, grad, kernel=None, view=False, inplace=(), pointwise=None, sweep=None
+):
     """Make and register an op's record; see `Op` for the rules.
 
     Raises:
@@ -150,5 +152,17 @@ class suspended:  # noqa: N801 - reads as a statement: `with suspended():`
         context.graph, context.tapes = self.saved
 
 
-__all__ = ["Context", "Op", "OpCall", "Tensor", "apply", "context", "define_op", "dtypes", "no_gradient", "records",
-           "same_shape", "suspended"]
+__all__ = [
+    "Context",
+    "Op",
+    "OpCall",
+    "Tensor",
+    "apply",
+    "context",
+    "define_op",
+    "dtypes",
+    "no_gradient",
+    "records",
+    "same_shape",
+    "suspended",
+]

@@ -14,8 +14,9 @@ def _copy_kernel(call):
     call.emit("copy_bytes", call.inputs, call.outputs, [call.output.nbytes])
 
 
-identity = define_op("identity", shape=same_shape, reference=lambda x: x, grad=lambda call, dy: [dy],
-                     kernel=_copy_kernel)
+identity = define_op(
+    "identity", shape=same_shape, reference=lambda x: x, grad=lambda call, dy: [dy], kernel=_copy_kernel
+)
 
 
 class Home:
@@ -72,7 +73,9 @@ class Placement:
 
     def _block_of_variable(self, variable):
         if variable not in self._variable_block:
-            self._variable_block[variable] = Block(variable.storage.nbytes, Home("variable", len(self.variables)))
+            self._variable_block[variable] = Block(
+                variable.storage.nbytes, Home("variable", len(self.variables))
+            )
             self.variables.append(variable)
         return self._variable_block[variable]
 
@@ -136,8 +139,12 @@ class Placement:
         for variable, value in self.updates:
             block, own = self.block[id(value)], self._block_of_variable(variable)
             reads = readers.get(id(own), [])
-            if (block.home is None and block.writer is not None and all(at <= block.writer for at, _ in reads)
-                    and self._may_reuse(block.writer, block, own)):
+            if (
+                block.home is None
+                and block.writer is not None
+                and all(at <= block.writer for at, _ in reads)
+                and self._may_reuse(block.writer, block, own)
+            ):
                 block.home = own.home
             else:
                 ends.append((value, own.home))
@@ -174,10 +181,14 @@ class Placement:
                 if block.home is not None:
                     continue
                 for i in node.op.inplace.get(j, ()):
-                    for candidate in (node.inputs if i is ... else node.inputs[i : i + 1]):
+                    for candidate in node.inputs if i is ... else node.inputs[i : i + 1]:
                         dying = self.block[id(candidate)]
-                        if (dying.home is None and dying.last == at and dying.nbytes == block.nbytes
-                                and self._may_reuse(at, block, dying)):
+                        if (
+                            dying.home is None
+                            and dying.last == at
+                            and dying.nbytes == block.nbytes
+                            and self._may_reuse(at, block, dying)
+                        ):
                             dying.last = max(dying.last, block.last)
                             merged[id(block)] = dying
                             self.block[id(value)] = block = dying
@@ -212,7 +223,9 @@ class Placement:
         return buffer
 
     def _arena_blocks(self):
-        unique = {id(block): block for block in (*self.block.values(), *self.workspaces) if block.home is None}
+        unique = {
+            id(block): block for block in (*self.block.values(), *self.workspaces) if block.home is None
+        }
         return list(unique.values())
 
 

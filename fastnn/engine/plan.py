@@ -17,8 +17,11 @@ _FEED_NAME = {"float32": "f32", "float64": "f64", "uint8": "u8", "bool": "u8", "
 
 def feedable(source, target):
     """Whether C can turn rows of dtype `source` into `target` while it gathers a batch."""
-    return (source in _FEED_NAME and target in _FEED_NAME
-            and f"feed_rows_{_FEED_NAME[target]}_{_FEED_NAME[source]}" in settings.kernels())
+    return (
+        source in _FEED_NAME
+        and target in _FEED_NAME
+        and f"feed_rows_{_FEED_NAME[target]}_{_FEED_NAME[source]}" in settings.kernels()
+    )
 
 
 class Plan:
@@ -72,8 +75,12 @@ class Plan:
         home = block.home
         if home is None:
             return _ARENA, block.offset
-        first = {"input": self.first_input, "output": self.first_output, "variable": self.first_variable,
-                 "constant": self.first_constant}[home.kind]
+        first = {
+            "input": self.first_input,
+            "output": self.first_output,
+            "variable": self.first_variable,
+            "constant": self.first_constant,
+        }[home.kind]
         return first + home.key, 0
 
     def _operand(self, buffer, access):
@@ -100,8 +107,10 @@ class Plan:
             workspaces = {id(buffer) for buffer in lowering.workspaces}
             for step in lowering.instructions:
                 operands = [self._operand(buffer, _core.READ) for buffer in step.reads]
-                operands += [self._operand(buffer, _core.WRITE | (_core.READ if id(buffer) in workspaces else 0))
-                             for buffer in step.writes]
+                operands += [
+                    self._operand(buffer, _core.WRITE | (_core.READ if id(buffer) in workspaces else 0))
+                    for buffer in step.writes
+                ]
                 self.rows.append((step.kernel, operands, step.sizes, step.attrs))
                 self.labels.append((node.op.name, tuple(node.output.shape)))
         if self.fed:
@@ -115,9 +124,19 @@ class Plan:
         rows, cols = value.shape[0], int(np.prod(value.shape[1:]))
         slot, offset = self._where(self.placement.block[id(value)])
         nbytes = NUMPY[value.dtype].itemsize * rows * cols
-        self.rows.append((f"feed_rows_{_FEED_NAME[value.dtype]}_{_FEED_NAME[dtype]}",
-                          [(self.first_input + i, _core.READ, 0, 0), (self.index_slot, _core.READ, 0, 0),
-                           (self.step_slot, _core.READ, 0, 8), (slot, _core.WRITE, offset, nbytes)], [rows, cols], []))
+        self.rows.append(
+            (
+                f"feed_rows_{_FEED_NAME[value.dtype]}_{_FEED_NAME[dtype]}",
+                [
+                    (self.first_input + i, _core.READ, 0, 0),
+                    (self.index_slot, _core.READ, 0, 0),
+                    (self.step_slot, _core.READ, 0, 8),
+                    (slot, _core.WRITE, offset, nbytes),
+                ],
+                [rows, cols],
+                [],
+            )
+        )
         self.labels.append((f"input {i}", tuple(value.shape)))
 
     # ---- running ----
@@ -153,7 +172,9 @@ class Plan:
     def run(self, first, count):
         """Run `count` steps; step s takes rows index[s * batch : (s + 1) * batch], from s = `first`."""
         if first < 0 or first + count > self.steps_fed:
-            raise IndexError(f"Plan.run: steps {first}..{first + count} of the {self.steps_fed} that were fed")
+            raise IndexError(
+                f"Plan.run: steps {first}..{first + count} of the {self.steps_fed} that were fed"
+            )
         self._before()
         self.step[0] = first
         if self.lock is None:
@@ -173,7 +194,9 @@ class Plan:
                 self._run_reference(what, inputs, outputs)
 
     def _run_reference(self, node, inputs, outputs):
-        results = node.op.reference(*[self._view(value, inputs, outputs) for value in node.inputs], **node.attrs)
+        results = node.op.reference(
+            *[self._view(value, inputs, outputs) for value in node.inputs], **node.attrs
+        )
         for value, result in zip(node.outputs, results if type(results) is tuple else (results,)):
             self._view(value, inputs, outputs)[...] = result
 
@@ -184,8 +207,12 @@ class Plan:
         if home is None:
             memory = self.arena[block.offset : block.offset + block.nbytes]
         else:
-            memory = {"input": inputs, "output": outputs, "constant": self.placement.constants,
-                      "variable": self.variables}[home.kind][home.key]
+            memory = {
+                "input": inputs,
+                "output": outputs,
+                "constant": self.placement.constants,
+                "variable": self.variables,
+            }[home.kind][home.key]
             memory = memory.storage if home.kind == "variable" else memory
         return memory.reshape(-1).view(NUMPY[value.dtype])[: value.size].reshape(value.shape)
 
@@ -194,10 +221,12 @@ class Plan:
     def describe(self):
         """The plan as text: each instruction with its op, output shape, place, units, threads and barrier."""
         info = self.core.info()
-        lines = [f"plan: {len(self.rows)} instructions in C, {self.python_nodes} in NumPy; arena "
-                 f"{self.placement.arena:,} bytes; {len(self.variables)} variables, {len(self.updated)} updated; "
-                 f"{threads.num_threads()} threads",
-                 f"{'#':>4}  {'op':<28} {'kernel':<28} {'output':<20} {'slot+offset':>16} {'units':>8} threads"]
+        lines = [
+            f"plan: {len(self.rows)} instructions in C, {self.python_nodes} in NumPy; arena "
+            f"{self.placement.arena:,} bytes; {len(self.variables)} variables, {len(self.updated)} updated; "
+            f"{threads.num_threads()} threads",
+            f"{'#':>4}  {'op':<28} {'kernel':<28} {'output':<20} {'slot+offset':>16} {'units':>8} threads",
+        ]
         for kind, what, last in self.segments:
             if kind == "python":
                 lines.append(f"   -  {what.op.name:<28} {'(NumPy reference)':<28} {what.output.shape!s:<20}")
@@ -206,8 +235,10 @@ class Plan:
                 (name, shape), (_, operands, _, _) = self.labels[i], self.rows[i]
                 written = [o for o in operands if o[1] & _core.WRITE] or [(0, 0, 0, 0)]
                 place = f"{written[0][0]}+{written[0][2]}"
-                lines.append(f"{i:>4}{'|' if info[i]['barrier'] else ' '} {name:<28} {info[i]['name']:<28} {shape!s:<20} "
-                             f"{place:>16} {info[i]['units']:>8} {info[i]['threads']}")
+                lines.append(
+                    f"{i:>4}{'|' if info[i]['barrier'] else ' '} {name:<28} {info[i]['name']:<28} {shape!s:<20} "
+                    f"{place:>16} {info[i]['units']:>8} {info[i]['threads']}"
+                )
         return "\n".join(lines)
 
     def profile(self, steps=20):
@@ -237,7 +268,16 @@ class Plan:
         rows = []
         for (name, shape), one in zip(self.labels, info):
             ns = one["ns"] / max(one["runs"], 1)
-            rows.append({"name": one["name"], "op": name, "shape": shape, "us": ns / 1e3, "share": ns / 1e9 / total,
-                         "gflops": one["flops"] / max(ns, 1e-9), "gbs": one["bytes"] / max(ns, 1e-9),
-                         "threads": one["threads"]})
+            rows.append(
+                {
+                    "name": one["name"],
+                    "op": name,
+                    "shape": shape,
+                    "us": ns / 1e3,
+                    "share": ns / 1e9 / total,
+                    "gflops": one["flops"] / max(ns, 1e-9),
+                    "gbs": one["bytes"] / max(ns, 1e-9),
+                    "threads": one["threads"],
+                }
+            )
         return rows

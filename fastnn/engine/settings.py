@@ -38,8 +38,10 @@ def image_data_format():
 def set_image_data_format(data_format):
     """Make "channels_last" or "channels_first" the default layout of images."""
     if data_format not in ("channels_last", "channels_first"):
-        raise ValueError("set_image_data_format: `data_format` must be 'channels_last' or 'channels_first', "
-                         f"received {data_format!r}")
+        raise ValueError(
+            "set_image_data_format: `data_format` must be 'channels_last' or 'channels_first', "
+            f"received {data_format!r}"
+        )
     _values["image_data_format"] = data_format
 
 

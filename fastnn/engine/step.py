@@ -57,8 +57,9 @@ class Step:
 
     def _pack(self, arrays):
         remaining = iter(arrays)
-        return nest.pack(self.structure,
-                         [None if value is None else Tensor(next(remaining)) for value in self._kept])
+        return nest.pack(
+            self.structure, [None if value is None else Tensor(next(remaining)) for value in self._kept]
+        )
 
     def feed(self, sources, index):
         """Train or evaluate on rows of `sources` in the order of `index`.
@@ -70,8 +71,10 @@ class Step:
         index = np.ascontiguousarray(index, np.int64)
         rows = min((len(source) for source in sources), default=0)
         if index.size and (index.min() < 0 or index.max() >= rows):
-            raise IndexError(f"Step.feed: `index` reaches from {index.min()} to {index.max()}, the sources have "
-                             f"{rows} rows")
+            raise IndexError(
+                f"Step.feed: `index` reaches from {index.min()} to {index.max()}, the sources have "
+                f"{rows} rows"
+            )
         ready = []
         for source, (shape, dtype) in zip(sources, self.specs, strict=True):
             if tuple(source.shape[1:]) != shape[1:]:

@@ -26,9 +26,10 @@ class KerasTensor(Arithmetic):
 
     def _no_value(self, *_):
         raise TypeError(
-            f"a KerasTensor is symbolic and has no value: {self!r} was given to a function that wants numbers (NumPy's, "
+            f"a KerasTensor is symbolic and has no value: {self!r} was given to a function that wants numbers (NumPy, "
             "or an `if`). Use fastnn.ops in place of NumPy, or put the code into a Layer's call method or a "
-            "layers.Lambda")
+            "layers.Lambda"
+        )
 
     __array__ = __bool__ = __int__ = __float__ = __index__ = __iter__ = numpy = _no_value
 
@@ -47,8 +48,10 @@ class Node:
         self.kwargs = kwargs
         self.input_tensors = symbolic_leaves((args, kwargs))
         leaves = nest.flatten(output_specs)
-        self.output_tensors = [KerasTensor(spec.shape, spec.dtype, node=self, index=i)
-                               for i, spec in enumerate(map(_unwrap, leaves))]
+        self.output_tensors = [
+            KerasTensor(spec.shape, spec.dtype, node=self, index=i)
+            for i, spec in enumerate(map(_unwrap, leaves))
+        ]
         self.outputs = nest.pack(output_specs, self.output_tensors)
         self.parent_nodes = [t.node for t in self.input_tensors if t.node is not None]
         for i, tensor in enumerate(self.output_tensors):
@@ -101,8 +104,10 @@ class Operation:
 
     def _first_node(self):
         if not self.inbound_nodes:
-            raise ValueError(f"{self.name!r} has not been called on a symbolic input yet, so it has no `input` and "
-                             "`output`; build the model with an Input, or call it once")
+            raise ValueError(
+                f"{self.name!r} has not been called on a symbolic input yet, so it has no `input` and "
+                "`output`; build the model with an Input, or call it once"
+            )
         return self.inbound_nodes[0]
 
 
@@ -183,6 +188,7 @@ def public(function):
 
     The tensors may be arguments, or in lists, tuples or dicts among them.
     """
+
     @functools.wraps(function)
     def call(*args, **kwargs):
         for arg in args:

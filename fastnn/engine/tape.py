@@ -36,8 +36,10 @@ def backpropagate(calls, targets, sources, target_gradients=None):
         douts = [gradients.get(id(y)) for y in call.outputs]
         if all(d is None for d in douts):
             continue
-        douts = [Tensor(np.zeros(y.shape, dtypes.NUMPY[y.dtype])) if d is None else d
-                 for d, y in zip(douts, call.outputs)]
+        douts = [
+            Tensor(np.zeros(y.shape, dtypes.NUMPY[y.dtype])) if d is None else d
+            for d, y in zip(douts, call.outputs)
+        ]
         call.needs = needs
         for x, wanted, dx in zip(call.inputs, needs, call.op.grad(call, *douts)):
             if wanted and dx is not None:
@@ -93,8 +95,10 @@ class GradientTape:
             RuntimeError: a second call on a tape that is not persistent.
         """
         if self._used and not self.persistent:
-            raise RuntimeError("GradientTape.gradient was called before on this tape; make it with "
-                               "GradientTape(persistent=True) to ask several times")
+            raise RuntimeError(
+                "GradientTape.gradient was called before on this tape; make it with "
+                "GradientTape(persistent=True) to ask several times"
+            )
         self._used = True
         calls = list(self.calls)
         if not self.persistent:
@@ -105,8 +109,10 @@ class GradientTape:
         with self.stop_recording():
             results = backpropagate(calls, targets, flat, seeds)
         if unconnected_gradients == "zero":
-            results = [Tensor(np.zeros(s.shape, dtypes.NUMPY[s.dtype])) if r is None else r
-                       for r, s in zip(results, flat)]
+            results = [
+                Tensor(np.zeros(s.shape, dtypes.NUMPY[s.dtype])) if r is None else r
+                for r, s in zip(results, flat)
+            ]
         return nest.pack(sources, results)
 
 

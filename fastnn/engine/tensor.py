@@ -99,7 +99,9 @@ class Tensor(Arithmetic):
         return format(self.array.item() if self.array.ndim == 0 else self.array, spec)
 
     def __repr__(self):
-        return f"Tensor(shape={self.shape}, dtype={self.dtype}, {np.array2string(self.array, separator=', ')})"
+        return (
+            f"Tensor(shape={self.shape}, dtype={self.dtype}, {np.array2string(self.array, separator=', ')})"
+        )
 
     def __reduce__(self):
         return Tensor, (np.asarray(self.array),)
@@ -143,7 +145,8 @@ class Traced(Tensor):
         raise TraceError(
             f"the value of a tensor of shape {self.shape}, dtype {self.dtype}, is not known while a function is "
             "being traced. Use ops.cond, ops.where or ops.while_loop in place of Python's `if` and `while`, or run "
-            "without tracing: compile(..., run_eagerly=True)")
+            "without tracing: compile(..., run_eagerly=True)"
+        )
 
     def numpy(self):
         return self.array
@@ -166,7 +169,11 @@ class Traced(Tensor):
 def check_array(array, what="array"):
     """`array` itself if fastnn computes with its dtype, else a ValueError that names `what`."""
     if array.dtype not in dtypes.NAME:
-        kind = {"O": "Python objects", "U": "strings", "S": "byte strings"}.get(array.dtype.kind, str(array.dtype))
-        raise ValueError(f"{what} holds {kind}, received dtype {array.dtype}, shape {array.shape}; convert it first, "
-                         "for instance with np.asarray(x, dtype='float32'), and give rows of equal length")
+        kind = {"O": "Python objects", "U": "strings", "S": "byte strings"}.get(
+            array.dtype.kind, str(array.dtype)
+        )
+        raise ValueError(
+            f"{what} holds {kind}, received dtype {array.dtype}, shape {array.shape}; convert it first, "
+            "for instance with np.asarray(x, dtype='float32'), and give rows of equal length"
+        )
     return array

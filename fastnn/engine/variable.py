@@ -19,8 +19,12 @@ def aligned_empty(shape, dtype):
 
 
 # What a tape and a graph note when a variable is read; its one input is the Variable itself.
-read_variable = define_op("read_variable", shape=lambda v: Spec(v.shape, v.dtype), reference=lambda a: a,
-                          grad=lambda call, dout: [dout])
+read_variable = define_op(
+    "read_variable",
+    shape=lambda v: Spec(v.shape, v.dtype),
+    reference=lambda a: a,
+    grad=lambda call, dout: [dout],
+)
 
 
 class Variable(Arithmetic):
@@ -34,8 +38,17 @@ class Variable(Arithmetic):
         name: what errors and files call it.
     """
 
-    def __init__(self, initializer, shape=None, dtype=None, trainable=True, autocast=True, aggregation="none",
-                 synchronization="auto", name=None):
+    def __init__(
+        self,
+        initializer,
+        shape=None,
+        dtype=None,
+        trainable=True,
+        autocast=True,
+        aggregation="none",
+        synchronization="auto",
+        name=None,
+    ):
         from .op import suspended
 
         with suspended():
@@ -48,11 +61,16 @@ class Variable(Arithmetic):
                 initial = np.asarray(initializer)
                 if dtype is None and initial.dtype == np.float64 and not isinstance(initializer, np.ndarray):
                     dtype = dtypes.standardize(None)
-            dtype = dtypes.standardize(dtype) if dtype is not None else dtypes.NAME[check_array(initial).dtype]
+            dtype = (
+                dtypes.standardize(dtype) if dtype is not None else dtypes.NAME[check_array(initial).dtype]
+            )
         if shape is not None and tuple(initial.shape) != tuple(shape):
-            raise ValueError(f"Variable {name!r}: the initial value has shape {initial.shape}, `shape` says "
-                             f"{tuple(shape)}")
-        self.storage = aligned_empty(initial.shape, dtypes.NUMPY[dtype])  # plans keep its address: never replaced
+            raise ValueError(
+                f"Variable {name!r}: the initial value has shape {initial.shape}, `shape` says {tuple(shape)}"
+            )
+        self.storage = aligned_empty(
+            initial.shape, dtypes.NUMPY[dtype]
+        )  # plans keep its address: never replaced
         self.storage[...] = initial
         self.shape = tuple(initial.shape)
         self.dtype = dtype
@@ -92,8 +110,10 @@ class Variable(Arithmetic):
         if not isinstance(value, Tensor):
             value = Tensor(np.asarray(value, dtypes.NUMPY[self.dtype]))
         if tuple(value.shape) != self.shape:
-            raise ValueError(f"Variable {self.path!r}: cannot assign a value of shape {tuple(value.shape)} to a "
-                             f"variable of shape {self.shape}")
+            raise ValueError(
+                f"Variable {self.path!r}: cannot assign a value of shape {tuple(value.shape)} to a "
+                f"variable of shape {self.shape}"
+            )
         if context.graph is not None:
             context.graph.assign(self, value)
         else:
@@ -166,7 +186,9 @@ def convert(x, dtype=None):
             if array.dtype == np.float64 and not isinstance(x, np.generic):
                 array = array.astype(dtypes.standardize(None))
             elif array.dtype == np.int64 and not isinstance(x, np.generic):
-                array = array.astype(np.int32) if -(2**31) <= _least(array) and _most(array) < 2**31 else array
+                array = (
+                    array.astype(np.int32) if -(2**31) <= _least(array) and _most(array) < 2**31 else array
+                )
             check_array(array)
         if dtype is not None:
             return Tensor(np.asarray(array, dtypes.NUMPY[dtypes.standardize(dtype)]))

@@ -58,8 +58,12 @@ class ReLU(Elementwise):
         return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
 
     def get_config(self):
-        return {**super().get_config(), "max_value": self.max_value, "negative_slope": self.negative_slope,
-                "threshold": self.threshold}
+        return {
+            **super().get_config(),
+            "max_value": self.max_value,
+            "negative_slope": self.negative_slope,
+            "threshold": self.threshold,
+        }
 
 
 class LeakyReLU(Elementwise):
@@ -138,22 +142,37 @@ class PReLU(Layer):
     Source: Keras 3 `layers.PReLU`; He et al., ICCV 2015.
     """
 
-    def __init__(self, alpha_initializer="Zeros", alpha_regularizer=None, alpha_constraint=None, shared_axes=None,
-                 **kwargs):
+    def __init__(
+        self,
+        alpha_initializer="Zeros",
+        alpha_regularizer=None,
+        alpha_constraint=None,
+        shared_axes=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self.supports_masking = True
         self.alpha_initializer = initializers.get(alpha_initializer)
         self.alpha_regularizer = regularizers.get(alpha_regularizer)
         self.alpha_constraint = constraints.get(alpha_constraint)
-        self.shared_axes = [shared_axes] if isinstance(shared_axes, int) else shared_axes and list(shared_axes)
+        self.shared_axes = (
+            [shared_axes] if isinstance(shared_axes, int) else shared_axes and list(shared_axes)
+        )
 
     def build(self, input_shape):
         shared = self.shared_axes or []
         shape = tuple([1 if axis in shared else n for axis, n in enumerate(input_shape)][1:])
-        self.alpha = self.add_weight(name="alpha", shape=shape, initializer=self.alpha_initializer,
-                                     regularizer=self.alpha_regularizer, constraint=self.alpha_constraint)
-        self.input_spec = InputSpec(ndim=len(input_shape), axes={
-            axis: n for axis, n in enumerate(input_shape) if axis and axis not in shared})
+        self.alpha = self.add_weight(
+            name="alpha",
+            shape=shape,
+            initializer=self.alpha_initializer,
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+        )
+        self.input_spec = InputSpec(
+            ndim=len(input_shape),
+            axes={axis: n for axis, n in enumerate(input_shape) if axis and axis not in shared},
+        )
 
     def call(self, inputs):
         below = ops.multiply(self.alpha, ops.relu(ops.negative(inputs)))

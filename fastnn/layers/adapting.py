@@ -11,7 +11,9 @@ class Adapting(Layer):
     """A layer that is called on arrays, tensors or lists of values, and may have an `adapt(data)`."""
 
     def __call__(self, inputs, *args, **kwargs):
-        if isinstance(inputs, (list, tuple)) and not any(isinstance(x, (Tensor, KerasTensor)) for x in inputs):
+        if isinstance(inputs, (list, tuple)) and not any(
+            isinstance(x, (Tensor, KerasTensor)) for x in inputs
+        ):
             inputs = np.asarray(inputs)
         return super().__call__(inputs, *args, **kwargs)
 
@@ -32,7 +34,9 @@ def batches_of(data, what, steps=None):
     elif hasattr(data, "__iter__"):
         batches = data
     else:
-        raise TypeError(f"{what}: adapt() takes an array or a source of batches, received {type(data).__name__}")
+        raise TypeError(
+            f"{what}: adapt() takes an array or a source of batches, received {type(data).__name__}"
+        )
     found = False
     for i, batch in enumerate(batches):
         if steps is not None and i >= steps:

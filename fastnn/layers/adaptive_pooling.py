@@ -27,9 +27,11 @@ class _AdaptivePooling(Layer):
         kind = type(self).__name__
         sizes = (output_size,) * self.rank if isinstance(output_size, int) else output_size
         if not isinstance(sizes, (list, tuple)) or len(sizes) != self.rank:
-            raise TypeError(f"{kind}: `output_size` must be an integer or a tuple of {self.rank} integers, "
-                            "received "
-                            f"{output_size!r}")
+            raise TypeError(
+                f"{kind}: `output_size` must be an integer or a tuple of {self.rank} integers, "
+                "received "
+                f"{output_size!r}"
+            )
         self.output_size = tuple([checked_count(kind, "output_size", n) for n in sizes])
         self.data_format = standard_data_format(kind, data_format)
         self.input_spec = InputSpec(ndim=self.rank + 2)

@@ -49,8 +49,9 @@ class Attention(Layer):
         if self.use_scale:
             self.scale = self.add_weight(name="scale", shape=(), initializer="ones")
         if self.score_mode == "concat":
-            self.concat_score_weight = self.add_weight(name="concat_score_weight", shape=(),
-                                                       initializer="ones")
+            self.concat_score_weight = self.add_weight(
+                name="concat_score_weight", shape=(), initializer="ones"
+            )
 
     def call(self, inputs, mask=None, training=False, return_attention_scores=False, use_causal_mask=False):
         self._check(inputs, mask)
@@ -82,8 +83,9 @@ class Attention(Layer):
         query, key, value = [ops.expand_dims(x, 2) for x in (query, key, value)]
         hiding = [] if value_mask is None else [ops.expand_dims(ops.expand_dims(value_mask, 1), 1)]
         seed = random.draw_seed(self.seed_generator) if rate else None
-        return ops.squeeze(attend(query, key, value, scale=1.0, masks=hiding, causal=causal, rate=rate,
-                                  seed=seed), 2)
+        return ops.squeeze(
+            attend(query, key, value, scale=1.0, masks=hiding, causal=causal, rate=rate, seed=seed), 2
+        )
 
     def _scores(self, query, key):
         """(batch, queries, keys)."""
@@ -113,8 +115,9 @@ class Attention(Layer):
         self._check(input_shape)
         return (*input_shape[0][:-1], input_shape[1][-1])
 
-    def compute_output_spec(self, inputs, mask=None, return_attention_scores=False, training=None,
-                            use_causal_mask=False):
+    def compute_output_spec(
+        self, inputs, mask=None, return_attention_scores=False, training=None, use_causal_mask=False
+    ):
         self._check(inputs, mask)
         output = KerasTensor(self.compute_output_shape([x.shape for x in inputs]), self.compute_dtype)
         if not return_attention_scores:
@@ -125,16 +128,24 @@ class Attention(Layer):
         names = "[query, value] or [query, value, key]"
         if not isinstance(inputs, list) or len(inputs) not in (2, 3):
             what = f"a list of {len(inputs)}" if isinstance(inputs, list) else f"a {type(inputs).__name__}"
-            raise ValueError(f"{type(self).__name__} {self.name!r} must be called on a list {names}, "
-                             f"received {what}")
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r} must be called on a list {names}, received {what}"
+            )
         if mask is not None and (not isinstance(mask, list) or len(mask) not in (2, 3)):
-            raise ValueError(f"{type(self).__name__} {self.name!r}: `mask` must be a list [query mask, "
-                             "value mask], received "
-                             f"{mask!r}")
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r}: `mask` must be a list [query mask, "
+                "value mask], received "
+                f"{mask!r}"
+            )
 
     def get_config(self):
-        return {**super().get_config(), "use_scale": self.use_scale, "score_mode": self.score_mode,
-                "dropout": self.dropout, "seed": self.seed}
+        return {
+            **super().get_config(),
+            "use_scale": self.use_scale,
+            "score_mode": self.score_mode,
+            "dropout": self.dropout,
+            "seed": self.seed,
+        }
 
 
 class AdditiveAttention(Attention):
@@ -151,8 +162,9 @@ class AdditiveAttention(Attention):
     def build(self, input_shape):
         self._check(input_shape)
         if self.use_scale:
-            self.scale = self.add_weight(name="scale", shape=(input_shape[0][-1],),
-                                         initializer="glorot_uniform")
+            self.scale = self.add_weight(
+                name="scale", shape=(input_shape[0][-1],), initializer="glorot_uniform"
+            )
 
     def _is_product(self):
         return False

@@ -29,14 +29,32 @@ class BatchNormalization(Layer):
     Source: Keras 3 `layers.BatchNormalization`; Ioffe and Szegedy, ICML 2015.
     """
 
-    def __init__(self, axis=-1, momentum=0.99, epsilon=1e-3, center=True, scale=True, beta_initializer="zeros",
-                 gamma_initializer="ones", moving_mean_initializer="zeros", moving_variance_initializer="ones",
-                 beta_regularizer=None, gamma_regularizer=None, beta_constraint=None, gamma_constraint=None,
-                 renorm=False, renorm_clipping=None, renorm_momentum=0.99, synchronized=False, **kwargs):
+    def __init__(
+        self,
+        axis=-1,
+        momentum=0.99,
+        epsilon=1e-3,
+        center=True,
+        scale=True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        moving_mean_initializer="zeros",
+        moving_variance_initializer="ones",
+        beta_regularizer=None,
+        gamma_regularizer=None,
+        beta_constraint=None,
+        gamma_constraint=None,
+        renorm=False,
+        renorm_clipping=None,
+        renorm_momentum=0.99,
+        synchronized=False,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         if synchronized:
-            raise ValueError("BatchNormalization: `synchronized` is for several machines, and fastnn runs on "
-                             "one")
+            raise ValueError(
+                "BatchNormalization: `synchronized` is for several machines, and fastnn runs on one"
+            )
         if isinstance(axis, bool) or int(axis) != axis:
             raise ValueError(f"BatchNormalization: `axis` must be an integer, received {axis!r}")
         self.axis = int(axis)
@@ -63,14 +81,27 @@ class BatchNormalization(Layer):
         channels = known_extent(self, input_shape, self.axis)
         shape = (channels,)
         if self.scale:
-            self.gamma = self.add_weight(name="gamma", shape=shape, initializer=self.gamma_initializer, autocast=False,
-                                         regularizer=self.gamma_regularizer, constraint=self.gamma_constraint)
+            self.gamma = self.add_weight(
+                name="gamma",
+                shape=shape,
+                initializer=self.gamma_initializer,
+                autocast=False,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+            )
         if self.center:
-            self.beta = self.add_weight(name="beta", shape=shape, initializer=self.beta_initializer, autocast=False,
-                                        regularizer=self.beta_regularizer, constraint=self.beta_constraint)
+            self.beta = self.add_weight(
+                name="beta",
+                shape=shape,
+                initializer=self.beta_initializer,
+                autocast=False,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+            )
         self.moving_mean = self._add_average("moving_mean", shape, self.moving_mean_initializer)
         self.moving_variance = self._add_average("moving_variance", shape, self.moving_variance_initializer)
         if self.renorm:
+
             def deviation(shape, dtype=None):
                 return ops.sqrt(self.moving_variance_initializer(shape, dtype=dtype))
 
@@ -80,12 +111,16 @@ class BatchNormalization(Layer):
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
 
     def _add_average(self, name, shape, initializer):
-        return self.add_weight(name=name, shape=shape, initializer=initializer, trainable=False, autocast=False)
+        return self.add_weight(
+            name=name, shape=shape, initializer=initializer, trainable=False, autocast=False
+        )
 
     def call(self, inputs, training=None, mask=None):
         if mask is not None and len(mask.shape) != len(inputs.shape) - 1:
-            raise ValueError(f"BatchNormalization {self.name!r}: `mask` must have one axis less than the "
-                             f"input, received shapes {tuple(mask.shape)} and {tuple(inputs.shape)}")
+            raise ValueError(
+                f"BatchNormalization {self.name!r}: `mask` must have one axis less than the "
+                f"input, received shapes {tuple(mask.shape)} and {tuple(inputs.shape)}"
+            )
         given = inputs.dtype
         x = convert(inputs, dtype=dtypes.promote(given, "float32"))  # float16 sums overflow
         if not (training and self.trainable):
@@ -120,8 +155,14 @@ class BatchNormalization(Layer):
 
     def _normalized(self, x, mean, variance, gamma, beta):
         return ops.batch_normalization(
-            x, mean=self._parameter(mean, x), variance=self._parameter(variance, x), axis=self.axis,
-            offset=self._parameter(beta, x), scale=self._parameter(gamma, x), epsilon=self.epsilon)
+            x,
+            mean=self._parameter(mean, x),
+            variance=self._parameter(variance, x),
+            axis=self.axis,
+            offset=self._parameter(beta, x),
+            scale=self._parameter(gamma, x),
+            epsilon=self.epsilon,
+        )
 
     def _move(self, mean, variance):
         _average(self.moving_mean, mean, self.momentum)
@@ -167,14 +208,20 @@ class BatchNormalization(Layer):
 
     def compute_output_shape(self, input_shape):
         if not -len(input_shape) <= self.axis < len(input_shape):
-            raise ValueError(f"BatchNormalization {self.name!r}: `axis` {self.axis} is not among the axes of "
-                             f"its input of shape {tuple(input_shape)}")
+            raise ValueError(
+                f"BatchNormalization {self.name!r}: `axis` {self.axis} is not among the axes of "
+                f"its input of shape {tuple(input_shape)}"
+            )
         return input_shape
 
     def get_config(self):
         return {
-            **super().get_config(), "axis": self.axis, "momentum": self.momentum, "epsilon": self.epsilon,
-            "center": self.center, "scale": self.scale,
+            **super().get_config(),
+            "axis": self.axis,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
             "beta_initializer": initializers.serialize(self.beta_initializer),
             "gamma_initializer": initializers.serialize(self.gamma_initializer),
             "moving_mean_initializer": initializers.serialize(self.moving_mean_initializer),
@@ -183,8 +230,11 @@ class BatchNormalization(Layer):
             "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
             "beta_constraint": constraints.serialize(self.beta_constraint),
             "gamma_constraint": constraints.serialize(self.gamma_constraint),
-            "synchronized": self.synchronized, "renorm": self.renorm, "renorm_clipping": self.renorm_clipping,
-            "renorm_momentum": self.renorm_momentum}
+            "synchronized": self.synchronized,
+            "renorm": self.renorm,
+            "renorm_clipping": self.renorm_clipping,
+            "renorm_momentum": self.renorm_momentum,
+        }
 
 
 def _average(variable, value, momentum):
@@ -198,10 +248,13 @@ def _checked_clipping(clipping):
     clipping = dict(clipping or {})
     unknown = set(clipping) - {"rmin", "rmax", "dmax"}
     if unknown:
-        raise ValueError("BatchNormalization: `renorm_clipping` may have the keys 'rmin', 'rmax' and "
-                         f"'dmax', received {sorted(unknown)}")
+        raise ValueError(
+            "BatchNormalization: `renorm_clipping` may have the keys 'rmin', 'rmax' and "
+            f"'dmax', received {sorted(unknown)}"
+        )
     rmin, rmax, dmax = (clipping.get(key) for key in ("rmin", "rmax", "dmax"))
     if rmin is not None and rmax is not None and rmax < rmin or dmax is not None and dmax < 0:
-        raise ValueError("BatchNormalization: `renorm_clipping` needs rmin <= rmax and dmax >= 0, received "
-                         f"{clipping}")
+        raise ValueError(
+            f"BatchNormalization: `renorm_clipping` needs rmin <= rmax and dmax >= 0, received {clipping}"
+        )
     return clipping

@@ -47,7 +47,8 @@ class Building:
         if type(self).build is not Building.build:
             self._tracker.locked = (
                 f"{type(self).__name__} {self.name!r} is built already: make variables and sublayers in "
-                "__init__ or in build(), not afterwards")
+                "__init__ or in build(), not afterwards"
+            )
 
     def _build_at_init(self):
         """Mark a layer without weights as built, in its constructor, unless a subclass has its own `build`."""
@@ -56,7 +57,7 @@ class Building:
 
     @property
     def path(self):
-        """"outer/layer", known once it is built; None before."""
+        """ "outer/layer", known once it is built; None before."""
         return self._path
 
     def get_build_config(self):

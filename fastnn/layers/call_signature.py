@@ -35,8 +35,9 @@ class CallSignature:
         try:
             bound = self.signature.bind_partial(layer, *args, **kwargs).arguments
         except TypeError as error:
-            raise TypeError(f"{type(layer).__name__} {layer.name!r}: {error}; its call method is "
-                            f"call{self.signature}") from None
+            raise TypeError(
+                f"{type(layer).__name__} {layer.name!r}: {error}; its call method is call{self.signature}"
+            ) from None
         values = dict(list(bound.items())[1:])
         for parameter in self.signature.parameters.values():
             if parameter.kind is parameter.VAR_KEYWORD and parameter.name in values:
@@ -46,8 +47,11 @@ class CallSignature:
 
 @functools.cache
 def _parameters(function):
-    kinds = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD,
-             inspect.Parameter.KEYWORD_ONLY)
+    kinds = (
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.KEYWORD_ONLY,
+    )
     return [p for p in list(inspect.signature(function).parameters.values())[1:] if p.kind in kinds]
 
 
@@ -57,8 +61,11 @@ def shapes_for(layer, function, tensors):
     A function of one argument gets the shape(s) of the first tensor argument of `call`; one of several gets,
     for each of its arguments `name_shape`, the shape of `call`'s argument `name`.
     """
-    shapes = {name: nest.map_leaves(lambda x: None if x is None else tuple(x.shape), value)
-              for name, value in tensors.items() if name != "mask"}
+    shapes = {
+        name: nest.map_leaves(lambda x: None if x is None else tuple(x.shape), value)
+        for name, value in tensors.items()
+        if name != "mask"
+    }
     parameters = _parameters(function)
     if not parameters:
         return {}
@@ -69,9 +76,11 @@ def shapes_for(layer, function, tensors):
         name = parameter.name.removesuffix("_shape")
         if name == parameter.name or (name not in shapes and parameter.default is parameter.empty):
             known = ", ".join(f"{key}_shape" for key in shapes)
-            raise ValueError(f"{type(layer).__name__} {layer.name!r}: argument {parameter.name!r} of "
-                             f"{function.__name__}() matches no tensor that call() was given; the ones that "
-                             f"do are {known}")
+            raise ValueError(
+                f"{type(layer).__name__} {layer.name!r}: argument {parameter.name!r} of "
+                f"{function.__name__}() matches no tensor that call() was given; the ones that "
+                f"do are {known}"
+            )
         if name in shapes:
             found[parameter.name] = shapes[name]
     return found

@@ -1,4 +1,4 @@
-"""What layers know of the calls around them: the training flag, the stack of layers, the names that paths are made of."""
+"""What layers know of the calls around them: the training flag, the stack of layers, the names in paths."""
 
 import threading
 
@@ -9,7 +9,9 @@ class CallState(threading.local):
     def __init__(self):
         self.stack = []
         self.training = None
-        self.weights_left = None  # bytes of weights that may still be made, while a model is loaded from a file
+        self.weights_left = (
+            None  # bytes of weights that may still be made, while a model is loaded from a file
+        )
         self.losses_exist = False  # add_loss was used: stale losses are to be cleared at outermost calls
 
     def spend(self, size, who, shape):
@@ -17,12 +19,14 @@ class CallState(threading.local):
         if self.weights_left is None:
             return
         if size > self.weights_left:
-            raise ValueError(f"{who}: a weight of shape {shape} has {size} bytes, more than the file that the model "
-                             "is loaded from can hold values for; the file is refused")
+            raise ValueError(
+                f"{who}: a weight of shape {shape} has {size} bytes, more than the file that the model "
+                "is loaded from can hold values for; the file is refused"
+            )
         self.weights_left -= size
 
     def path(self):
-        """"outer/inner" of the layers on the stack."""
+        """ "outer/inner" of the layers on the stack."""
         names, last = [], None
         for layer in self.stack:
             if layer is not last:
@@ -31,7 +35,7 @@ class CallState(threading.local):
         return "/".join(names)
 
     def path_of(self, layer, name):
-        """"outer/layer/name" for a variable of `layer`, whether or not it is on the stack."""
+        """ "outer/layer/name" for a variable of `layer`, whether or not it is on the stack."""
         path = self.path()
         if not self.stack or self.stack[-1] is not layer:
             path = f"{path}/{layer.name}" if path else layer.name

@@ -10,7 +10,9 @@ MODES = ("int", "one_hot", "multi_hot", "count")
 def checked_mode(layer, mode, choices=MODES):
     """`mode` if it is one of `choices`, else a ValueError."""
     if mode not in choices:
-        raise ValueError(f"{layer}: `output_mode` must be one of {', '.join(map(repr, choices))}, received {mode!r}")
+        raise ValueError(
+            f"{layer}: `output_mode` must be one of {', '.join(map(repr, choices))}, received {mode!r}"
+        )
     return mode
 
 
@@ -69,8 +71,10 @@ class CategoryEncoding(Adapting):
     def __init__(self, num_tokens=None, output_mode="multi_hot", sparse=False, **kwargs):
         super().__init__(**kwargs)
         if num_tokens is None or num_tokens < 1:
-            raise ValueError(f"CategoryEncoding: `num_tokens` must be at least 1, received {num_tokens}; where it is "
-                             "not known, IntegerLookup finds the categories")
+            raise ValueError(
+                f"CategoryEncoding: `num_tokens` must be at least 1, received {num_tokens}; where it is "
+                "not known, IntegerLookup finds the categories"
+            )
         self.num_tokens = num_tokens
         mode = "multi_hot" if output_mode == "binary" else output_mode
         self.output_mode = checked_mode("CategoryEncoding", mode, MODES[1:])
@@ -79,9 +83,17 @@ class CategoryEncoding(Adapting):
 
     def call(self, inputs, count_weights=None):
         if count_weights is not None and self.output_mode != "count":
-            raise ValueError(f"CategoryEncoding {self.name!r}: `count_weights` goes with output_mode='count', received "
-                             f"output_mode={self.output_mode!r}")
-        return encode(convert(inputs, dtype="int32"), self.output_mode, self.num_tokens, self.compute_dtype, count_weights)
+            raise ValueError(
+                f"CategoryEncoding {self.name!r}: `count_weights` goes with output_mode='count', received "
+                f"output_mode={self.output_mode!r}"
+            )
+        return encode(
+            convert(inputs, dtype="int32"),
+            self.output_mode,
+            self.num_tokens,
+            self.compute_dtype,
+            count_weights,
+        )
 
     def compute_output_shape(self, input_shape):
         return encoded_shape(input_shape, self.output_mode, self.num_tokens)

@@ -26,8 +26,18 @@ class _Windowed(Layer):
     rank = 2
     paddings = ("valid", "same")
 
-    def __init__(self, kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias, weights,
-                 **kwargs):
+    def __init__(
+        self,
+        kernel_size,
+        strides,
+        padding,
+        data_format,
+        dilation_rate,
+        activation,
+        use_bias,
+        weights,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         name = type(self).__name__
         self.kernel_size = per_axis(name, "kernel_size", kernel_size, self.rank)
@@ -43,8 +53,10 @@ class _Windowed(Layer):
             setattr(self, f"{weight}_constraint", constraints.get(constraint))
         self._weight_names = tuple(weights)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ValueError(f"{name}: `strides` and `dilation_rate` cannot both be over 1, received "
-                             f"{self.strides} and {self.dilation_rate}")
+            raise ValueError(
+                f"{name}: `strides` and `dilation_rate` cannot both be over 1, received "
+                f"{self.strides} and {self.dilation_rate}"
+            )
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     @property
@@ -59,9 +71,13 @@ class _Windowed(Layer):
         return channels
 
     def _add(self, name, shape, arguments):
-        return self.add_weight(name=name, shape=shape, initializer=getattr(self, f"{arguments}_initializer"),
-                               regularizer=getattr(self, f"{arguments}_regularizer"),
-                               constraint=getattr(self, f"{arguments}_constraint"))
+        return self.add_weight(
+            name=name,
+            shape=shape,
+            initializer=getattr(self, f"{arguments}_initializer"),
+            regularizer=getattr(self, f"{arguments}_regularizer"),
+            constraint=getattr(self, f"{arguments}_constraint"),
+        )
 
     def _finish(self, outputs):
         if self.use_bias:
@@ -69,8 +85,15 @@ class _Windowed(Layer):
         return self.activation(outputs)
 
     def compute_output_shape(self, input_shape):
-        spatial = window_extents(self, input_shape, self.data_format, self.kernel_size, self.strides, self.padding,
-                                 self.dilation_rate)
+        spatial = window_extents(
+            self,
+            input_shape,
+            self.data_format,
+            self.kernel_size,
+            self.strides,
+            self.padding,
+            self.dilation_rate,
+        )
         return join_shape(input_shape[0], spatial, self._output_channels(input_shape), self.data_format)
 
     def _output_channels(self, input_shape):
@@ -80,11 +103,18 @@ class _Windowed(Layer):
         return missing_channels(shape, spec, self.data_format)
 
     def get_config(self):
-        return {**super().get_config(), "kernel_size": self.kernel_size, "strides": self.strides,
-                "padding": self.padding, "data_format": self.data_format, "dilation_rate": self.dilation_rate,
-                "activation": activations.serialize(self.activation), "use_bias": self.use_bias,
-                "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-                **weight_config(self, *self._weight_names)}
+        return {
+            **super().get_config(),
+            "kernel_size": self.kernel_size,
+            "strides": self.strides,
+            "padding": self.padding,
+            "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+            **weight_config(self, *self._weight_names),
+        }
 
 
 class _Conv(_Windowed):
@@ -103,35 +133,75 @@ class _Conv(_Windowed):
         ValueError: an argument out of range; an input without channel axis, or too small for the window.
     """
 
-    def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format=None, dilation_rate=1, groups=1,
-                 activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros",
-                 kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
-                 bias_constraint=None, **kwargs):
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        padding="valid",
+        data_format=None,
+        dilation_rate=1,
+        groups=1,
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
         super().__init__(
-            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
-            {"kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
-             "bias": (bias_initializer, bias_regularizer, bias_constraint)},
-            activity_regularizer=activity_regularizer, **kwargs)
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            {
+                "kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
+                "bias": (bias_initializer, bias_regularizer, bias_constraint),
+            },
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
         name = type(self).__name__
         self.filters = checked_count(name, "filters", filters)
         self.groups = checked_count(name, "groups", groups)
         if self.filters % self.groups:
-            raise ValueError(f"{name}: `filters` must be a multiple of `groups`, received filters={filters}, "
-                             f"groups={groups}")
+            raise ValueError(
+                f"{name}: `filters` must be a multiple of `groups`, received filters={filters}, "
+                f"groups={groups}"
+            )
 
     def build(self, input_shape):
         channels = self._input_channels(input_shape)
         if channels % self.groups:
-            raise ValueError(f"{type(self).__name__} {self.name!r}: the input's channels must be a multiple "
-                             f"of `groups`, {self.groups}; its input of shape {tuple(input_shape)} has "
-                             f"{channels}")
-        self.kernel = self._add("kernel", (*self.kernel_size, channels // self.groups, self.filters), "kernel")
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r}: the input's channels must be a multiple "
+                f"of `groups`, {self.groups}; its input of shape {tuple(input_shape)} has "
+                f"{channels}"
+            )
+        self.kernel = self._add(
+            "kernel", (*self.kernel_size, channels // self.groups, self.filters), "kernel"
+        )
         if self.use_bias:
             self.bias = self._add("bias", (self.filters,), "bias")
 
     def call(self, inputs):
-        return self._finish(ops.conv(inputs, self.kernel, strides=self.strides, padding=self.padding,
-                                     data_format=self.data_format, dilation_rate=self.dilation_rate))
+        return self._finish(
+            ops.conv(
+                inputs,
+                self.kernel,
+                strides=self.strides,
+                padding=self.padding,
+                data_format=self.data_format,
+                dilation_rate=self.dilation_rate,
+            )
+        )
 
     def get_config(self):
         return {**super().get_config(), "filters": self.filters, "groups": self.groups}
@@ -181,23 +251,51 @@ class _ConvTranspose(_Windowed):
         TensorFlow. The others are as in Conv2D.
     """
 
-    def __init__(self, filters, kernel_size, strides=1, padding="valid", output_padding=None, data_format=None,
-                 dilation_rate=1, activation=None, use_bias=True, kernel_initializer="glorot_uniform",
-                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None,
-                 kernel_constraint=None, bias_constraint=None, **kwargs):
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        padding="valid",
+        output_padding=None,
+        data_format=None,
+        dilation_rate=1,
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
         super().__init__(
-            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
-            {"kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
-             "bias": (bias_initializer, bias_regularizer, bias_constraint)},
-            activity_regularizer=activity_regularizer, **kwargs)
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            {
+                "kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
+                "bias": (bias_initializer, bias_regularizer, bias_constraint),
+            },
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
         name = type(self).__name__
         self.filters = checked_count(name, "filters", filters)
         self.output_padding = None
         if output_padding is not None:
             self.output_padding = per_axis(name, "output_padding", output_padding, self.rank, least=0)
             if any(extra >= stride for extra, stride in zip(self.output_padding, self.strides)):
-                raise ValueError(f"{name}: `output_padding` must be less than `strides` along each axis, "
-                                 f"received {self.output_padding} and {self.strides}")
+                raise ValueError(
+                    f"{name}: `output_padding` must be less than `strides` along each axis, "
+                    f"received {self.output_padding} and {self.strides}"
+                )
 
     def build(self, input_shape):
         channels = self._input_channels(input_shape)
@@ -206,15 +304,25 @@ class _ConvTranspose(_Windowed):
             self.bias = self._add("bias", (self.filters,), "bias")
 
     def call(self, inputs):
-        return self._finish(ops.conv_transpose(
-            inputs, self.kernel, strides=self.strides, padding=self.padding, output_padding=self.output_padding,
-            data_format=self.data_format, dilation_rate=self.dilation_rate))
+        return self._finish(
+            ops.conv_transpose(
+                inputs,
+                self.kernel,
+                strides=self.strides,
+                padding=self.padding,
+                output_padding=self.output_padding,
+                data_format=self.data_format,
+                dilation_rate=self.dilation_rate,
+            )
+        )
 
     def compute_output_shape(self, input_shape):
         batch, spatial, _ = split_shape(input_shape, self.data_format)
         extra = self.output_padding or (None,) * self.rank
-        extents = [self._extent(*each)
-                   for each in zip(spatial, self.kernel_size, self.strides, self.dilation_rate, extra)]
+        extents = [
+            self._extent(*each)
+            for each in zip(spatial, self.kernel_size, self.strides, self.dilation_rate, extra)
+        ]
         return join_shape(batch, extents, self.filters, self.data_format)
 
     def _extent(self, n, size, stride, dilation, extra):
@@ -253,27 +361,84 @@ class Conv3DTranspose(_ConvTranspose):
     __doc__ += "\n\n    " + _ConvTranspose.__doc__
     rank = 3
 
-    def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format=None, output_padding=None,
-                 dilation_rate=1, activation=None, use_bias=True, kernel_initializer="glorot_uniform",
-                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None,
-                 activity_regularizer=None, kernel_constraint=None, bias_constraint=None, **kwargs):
-        super().__init__(filters, kernel_size, strides, padding, output_padding, data_format, dilation_rate,
-                         activation, use_bias, kernel_initializer, bias_initializer, kernel_regularizer,
-                         bias_regularizer, activity_regularizer, kernel_constraint, bias_constraint, **kwargs)
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        padding="valid",
+        data_format=None,
+        output_padding=None,
+        dilation_rate=1,
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
+        super().__init__(
+            filters,
+            kernel_size,
+            strides,
+            padding,
+            output_padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            activity_regularizer,
+            kernel_constraint,
+            bias_constraint,
+            **kwargs,
+        )
 
 
 class _DepthwiseConv(_Windowed):
     """Convolution of each channel by itself, with `depth_multiplier` filters a channel; arguments as in Conv2D."""
 
-    def __init__(self, kernel_size, strides=1, padding="valid", depth_multiplier=1, data_format=None, dilation_rate=1,
-                 activation=None, use_bias=True, depthwise_initializer="glorot_uniform", bias_initializer="zeros",
-                 depthwise_regularizer=None, bias_regularizer=None, activity_regularizer=None,
-                 depthwise_constraint=None, bias_constraint=None, **kwargs):
+    def __init__(
+        self,
+        kernel_size,
+        strides=1,
+        padding="valid",
+        depth_multiplier=1,
+        data_format=None,
+        dilation_rate=1,
+        activation=None,
+        use_bias=True,
+        depthwise_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        depthwise_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        depthwise_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
         super().__init__(
-            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
-            {"depthwise": (depthwise_initializer, depthwise_regularizer, depthwise_constraint),
-             "bias": (bias_initializer, bias_regularizer, bias_constraint)},
-            activity_regularizer=activity_regularizer, **kwargs)
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            {
+                "depthwise": (depthwise_initializer, depthwise_regularizer, depthwise_constraint),
+                "bias": (bias_initializer, bias_regularizer, bias_constraint),
+            },
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
         self.depth_multiplier = checked_count(type(self).__name__, "depth_multiplier", depth_multiplier)
 
     def build(self, input_shape):
@@ -283,8 +448,16 @@ class _DepthwiseConv(_Windowed):
             self.bias = self._add("bias", (channels * self.depth_multiplier,), "bias")
 
     def call(self, inputs):
-        return self._finish(ops.depthwise_conv(inputs, self.kernel, strides=self.strides, padding=self.padding,
-                                               data_format=self.data_format, dilation_rate=self.dilation_rate))
+        return self._finish(
+            ops.depthwise_conv(
+                inputs,
+                self.kernel,
+                strides=self.strides,
+                padding=self.padding,
+                data_format=self.data_format,
+                dilation_rate=self.dilation_rate,
+            )
+        )
 
     def _output_channels(self, input_shape):
         channels = input_shape[self._channel_axis]
@@ -309,33 +482,72 @@ class DepthwiseConv2D(_DepthwiseConv):
 class _SeparableConv(_Windowed):
     """A depthwise convolution, then a 1x1 convolution to `filters` channels; arguments as in Conv2D."""
 
-    def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format=None, dilation_rate=1,
-                 depth_multiplier=1, activation=None, use_bias=True, depthwise_initializer="glorot_uniform",
-                 pointwise_initializer="glorot_uniform", bias_initializer="zeros", depthwise_regularizer=None,
-                 pointwise_regularizer=None, bias_regularizer=None, activity_regularizer=None,
-                 depthwise_constraint=None, pointwise_constraint=None, bias_constraint=None, **kwargs):
+    def __init__(
+        self,
+        filters,
+        kernel_size,
+        strides=1,
+        padding="valid",
+        data_format=None,
+        dilation_rate=1,
+        depth_multiplier=1,
+        activation=None,
+        use_bias=True,
+        depthwise_initializer="glorot_uniform",
+        pointwise_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        depthwise_regularizer=None,
+        pointwise_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        depthwise_constraint=None,
+        pointwise_constraint=None,
+        bias_constraint=None,
+        **kwargs,
+    ):
         super().__init__(
-            kernel_size, strides, padding, data_format, dilation_rate, activation, use_bias,
-            {"depthwise": (depthwise_initializer, depthwise_regularizer, depthwise_constraint),
-             "pointwise": (pointwise_initializer, pointwise_regularizer, pointwise_constraint),
-             "bias": (bias_initializer, bias_regularizer, bias_constraint)},
-            activity_regularizer=activity_regularizer, **kwargs)
+            kernel_size,
+            strides,
+            padding,
+            data_format,
+            dilation_rate,
+            activation,
+            use_bias,
+            {
+                "depthwise": (depthwise_initializer, depthwise_regularizer, depthwise_constraint),
+                "pointwise": (pointwise_initializer, pointwise_regularizer, pointwise_constraint),
+                "bias": (bias_initializer, bias_regularizer, bias_constraint),
+            },
+            activity_regularizer=activity_regularizer,
+            **kwargs,
+        )
         self.filters = checked_count(type(self).__name__, "filters", filters)
         self.depth_multiplier = checked_count(type(self).__name__, "depth_multiplier", depth_multiplier)
 
     def build(self, input_shape):
         channels = self._input_channels(input_shape)
         between = channels * self.depth_multiplier
-        self.depthwise_kernel = self._add("depthwise_kernel", (*self.kernel_size, channels, self.depth_multiplier),
-                                          "depthwise")
-        self.pointwise_kernel = self._add("pointwise_kernel", (*[1] * self.rank, between, self.filters), "pointwise")
+        self.depthwise_kernel = self._add(
+            "depthwise_kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise"
+        )
+        self.pointwise_kernel = self._add(
+            "pointwise_kernel", (*[1] * self.rank, between, self.filters), "pointwise"
+        )
         if self.use_bias:
             self.bias = self._add("bias", (self.filters,), "bias")
 
     def call(self, inputs):
-        return self._finish(ops.separable_conv(
-            inputs, self.depthwise_kernel, self.pointwise_kernel, strides=self.strides, padding=self.padding,
-            data_format=self.data_format, dilation_rate=self.dilation_rate))
+        return self._finish(
+            ops.separable_conv(
+                inputs,
+                self.depthwise_kernel,
+                self.pointwise_kernel,
+                strides=self.strides,
+                padding=self.padding,
+                data_format=self.data_format,
+                dilation_rate=self.dilation_rate,
+            )
+        )
 
     def get_config(self):
         return {**super().get_config(), "filters": self.filters, "depth_multiplier": self.depth_multiplier}

@@ -7,13 +7,14 @@ from ..engine import settings
 
 
 def standard_data_format(layer, data_format):
-    """"channels_last" or "channels_first"; the configured one for None."""
+    """ "channels_last" or "channels_first"; the configured one for None."""
     if data_format is None:
         return settings.image_data_format()
     lowered = str(data_format).lower()
     if lowered not in ("channels_last", "channels_first"):
-        raise ValueError(f"{layer}: `data_format` must be 'channels_last' or 'channels_first', received "
-                         f"{data_format!r}")
+        raise ValueError(
+            f"{layer}: `data_format` must be 'channels_last' or 'channels_first', received {data_format!r}"
+        )
     return lowered
 
 
@@ -24,8 +25,9 @@ def per_axis(layer, argument, value, rank, least=1):
         values = tuple(values)
     except TypeError:
         values = ()
-    if len(values) != rank or any(isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < least
-                                  for n in values):
+    if len(values) != rank or any(
+        isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < least for n in values
+    ):
         many = "an integer" if rank == 1 else f"an integer or a tuple of {rank} integers"
         raise ValueError(f"{layer}: `{argument}` must be {many} of at least {least}, received {value!r}")
     return tuple([int(n) for n in values])
@@ -35,8 +37,10 @@ def checked_padding(layer, padding, choices=("valid", "same")):
     """`padding` in lower case, one of `choices`."""
     lowered = padding.lower() if isinstance(padding, str) else padding
     if lowered not in choices:
-        raise ValueError(f"{layer}: `padding` must be {' or '.join(map(repr, choices))}, received "
-                         f"{padding!r}. For explicit padding, put a ZeroPadding layer before this one")
+        raise ValueError(
+            f"{layer}: `padding` must be {' or '.join(map(repr, choices))}, received "
+            f"{padding!r}. For explicit padding, put a ZeroPadding layer before this one"
+        )
     return lowered
 
 
@@ -85,7 +89,8 @@ def window_extents(layer, shape, data_format, size, strides, padding, dilation=N
                 f"{type(layer).__name__} {layer.name!r}: its window of {size} "
                 f"{'' if reach == k else 'dilated '}does not fit into an input of shape {tuple(shape)} "
                 f"({data_format}): {n} is less than {reach}. Use padding='same', a smaller window, or fewer "
-                "layers that shrink the image before this one")
+                "layers that shrink the image before this one"
+            )
         else:
             extents.append((n - reach) // s + 1)
     return tuple(extents)
@@ -98,7 +103,10 @@ def missing_channels(shape, spec, data_format):
     channel = "last" if data_format == "channels_last" else "second"
     sample = tuple(shape[1:])
     wanted = (*sample, 1) if data_format == "channels_last" else (1, *sample)
-    return (f". Its {channel} axis must be the channels: for images of one channel put Reshape({wanted}) "
-            "before it, or feed x[..., None]" if data_format == "channels_last" else
-            f". Its {channel} axis must be the channels: for images of one channel put Reshape({wanted}) "
-            "before it, or feed np.expand_dims(x, 1)") + "; if it is the batch axis that is missing, x[None, ...]"
+    return (
+        f". Its {channel} axis must be the channels: for images of one channel put Reshape({wanted}) "
+        "before it, or feed x[..., None]"
+        if data_format == "channels_last"
+        else f". Its {channel} axis must be the channels: for images of one channel put Reshape({wanted}) "
+        "before it, or feed np.expand_dims(x, 1)"
+    ) + "; if it is the batch axis that is missing, x[None, ...]"

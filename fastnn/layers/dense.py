@@ -24,14 +24,28 @@ class Dense(Layer):
     (8, 3)
     """
 
-    def __init__(self, units, activation=None, use_bias=True, kernel_initializer="glorot_uniform",
-                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None,
-                 kernel_constraint=None, bias_constraint=None, lora_rank=None, lora_alpha=None,
-                 quantization_config=None, **kwargs):
+    def __init__(
+        self,
+        units,
+        activation=None,
+        use_bias=True,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        lora_rank=None,
+        lora_alpha=None,
+        quantization_config=None,
+        **kwargs,
+    ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         if lora_rank is not None or quantization_config is not None:
-            raise ValueError("Dense: `lora_rank` and `quantization_config` are not there in fastnn; leave "
-                             "them out")
+            raise ValueError(
+                "Dense: `lora_rank` and `quantization_config` are not there in fastnn; leave them out"
+            )
         self.units = checked_count("Dense", "units", units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -47,12 +61,20 @@ class Dense(Layer):
     def build(self, input_shape):
         features = known_extent(self, input_shape, -1)
         self.kernel = self.add_weight(
-            name="kernel", shape=(features, self.units), initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer, constraint=self.kernel_constraint)
+            name="kernel",
+            shape=(features, self.units),
+            initializer=self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
         if self.use_bias:
             self.bias = self.add_weight(
-                name="bias", shape=(self.units,), initializer=self.bias_initializer, regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint)
+                name="bias",
+                shape=(self.units,),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
 
     def call(self, inputs, training=None):
@@ -66,12 +88,20 @@ class Dense(Layer):
 
     def input_advice(self, shape, spec):
         if len(shape) == 1:
-            return (". Dense takes (batch, features): x[None, :] makes a batch of one sample, x[:, None] "
-                    "makes samples of one feature")
+            return (
+                ". Dense takes (batch, features): x[None, :] makes a batch of one sample, x[:, None] "
+                "makes samples of one feature"
+            )
         if self.built:
             return f". It was built for {self.kernel.shape[0]} features"
         return ""
 
     def get_config(self):
-        return {**super().get_config(), "units": self.units, "activation": activations.serialize(self.activation),
-                "use_bias": self.use_bias, **weight_config(self, "kernel", "bias"), "quantization_config": None}
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": activations.serialize(self.activation),
+            "use_bias": self.use_bias,
+            **weight_config(self, "kernel", "bias"),
+            "quantization_config": None,
+        }

@@ -21,12 +21,22 @@ class Discretization(Adapting):
     Source: Keras 3 `layers.Discretization`.
     """
 
-    def __init__(self, bin_boundaries=None, num_bins=None, epsilon=0.01, output_mode="int", sparse=False, dtype=None,
-                 name=None):
+    def __init__(
+        self,
+        bin_boundaries=None,
+        num_bins=None,
+        epsilon=0.01,
+        output_mode="int",
+        sparse=False,
+        dtype=None,
+        name=None,
+    ):
         super().__init__(name=name, dtype=dtype)
         if (bin_boundaries is None) == (num_bins is None):
-            raise ValueError(f"Discretization: give `bin_boundaries`, or `num_bins` and call adapt(); received "
-                             f"bin_boundaries={bin_boundaries}, num_bins={num_bins}")
+            raise ValueError(
+                f"Discretization: give `bin_boundaries`, or `num_bins` and call adapt(); received "
+                f"bin_boundaries={bin_boundaries}, num_bins={num_bins}"
+            )
         if num_bins is not None and num_bins < 0:
             raise ValueError(f"Discretization: `num_bins` must be at least 0, received {num_bins}")
         self.bin_boundaries = None if bin_boundaries is None else list(bin_boundaries)
@@ -40,7 +50,9 @@ class Discretization(Adapting):
     def adapt(self, data, steps=None):
         """Find boundaries that share `data` (an array, or a source of batches) among `num_bins` bins."""
         if self.num_bins is None:
-            raise ValueError(f"Discretization {self.name!r} has fixed `bin_boundaries`; make it with `num_bins` to adapt")
+            raise ValueError(
+                f"Discretization {self.name!r} has fixed `bin_boundaries`; make it with `num_bins` to adapt"
+            )
         self.reset_state()
         for batch in batches_of(data, f"Discretization {self.name!r}", steps):
             self.update_state(batch)
@@ -65,8 +77,10 @@ class Discretization(Adapting):
 
     def call(self, inputs):
         if self.bin_boundaries is None:
-            raise ValueError(f"Discretization {self.name!r} has no bins yet: call adapt(data) first, or give "
-                             "`bin_boundaries`")
+            raise ValueError(
+                f"Discretization {self.name!r} has no bins yet: call adapt(data) first, or give "
+                "`bin_boundaries`"
+            )
         bins = ops.digitize(convert(inputs, dtype="float32"), np.asarray(self.bin_boundaries, "float32"))
         dtype = "int32" if self.output_mode == "int" else self.compute_dtype
         return encode(bins, self.output_mode, self._depth, dtype)
@@ -84,8 +98,15 @@ class Discretization(Adapting):
             self.summary = np.asarray(store["0"])
 
     def get_config(self):
-        return {"bin_boundaries": self.bin_boundaries, "num_bins": self.num_bins, "epsilon": self.epsilon,
-                "output_mode": self.output_mode, "sparse": self.sparse, "name": self.name, "dtype": self.dtype}
+        return {
+            "bin_boundaries": self.bin_boundaries,
+            "num_bins": self.num_bins,
+            "epsilon": self.epsilon,
+            "output_mode": self.output_mode,
+            "sparse": self.sparse,
+            "name": self.name,
+            "dtype": self.dtype,
+        }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):

@@ -17,8 +17,9 @@ class _Random(Elementwise):
     def __init__(self, argument, amount, seed, **kwargs):
         super().__init__(**kwargs)
         if isinstance(amount, bool) or not isinstance(amount, (int, float)) or not 0 <= amount <= 1:
-            raise ValueError(f"{type(self).__name__}: `{argument}` must be a number from 0 to 1, received "
-                             f"{amount!r}")
+            raise ValueError(
+                f"{type(self).__name__}: `{argument}` must be a number from 0 to 1, received {amount!r}"
+            )
         self.seed = seed
         if amount > 0:
             self.seed_generator = random.SeedGenerator(seed)
@@ -47,7 +48,9 @@ class Dropout(_Random):
             return inputs
         if self.rate == 1:
             return ops.zeros_like(inputs)
-        return random.dropout(inputs, self.rate, noise_shape=self._noise_shape(inputs), seed=self.seed_generator)
+        return random.dropout(
+            inputs, self.rate, noise_shape=self._noise_shape(inputs), seed=self.seed_generator
+        )
 
     def _noise_shape(self, inputs):
         return self.noise_shape
@@ -71,8 +74,13 @@ class _SpatialDropout(Dropout):
         return (None, *ones, None) if self.data_format == "channels_last" else (None, None, *ones)
 
     def get_config(self):
-        return {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype,
-                "data_format": self.data_format}
+        return {
+            "rate": self.rate,
+            "seed": self.seed,
+            "name": self.name,
+            "dtype": self.dtype,
+            "data_format": self.data_format,
+        }
 
 
 class SpatialDropout1D(_SpatialDropout):
@@ -117,16 +125,21 @@ class GaussianDropout(_Random):
     def __init__(self, rate, seed=None, **kwargs):
         super().__init__("rate", rate, seed, **kwargs)
         if rate == 1:
-            raise ValueError("GaussianDropout: `rate` must be below 1, where its noise would be infinite, "
-                             "received 1")
+            raise ValueError(
+                "GaussianDropout: `rate` must be below 1, where its noise would be infinite, received 1"
+            )
         self.rate = rate
 
     def call(self, inputs, training=False):
         if not training or self.rate == 0:
             return inputs
         spread = math.sqrt(self.rate / (1 - self.rate))
-        return ops.multiply(inputs, random.normal(inputs.shape, mean=1.0, stddev=spread, dtype=inputs.dtype,
-                                                  seed=self.seed_generator))
+        return ops.multiply(
+            inputs,
+            random.normal(
+                inputs.shape, mean=1.0, stddev=spread, dtype=inputs.dtype, seed=self.seed_generator
+            ),
+        )
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}
@@ -145,8 +158,12 @@ class GaussianNoise(_Random):
     def call(self, inputs, training=False):
         if not training or self.stddev == 0:
             return inputs
-        return ops.add(inputs, random.normal(inputs.shape, mean=0.0, stddev=self.stddev, dtype=inputs.dtype,
-                                             seed=self.seed_generator))
+        return ops.add(
+            inputs,
+            random.normal(
+                inputs.shape, mean=0.0, stddev=self.stddev, dtype=inputs.dtype, seed=self.seed_generator
+            ),
+        )
 
     def get_config(self):
         return {**super().get_config(), "stddev": self.stddev, "seed": self.seed}
@@ -169,8 +186,11 @@ class AlphaDropout(_Random):
     def call(self, inputs, training=False):
         if not training or self.rate == 0:
             return inputs
-        shape = inputs.shape if self.noise_shape is None else [
-            n if m is None else m for m, n in zip(self.noise_shape, inputs.shape)]
+        shape = (
+            inputs.shape
+            if self.noise_shape is None
+            else [n if m is None else m for m, n in zip(self.noise_shape, inputs.shape)]
+        )
         draws = random.uniform(tuple(shape), dtype=inputs.dtype, seed=self.seed_generator)
         kept = ops.greater_equal(draws, convert(self.rate, dtype=inputs.dtype))
         x = ops.where(kept, inputs, convert(_SELU_FLOOR, dtype=inputs.dtype))
@@ -187,6 +207,7 @@ def _checked_noise_shape(layer, noise_shape):
         return None
     extents = tuple(noise_shape) if isinstance(noise_shape, (list, tuple)) else ("not a shape",)
     if not all(n is None or (isinstance(n, int) and n > 0) for n in extents):
-        raise ValueError(f"{layer}: `noise_shape` must be a tuple of positive integers and None, received "
-                         f"{noise_shape!r}")
+        raise ValueError(
+            f"{layer}: `noise_shape` must be a tuple of positive integers and None, received {noise_shape!r}"
+        )
     return extents

@@ -26,16 +26,30 @@ class EinsumDense(Layer):
     (8, 32, 64)
     """
 
-    def __init__(self, equation, output_shape, activation=None, bias_axes=None,
-                 kernel_initializer="glorot_uniform",
-                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None,
-                 kernel_constraint=None,
-                 bias_constraint=None, lora_rank=None, lora_alpha=None, gptq_unpacked_column_size=None,
-                 quantization_config=None, **kwargs):
+    def __init__(
+        self,
+        equation,
+        output_shape,
+        activation=None,
+        bias_axes=None,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        lora_rank=None,
+        lora_alpha=None,
+        gptq_unpacked_column_size=None,
+        quantization_config=None,
+        **kwargs,
+    ):
         if lora_rank is not None or gptq_unpacked_column_size is not None or quantization_config is not None:
-            raise ValueError("EinsumDense: low-rank adapters and quantization (`lora_rank`, "
-                             "`gptq_unpacked_column_size`, "
-                             "`quantization_config`) are not there in fastnn; leave them out")
+            raise ValueError(
+                "EinsumDense: low-rank adapters and quantization (`lora_rank`, "
+                "`gptq_unpacked_column_size`, "
+                "`quantization_config`) are not there in fastnn; leave them out"
+            )
         super().__init__(**kwargs)
         self.equation = equation
         self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
@@ -57,22 +71,37 @@ class EinsumDense(Layer):
         self.input_spec = InputSpec(ndim=len(input_shape))
         initializer = self.kernel_initializer
         if isinstance(initializer, initializers.VarianceScaling) and (
-                initializer.input_axes is None or initializer.output_axes is None):
-            fans = {"input_axes": [i for i, axis in enumerate(axes.kernel) if axis not in axes.output],
-                    "output_axes": [i for i, axis in enumerate(axes.kernel) if axis in axes.output]}
-            initializer = type(initializer).from_config({**initializer.get_config(), "seed": initializer.seed,
-                                                         **fans})
-        self.kernel = self.add_weight(name="kernel", shape=kernel_shape, initializer=initializer,
-                                      regularizer=self.kernel_regularizer, constraint=self.kernel_constraint)
+            initializer.input_axes is None or initializer.output_axes is None
+        ):
+            fans = {
+                "input_axes": [i for i, axis in enumerate(axes.kernel) if axis not in axes.output],
+                "output_axes": [i for i, axis in enumerate(axes.kernel) if axis in axes.output],
+            }
+            initializer = type(initializer).from_config(
+                {**initializer.get_config(), "seed": initializer.seed, **fans}
+            )
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=kernel_shape,
+            initializer=initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
         if self.bias_axes is not None:
             missing = [axis for axis in self.bias_axes if axis not in axes.output]
             if missing:
-                raise ValueError(f"EinsumDense {self.name!r}: `bias_axes` {self.bias_axes!r} names the axes "
-                                 f"{missing}, which "
-                                 f"the output of {self.equation!r} does not have")
+                raise ValueError(
+                    f"EinsumDense {self.name!r}: `bias_axes` {self.bias_axes!r} names the axes "
+                    f"{missing}, which "
+                    f"the output of {self.equation!r} does not have"
+                )
             self.bias = self.add_weight(
-                name="bias", shape=self._bias_shape(extents, input_shape), initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer, constraint=self.bias_constraint)
+                name="bias",
+                shape=self._bias_shape(extents, input_shape),
+                initializer=self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
 
     def call(self, inputs, training=None):
         axes = self._axes
@@ -95,9 +124,11 @@ class EinsumDense(Layer):
         axes = self._axes
         elided = len(input_shape) - len(axes.input)
         if elided < 0 or (elided and axes.elided is None):
-            raise ValueError(f"EinsumDense {self.name!r}: {self.equation!r} takes an input with "
-                             f"{len(axes.input)}{' or more' if axes.elided else ''} axes, received shape "
-                             f"{tuple(input_shape)}")
+            raise ValueError(
+                f"EinsumDense {self.name!r}: {self.equation!r} takes an input with "
+                f"{len(axes.input)}{' or more' if axes.elided else ''} axes, received shape "
+                f"{tuple(input_shape)}"
+            )
         shape = [input_shape[0], *self.partial_output_shape]
         if axes.elided == "left" and elided:
             shape[1:1] = input_shape[1:elided]
@@ -106,15 +137,19 @@ class EinsumDense(Layer):
         first = self._first_input(input_shape)
         named = shape[first : first + len(axes.output)]
         if len(named) < len(axes.output):
-            raise ValueError(f"EinsumDense {self.name!r}: the output of {self.equation!r} has more axes "
-                             "than `output_shape` "
-                             f"{self.partial_output_shape} gives (the batch axis is not named there)")
+            raise ValueError(
+                f"EinsumDense {self.name!r}: the output of {self.equation!r} has more axes "
+                "than `output_shape` "
+                f"{self.partial_output_shape} gives (the batch axis is not named there)"
+            )
         extents = dict(zip(axes.input, input_shape[first:], strict=False))
         for axis, extent in zip(axes.output, named, strict=False):
             if None not in (extents.get(axis), extent) and extents[axis] != extent:
-                raise ValueError(f"EinsumDense {self.name!r}: axis {axis!r} of {self.equation!r} is "
-                                 f"{extents[axis]} in "
-                                 f"the input of shape {tuple(input_shape)} and {extent} in `output_shape`")
+                raise ValueError(
+                    f"EinsumDense {self.name!r}: axis {axis!r} of {self.equation!r} is "
+                    f"{extents[axis]} in "
+                    f"the input of shape {tuple(input_shape)} and {extent} in `output_shape`"
+                )
         return tuple(shape)
 
     def _first_input(self, input_shape):
@@ -131,11 +166,13 @@ class EinsumDense(Layer):
     def _known(self, names, extents, weight, input_shape):
         shape = tuple([extents[name] for name in names])
         if None in shape:
-            raise ValueError(f"EinsumDense {self.name!r}: the {weight} of {self.equation!r} would have "
-                             f"shape {shape} for an "
-                             f"input of shape {tuple(input_shape)}; give `output_shape`, or the Input that "
-                             "feeds this layer, "
-                             "the missing extents")
+            raise ValueError(
+                f"EinsumDense {self.name!r}: the {weight} of {self.equation!r} would have "
+                f"shape {shape} for an "
+                f"input of shape {tuple(input_shape)}; give `output_shape`, or the Input that "
+                "feeds this layer, "
+                "the missing extents"
+            )
         return shape
 
     def _bias_shape(self, extents, input_shape):
@@ -148,11 +185,16 @@ class EinsumDense(Layer):
         return (*[sizes.get(name, 1) for name in names[first:]], *[1] * trailing)
 
     def get_config(self):
-        return {**super().get_config(), "output_shape": self.partial_output_shape, "equation": self.equation,
-                "activation": activations.serialize(self.activation), "bias_axes": self.bias_axes,
-                **weight_config(self, "kernel", "bias"),
-                "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-                "quantization_config": None}
+        return {
+            **super().get_config(),
+            "output_shape": self.partial_output_shape,
+            "equation": self.equation,
+            "activation": activations.serialize(self.activation),
+            "bias_axes": self.bias_axes,
+            **weight_config(self, "kernel", "bias"),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+            "quantization_config": None,
+        }
 
 
 class _Axes:
@@ -164,24 +206,35 @@ class _Axes:
     """
 
     def __init__(self, equation):
-        forms = {None: r"([a-zA-Z]+),([a-zA-Z]+)->([a-zA-Z]+)",
-                 "left": r"\.\.\.([a-zA-Z]+),([a-zA-Z]+)->\.\.\.([a-zA-Z]+)",
-                 "right": r"([a-zA-Z]{2,})\.\.\.,([a-zA-Z]+)->([a-zA-Z]+)\.\.\."}
+        forms = {
+            None: r"([a-zA-Z]+),([a-zA-Z]+)->([a-zA-Z]+)",
+            "left": r"\.\.\.([a-zA-Z]+),([a-zA-Z]+)->\.\.\.([a-zA-Z]+)",
+            "right": r"([a-zA-Z]{2,})\.\.\.,([a-zA-Z]+)->([a-zA-Z]+)\.\.\.",
+        }
         fitting = {side: found for side, form in forms.items() if (found := re.fullmatch(form, equation))}
         if not fitting:
-            raise ValueError("EinsumDense: `equation` must have the form 'X,Y->Z', '...X,Y->...Z' or "
-                             f"'X...,Y->Z...', received {equation!r}")
+            raise ValueError(
+                "EinsumDense: `equation` must have the form 'X,Y->Z', '...X,Y->...Z' or "
+                f"'X...,Y->Z...', received {equation!r}"
+            )
         ((side, found),) = fitting.items()
         self.input, self.kernel, self.output = found.groups()
         self.elided = side
         nowhere = [axis for axis in (*self.kernel, *self.output) if axis not in self.input + self.output] + [
-            axis for axis in self.output if axis not in self.input + self.kernel]
+            axis for axis in self.output if axis not in self.input + self.kernel
+        ]
         if nowhere:
-            raise ValueError(f"EinsumDense: the axis {nowhere[0]!r} of `equation` {equation!r} stands on "
-                             "one side only")
+            raise ValueError(
+                f"EinsumDense: the axis {nowhere[0]!r} of `equation` {equation!r} stands on one side only"
+            )
         self.summed = "".join(axis for axis in self.kernel if axis not in self.output)
         self.made = "".join(axis for axis in self.kernel if axis in self.output)
         free = self.input[: len(self.input) - len(self.summed)]
-        self.is_product = (side != "right" and bool(self.summed) and bool(self.made)
-                           and self.kernel == self.summed + self.made and self.input == free + self.summed
-                           and self.output == free + self.made)
+        self.is_product = (
+            side != "right"
+            and bool(self.summed)
+            and bool(self.made)
+            and self.kernel == self.summed + self.made
+            and self.input == free + self.summed
+            and self.output == free + self.made
+        )

@@ -24,12 +24,24 @@ class Embedding(Layer):
     Source: Keras 3 `layers.Embedding`.
     """
 
-    def __init__(self, input_dim, output_dim, embeddings_initializer="uniform", embeddings_regularizer=None,
-                 embeddings_constraint=None, mask_zero=False, weights=None, lora_rank=None, lora_alpha=None,
-                 quantization_config=None, **kwargs):
+    def __init__(
+        self,
+        input_dim,
+        output_dim,
+        embeddings_initializer="uniform",
+        embeddings_regularizer=None,
+        embeddings_constraint=None,
+        mask_zero=False,
+        weights=None,
+        lora_rank=None,
+        lora_alpha=None,
+        quantization_config=None,
+        **kwargs,
+    ):
         if lora_rank is not None or quantization_config is not None:
-            raise ValueError("Embedding: `lora_rank` and `quantization_config` are not there in fastnn; "
-                             "leave them out")
+            raise ValueError(
+                "Embedding: `lora_rank` and `quantization_config` are not there in fastnn; leave them out"
+            )
         kwargs.pop("input_length", None)  # Keras 2's; it says nothing that the input does not
         super().__init__(**kwargs)
         self.input_dim = checked_count("Embedding", "input_dim", input_dim)
@@ -47,9 +59,12 @@ class Embedding(Layer):
     def build(self, input_shape=None):
         if not self.built:
             self.embeddings = self.add_weight(
-                name="embeddings", shape=(self.input_dim, self.output_dim),
+                name="embeddings",
+                shape=(self.input_dim, self.output_dim),
                 initializer=self.embeddings_initializer,
-                regularizer=self.embeddings_regularizer, constraint=self.embeddings_constraint)
+                regularizer=self.embeddings_regularizer,
+                constraint=self.embeddings_constraint,
+            )
 
     def check_range(self, indices):
         """Raise ValueError for an array with numbers outside 0..input_dim - 1, which would give NaN."""
@@ -57,11 +72,16 @@ class Embedding(Layer):
             return
         low, high = indices.min(), indices.max()
         if low < 0 or high >= self.input_dim:
-            raise ValueError(f"Embedding {self.name!r}: its input holds numbers {low:g}..{high:g}, but "
-                             "`input_dim` is "
-                             f"{self.input_dim}, so they must be 0..{self.input_dim - 1}. "
-                             + (f"Make the layer with input_dim={int(high) + 1}" if low >= 0 else
-                                "Number what is looked up from 0"))
+            raise ValueError(
+                f"Embedding {self.name!r}: its input holds numbers {low:g}..{high:g}, but "
+                "`input_dim` is "
+                f"{self.input_dim}, so they must be 0..{self.input_dim - 1}. "
+                + (
+                    f"Make the layer with input_dim={int(high) + 1}"
+                    if low >= 0
+                    else "Number what is looked up from 0"
+                )
+            )
 
     def call(self, inputs):
         if inputs.dtype not in ("int32", "int64"):
@@ -75,10 +95,15 @@ class Embedding(Layer):
         return (*input_shape, self.output_dim)
 
     def get_config(self):
-        return {**super().get_config(), "input_dim": self.input_dim, "output_dim": self.output_dim,
-                **weight_config(self, "embeddings"),
-                "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-                "mask_zero": self.mask_zero, "quantization_config": None}
+        return {
+            **super().get_config(),
+            "input_dim": self.input_dim,
+            "output_dim": self.output_dim,
+            **weight_config(self, "embeddings"),
+            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
+            "mask_zero": self.mask_zero,
+            "quantization_config": None,
+        }
 
 
 class Masking(Elementwise):

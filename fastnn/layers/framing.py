@@ -22,11 +22,15 @@ class _Framing(Layer):
 
     def compute_output_shape(self, input_shape):
         batch, spatial, channels = split_shape(input_shape, self.data_format)
-        extents = [None if n is None else n + self.sign * (before + after)
-                   for n, (before, after) in zip(spatial, self._margins)]
+        extents = [
+            None if n is None else n + self.sign * (before + after)
+            for n, (before, after) in zip(spatial, self._margins)
+        ]
         if any(n is not None and n <= 0 for n in extents):
-            raise ValueError(f"{type(self).__name__} {self.name!r}: `{self.argument}` {self._margins} leaves "
-                             f"nothing of an input of shape {tuple(input_shape)}")
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r}: `{self.argument}` {self._margins} leaves "
+                f"nothing of an input of shape {tuple(input_shape)}"
+            )
         return join_shape(batch, extents, channels, self.data_format)
 
     def input_advice(self, shape, spec):
@@ -141,6 +145,8 @@ def _margins(layer, argument, value, rank):
     """((before, after), ...) for each of `rank` axes, from an int, one an axis, or a pair an axis."""
     values = (value,) * rank if isinstance(value, int) else value
     if not isinstance(values, (list, tuple)) or len(values) != rank:
-        raise ValueError(f"{layer}: `{argument}` must be an integer, {rank} integers, or {rank} pairs "
-                         f"(before, after), received {value!r}")
+        raise ValueError(
+            f"{layer}: `{argument}` must be an integer, {rank} integers, or {rank} pairs "
+            f"(before, after), received {value!r}"
+        )
     return tuple([per_axis(layer, argument, one, 2, least=0) for one in values])

@@ -22,14 +22,27 @@ class GroupNormalization(Layer):
     Source: Keras 3 `layers.GroupNormalization`; Wu and He, ECCV 2018.
     """
 
-    def __init__(self, groups=32, axis=-1, epsilon=1e-3, center=True, scale=True, beta_initializer="zeros",
-                 gamma_initializer="ones", beta_regularizer=None, gamma_regularizer=None,
-                 beta_constraint=None,
-                 gamma_constraint=None, **kwargs):
+    def __init__(
+        self,
+        groups=32,
+        axis=-1,
+        epsilon=1e-3,
+        center=True,
+        scale=True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        beta_regularizer=None,
+        gamma_regularizer=None,
+        beta_constraint=None,
+        gamma_constraint=None,
+        **kwargs,
+    ):
         if isinstance(groups, bool) or not isinstance(groups, int) or (groups < 1 and groups != -1):
-            raise ValueError("GroupNormalization: `groups` must be a positive integer, or -1 for one a "
-                             "channel, received "
-                             f"{groups!r}")
+            raise ValueError(
+                "GroupNormalization: `groups` must be a positive integer, or -1 for one a "
+                "channel, received "
+                f"{groups!r}"
+            )
         super().__init__(**kwargs)
         self.supports_masking = True
         self.autocast = False
@@ -49,25 +62,38 @@ class GroupNormalization(Layer):
     def build(self, input_shape):
         channels = known_extent(self, input_shape, self.axis)
         if self.axis % len(input_shape) == 0:
-            raise ValueError(f"GroupNormalization {self.name!r}: `axis` must not be the batch axis, "
-                             f"received {self.axis}")
+            raise ValueError(
+                f"GroupNormalization {self.name!r}: `axis` must not be the batch axis, received {self.axis}"
+            )
         if self.groups == -1:
             self.groups = channels
         if channels % self.groups:
-            raise ValueError(f"GroupNormalization {self.name!r}: the channels of its input of shape "
-                             f"{tuple(input_shape)}, "
-                             f"{channels}, do not fall into {self.groups} equal groups; choose `groups` "
-                             "among the "
-                             "divisors of that number, or -1")
+            raise ValueError(
+                f"GroupNormalization {self.name!r}: the channels of its input of shape "
+                f"{tuple(input_shape)}, "
+                f"{channels}, do not fall into {self.groups} equal groups; choose `groups` "
+                "among the "
+                "divisors of that number, or -1"
+            )
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
         if self.scale:
-            self.gamma = self.add_weight(name="gamma", shape=(channels,), initializer=self.gamma_initializer,
-                                         regularizer=self.gamma_regularizer, constraint=self.gamma_constraint,
-                                         autocast=False)
+            self.gamma = self.add_weight(
+                name="gamma",
+                shape=(channels,),
+                initializer=self.gamma_initializer,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+                autocast=False,
+            )
         if self.center:
-            self.beta = self.add_weight(name="beta", shape=(channels,), initializer=self.beta_initializer,
-                                        regularizer=self.beta_regularizer, constraint=self.beta_constraint,
-                                        autocast=False)
+            self.beta = self.add_weight(
+                name="beta",
+                shape=(channels,),
+                initializer=self.beta_initializer,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+                autocast=False,
+            )
 
     def call(self, inputs):
         shape = tuple(inputs.shape)
@@ -85,11 +111,20 @@ class GroupNormalization(Layer):
 
     def compute_output_shape(self, input_shape):
         if not -len(input_shape) <= self.axis < len(input_shape):
-            raise ValueError(f"GroupNormalization {self.name!r}: `axis` {self.axis} is not among the axes "
-                             "of its input of "
-                             f"shape {tuple(input_shape)}")
+            raise ValueError(
+                f"GroupNormalization {self.name!r}: `axis` {self.axis} is not among the axes "
+                "of its input of "
+                f"shape {tuple(input_shape)}"
+            )
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "groups": self.groups, "axis": self.axis, "epsilon": self.epsilon,
-                "center": self.center, "scale": self.scale, **weight_config(self, "beta", "gamma")}
+        return {
+            **super().get_config(),
+            "groups": self.groups,
+            "axis": self.axis,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            **weight_config(self, "beta", "gamma"),
+        }

@@ -17,10 +17,17 @@ _INTERPOLATIONS = ("nearest", "bilinear")
 
 def _range(layer, argument, factor, least=-1.0, most=1.0):
     """(lower, upper) of a factor: two numbers, or one for both directions, cut at `least`."""
-    pair = tuple(factor) if isinstance(factor, (tuple, list)) else (max(-abs(factor), least), abs(factor)) if isinstance(
-        factor, (int, float)) else ()
+    pair = (
+        tuple(factor)
+        if isinstance(factor, (tuple, list))
+        else (max(-abs(factor), least), abs(factor))
+        if isinstance(factor, (int, float))
+        else ()
+    )
     if len(pair) != 2 or min(pair) < least or max(pair) > most:
-        raise ValueError(f"{layer}: `{argument}` must be a number, or two, from {least:g} to {most:g}, received {factor!r}")
+        raise ValueError(
+            f"{layer}: `{argument}` must be a number, or two, from {least:g} to {most:g}, received {factor!r}"
+        )
     return tuple(sorted(pair))
 
 
@@ -35,8 +42,10 @@ class _RandomImage(Layer):
 
     def call(self, inputs, training=True):
         if len(inputs.shape) not in (3, 4):
-            raise ValueError(f"{type(self).__name__} {self.name!r} takes an image of 3 axes or a batch of 4, received "
-                             f"shape {tuple(inputs.shape)}")
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r} takes an image of 3 axes or a batch of 4, received "
+                f"shape {tuple(inputs.shape)}"
+            )
         images = inputs if is_float(inputs.dtype) else convert(inputs, dtype=self.compute_dtype)
         return self._changed(images) if training else images
 
@@ -55,7 +64,9 @@ class _RandomImage(Layer):
 
     def _each(self, images, numbers):
         """Numbers an image in a shape that broadcasts against the images."""
-        return convert(ops.reshape(numbers, (self._count(images), 1, 1, 1)[4 - len(images.shape) :]), dtype=images.dtype)
+        return convert(
+            ops.reshape(numbers, (self._count(images), 1, 1, 1)[4 - len(images.shape) :]), dtype=images.dtype
+        )
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -75,8 +86,10 @@ class RandomFlip(_RandomImage):
     def __init__(self, mode="horizontal_and_vertical", seed=None, data_format=None, **kwargs):
         super().__init__(seed, data_format, **kwargs)
         if mode not in ("horizontal", "vertical", "horizontal_and_vertical"):
-            raise ValueError("RandomFlip: `mode` must be 'horizontal', 'vertical' or 'horizontal_and_vertical', received "
-                             f"{mode!r}")
+            raise ValueError(
+                "RandomFlip: `mode` must be 'horizontal', 'vertical' or 'horizontal_and_vertical', received "
+                f"{mode!r}"
+            )
         self.mode = mode
 
     def _changed(self, images):
@@ -94,22 +107,37 @@ class _RandomWarp(_RandomImage):
 
     def __init__(self, fill_mode, interpolation, seed, fill_value, data_format, **kwargs):
         super().__init__(seed, data_format, **kwargs)
-        for argument, given, choices in (("fill_mode", fill_mode, _FILLS), ("interpolation", interpolation, _INTERPOLATIONS)):
+        for argument, given, choices in (
+            ("fill_mode", fill_mode, _FILLS),
+            ("interpolation", interpolation, _INTERPOLATIONS),
+        ):
             if given not in choices:
-                raise ValueError(f"{type(self).__name__}: `{argument}` must be one of {', '.join(map(repr, choices))}, "
-                                 f"received {given!r}")
+                raise ValueError(
+                    f"{type(self).__name__}: `{argument}` must be one of {', '.join(map(repr, choices))}, "
+                    f"received {given!r}"
+                )
         self.fill_mode, self.interpolation, self.fill_value = fill_mode, interpolation, fill_value
 
     def _changed(self, images):
         rows, columns = (images.shape[axis] for axis in self._sides(images))
         transform = ops.concatenate(self._transform(images, rows, columns), axis=1)
         transform = transform if len(images.shape) == 4 else ops.squeeze(transform, axis=0)
-        return affine_transform(images, convert(transform, dtype=images.dtype), interpolation=self.interpolation,
-                                fill_mode=self.fill_mode, fill_value=self.fill_value, data_format=self.data_format)
+        return affine_transform(
+            images,
+            convert(transform, dtype=images.dtype),
+            interpolation=self.interpolation,
+            fill_mode=self.fill_mode,
+            fill_value=self.fill_value,
+            data_format=self.data_format,
+        )
 
     def get_config(self):
-        return {**super().get_config(), "fill_mode": self.fill_mode, "fill_value": self.fill_value,
-                "interpolation": self.interpolation}
+        return {
+            **super().get_config(),
+            "fill_mode": self.fill_mode,
+            "fill_value": self.fill_value,
+            "interpolation": self.interpolation,
+        }
 
 
 class RandomRotation(_RandomWarp):
@@ -122,13 +150,23 @@ class RandomRotation(_RandomWarp):
     Source: Keras 3 `layers.RandomRotation`.
     """
 
-    def __init__(self, factor, fill_mode="reflect", interpolation="bilinear", seed=None, fill_value=0.0,
-                 data_format=None, **kwargs):
+    def __init__(
+        self,
+        factor,
+        fill_mode="reflect",
+        interpolation="bilinear",
+        seed=None,
+        fill_value=0.0,
+        data_format=None,
+        **kwargs,
+    ):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.factor = _range("RandomRotation", "factor", factor)
 
     def _transform(self, images, rows, columns):
-        return self.rotation(self._draw(images, [limit * 2 * math.pi for limit in self.factor]), rows, columns)
+        return self.rotation(
+            self._draw(images, [limit * 2 * math.pi for limit in self.factor]), rows, columns
+        )
 
     @staticmethod
     def rotation(angle, rows, columns):
@@ -151,12 +189,23 @@ class RandomTranslation(_RandomWarp):
     Source: Keras 3 `layers.RandomTranslation`.
     """
 
-    def __init__(self, height_factor, width_factor, fill_mode="reflect", interpolation="bilinear", seed=None,
-                 fill_value=0.0, data_format=None, **kwargs):
+    def __init__(
+        self,
+        height_factor,
+        width_factor,
+        fill_mode="reflect",
+        interpolation="bilinear",
+        seed=None,
+        fill_value=0.0,
+        data_format=None,
+        **kwargs,
+    ):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.height_factor, self.width_factor = height_factor, width_factor
-        self._limits = (_range("RandomTranslation", "height_factor", height_factor),
-                        _range("RandomTranslation", "width_factor", width_factor))
+        self._limits = (
+            _range("RandomTranslation", "height_factor", height_factor),
+            _range("RandomTranslation", "width_factor", width_factor),
+        )
 
     def _transform(self, images, rows, columns):
         down, right = (self._draw(images, limits) for limits in self._limits)
@@ -164,7 +213,11 @@ class RandomTranslation(_RandomWarp):
         return [one, zero, -(right * columns), zero, one, -(down * rows), zero, zero]
 
     def get_config(self):
-        return {**super().get_config(), "height_factor": self.height_factor, "width_factor": self.width_factor}
+        return {
+            **super().get_config(),
+            "height_factor": self.height_factor,
+            "width_factor": self.width_factor,
+        }
 
 
 class RandomZoom(_RandomWarp):
@@ -177,8 +230,17 @@ class RandomZoom(_RandomWarp):
     Source: Keras 3 `layers.RandomZoom`.
     """
 
-    def __init__(self, height_factor, width_factor=None, fill_mode="reflect", interpolation="bilinear", seed=None,
-                 fill_value=0.0, data_format=None, **kwargs):
+    def __init__(
+        self,
+        height_factor,
+        width_factor=None,
+        fill_mode="reflect",
+        interpolation="bilinear",
+        seed=None,
+        fill_value=0.0,
+        data_format=None,
+        **kwargs,
+    ):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.height_factor, self.width_factor = height_factor, width_factor
         self._tall = _range("RandomZoom", "height_factor", height_factor)
@@ -188,10 +250,23 @@ class RandomZoom(_RandomWarp):
         tall = self._draw(images, [1.0 + limit for limit in self._tall])
         wide = tall if self._wide is None else self._draw(images, [1.0 + limit for limit in self._wide])
         zero = ops.zeros_like(tall)
-        return [wide, zero, (columns - 1) / 2 * (1.0 - wide), zero, tall, (rows - 1) / 2 * (1.0 - tall), zero, zero]
+        return [
+            wide,
+            zero,
+            (columns - 1) / 2 * (1.0 - wide),
+            zero,
+            tall,
+            (rows - 1) / 2 * (1.0 - tall),
+            zero,
+            zero,
+        ]
 
     def get_config(self):
-        return {**super().get_config(), "height_factor": self.height_factor, "width_factor": self.width_factor}
+        return {
+            **super().get_config(),
+            "height_factor": self.height_factor,
+            "width_factor": self.width_factor,
+        }
 
 
 class RandomContrast(_RandomImage):

@@ -19,8 +19,10 @@ class _Sized(Layer):
 
     def _axes(self, rank):
         if rank not in (3, 4):
-            raise ValueError(f"{type(self).__name__} {self.name!r} takes an image of 3 axes or a batch of 4, received "
-                             f"{rank} axes")
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r} takes an image of 3 axes or a batch of 4, received "
+                f"{rank} axes"
+            )
         return (rank - 2, rank - 1) if self.data_format == "channels_first" else (rank - 3, rank - 2)
 
     def compute_output_shape(self, input_shape):
@@ -30,7 +32,12 @@ class _Sized(Layer):
         return tuple(shape)
 
     def get_config(self):
-        return {**super().get_config(), "height": self.height, "width": self.width, "data_format": self.data_format}
+        return {
+            **super().get_config(),
+            "height": self.height,
+            "width": self.width,
+            "data_format": self.data_format,
+        }
 
 
 class Resizing(_Sized):
@@ -44,8 +51,19 @@ class Resizing(_Sized):
     Source: Keras 3 `layers.Resizing`.
     """
 
-    def __init__(self, height, width, interpolation="bilinear", crop_to_aspect_ratio=False, pad_to_aspect_ratio=False,
-                 fill_mode="constant", fill_value=0.0, antialias=False, data_format=None, **kwargs):
+    def __init__(
+        self,
+        height,
+        width,
+        interpolation="bilinear",
+        crop_to_aspect_ratio=False,
+        pad_to_aspect_ratio=False,
+        fill_mode="constant",
+        fill_value=0.0,
+        antialias=False,
+        data_format=None,
+        **kwargs,
+    ):
         super().__init__(height, width, data_format, **kwargs)
         self.interpolation = interpolation
         self.crop_to_aspect_ratio, self.pad_to_aspect_ratio = crop_to_aspect_ratio, pad_to_aspect_ratio
@@ -53,14 +71,28 @@ class Resizing(_Sized):
 
     def call(self, inputs):
         self._axes(len(inputs.shape))
-        return resize(inputs, (self.height, self.width), interpolation=self.interpolation, antialias=self.antialias,
-                      crop_to_aspect_ratio=self.crop_to_aspect_ratio, pad_to_aspect_ratio=self.pad_to_aspect_ratio,
-                      fill_mode=self.fill_mode, fill_value=self.fill_value, data_format=self.data_format)
+        return resize(
+            inputs,
+            (self.height, self.width),
+            interpolation=self.interpolation,
+            antialias=self.antialias,
+            crop_to_aspect_ratio=self.crop_to_aspect_ratio,
+            pad_to_aspect_ratio=self.pad_to_aspect_ratio,
+            fill_mode=self.fill_mode,
+            fill_value=self.fill_value,
+            data_format=self.data_format,
+        )
 
     def get_config(self):
-        return {**super().get_config(), "interpolation": self.interpolation,
-                "crop_to_aspect_ratio": self.crop_to_aspect_ratio, "pad_to_aspect_ratio": self.pad_to_aspect_ratio,
-                "fill_mode": self.fill_mode, "fill_value": self.fill_value, "antialias": self.antialias}
+        return {
+            **super().get_config(),
+            "interpolation": self.interpolation,
+            "crop_to_aspect_ratio": self.crop_to_aspect_ratio,
+            "pad_to_aspect_ratio": self.pad_to_aspect_ratio,
+            "fill_mode": self.fill_mode,
+            "fill_value": self.fill_value,
+            "antialias": self.antialias,
+        }
 
 
 class CenterCrop(_Sized):
@@ -76,7 +108,14 @@ class CenterCrop(_Sized):
         images = inputs if is_float(inputs.dtype) else convert(inputs, dtype=self.compute_dtype)
         rows, columns = (images.shape[axis] for axis in self._axes(len(images.shape)))
         if rows >= self.height and columns >= self.width:
-            return crop_images(images, top_cropping=(rows - self.height) // 2,
-                               left_cropping=(columns - self.width) // 2, target_height=self.height,
-                               target_width=self.width, data_format=self.data_format)
-        return resize(images, (self.height, self.width), crop_to_aspect_ratio=True, data_format=self.data_format)
+            return crop_images(
+                images,
+                top_cropping=(rows - self.height) // 2,
+                left_cropping=(columns - self.width) // 2,
+                target_height=self.height,
+                target_width=self.width,
+                data_format=self.data_format,
+            )
+        return resize(
+            images, (self.height, self.width), crop_to_aspect_ratio=True, data_format=self.data_format
+        )

@@ -21,8 +21,19 @@ class InputLayer(Layer):
     Source: Keras 3 `layers.InputLayer`.
     """
 
-    def __init__(self, shape=None, batch_size=None, dtype=None, sparse=None, ragged=None, batch_shape=None,
-                 input_tensor=None, optional=False, name=None, **kwargs):
+    def __init__(
+        self,
+        shape=None,
+        batch_size=None,
+        dtype=None,
+        sparse=None,
+        ragged=None,
+        batch_shape=None,
+        input_tensor=None,
+        optional=False,
+        name=None,
+        **kwargs,
+    ):
         super().__init__(name=name)
         shape = kwargs.pop("input_shape", shape)
         batch_shape = kwargs.pop("batch_input_shape", batch_shape)
@@ -37,9 +48,11 @@ class InputLayer(Layer):
                 raise ValueError("Input: `shape` is needed, for instance Input(shape=(28, 28, 1))")
             batch_shape = (batch_size, *_checked_shape("shape", shape))
         elif shape is not None or batch_size is not None:
-            raise ValueError("Input: `batch_shape` is the whole shape; give it without `shape` and "
-                             f"`batch_size`, received batch_shape={batch_shape}, shape={shape}, "
-                             f"batch_size={batch_size}")
+            raise ValueError(
+                "Input: `batch_shape` is the whole shape; give it without `shape` and "
+                f"`batch_size`, received batch_shape={batch_shape}, shape={shape}, "
+                f"batch_size={batch_size}"
+            )
         self.batch_shape = _checked_shape("batch_shape", batch_shape)
         self._input_dtype = dtypes.standardize(dtype)
         self.sparse = self.ragged = False
@@ -58,41 +71,72 @@ class InputLayer(Layer):
         return inputs
 
     def get_config(self):
-        return {"batch_shape": tuple(self.batch_shape), "dtype": self.dtype, "sparse": self.sparse,
-                "ragged": self.ragged, "name": self.name, "optional": self.optional}
+        return {
+            "batch_shape": tuple(self.batch_shape),
+            "dtype": self.dtype,
+            "sparse": self.sparse,
+            "ragged": self.ragged,
+            "name": self.name,
+            "optional": self.optional,
+        }
 
 
-def Input(shape=None, batch_size=None, dtype=None, sparse=None, ragged=None, batch_shape=None, name=None,  # noqa: N802
-          tensor=None, optional=False):
+def Input(
+    shape=None,
+    batch_size=None,
+    dtype=None,
+    sparse=None,
+    ragged=None,
+    batch_shape=None,
+    name=None,  # noqa: N802
+    tensor=None,
+    optional=False,
+):
     """A symbolic tensor of this shape, to build a model from; see InputLayer for the arguments.
 
     >>> Input((28, 28, 1)).shape
     (None, 28, 28, 1)
     """
-    return InputLayer(shape=shape, batch_size=batch_size, dtype=dtype, sparse=sparse, ragged=ragged,
-                      batch_shape=batch_shape, input_tensor=tensor, optional=optional, name=name).output
+    return InputLayer(
+        shape=shape,
+        batch_size=batch_size,
+        dtype=dtype,
+        sparse=sparse,
+        ragged=ragged,
+        batch_shape=batch_shape,
+        input_tensor=tensor,
+        optional=optional,
+        name=name,
+    ).output
 
 
 def _checked_shape(argument, shape):
     if isinstance(shape, int):
-        raise ValueError(f"Input: `{argument}` must be a tuple, received {shape!r}; a tuple of one is "
-                         f"({shape},)")
+        raise ValueError(
+            f"Input: `{argument}` must be a tuple, received {shape!r}; a tuple of one is ({shape},)"
+        )
     try:
         shape = tuple([None if n is None else int(n) for n in shape])
     except (TypeError, ValueError):
-        raise ValueError(f"Input: `{argument}` must be a tuple of ints and None, received "
-                         f"{shape!r}") from None
+        raise ValueError(
+            f"Input: `{argument}` must be a tuple of ints and None, received {shape!r}"
+        ) from None
     if any(n is not None and n < 0 for n in shape):
-        raise ValueError(f"Input: `{argument}` must hold extents of at least 0 (None where free), received "
-                         f"{shape}")
+        raise ValueError(
+            f"Input: `{argument}` must hold extents of at least 0 (None where free), received {shape}"
+        )
     return shape
 
 
 def _checked_tensor(tensor, shape, batch_size, batch_shape, dtype):
     if not isinstance(tensor, KerasTensor):
         raise ValueError(f"Input: `tensor` must be a KerasTensor, received {tensor!r}")
-    wanted = (("shape", shape, tensor.shape[1:]), ("batch_size", batch_size, tensor.shape[0] if tensor.shape else None),
-              ("batch_shape", batch_shape, tensor.shape), ("dtype", dtype, tensor.dtype))
+    wanted = (
+        ("shape", shape, tensor.shape[1:]),
+        ("batch_size", batch_size, tensor.shape[0] if tensor.shape else None),
+        ("batch_shape", batch_shape, tensor.shape),
+        ("dtype", dtype, tensor.dtype),
+    )
     for argument, given, own in wanted:
         if given is not None and (tuple(given) if isinstance(given, list) else given) != own:
             raise ValueError(f"Input: `{argument}` is {given}, which disagrees with the given tensor's {own}")

@@ -16,8 +16,18 @@ class InputSpec:
         optional: None may be passed.
     """
 
-    def __init__(self, dtype=None, shape=None, ndim=None, max_ndim=None, min_ndim=None, axes=None,
-                 allow_last_axis_squeeze=False, name=None, optional=False):
+    def __init__(
+        self,
+        dtype=None,
+        shape=None,
+        ndim=None,
+        max_ndim=None,
+        min_ndim=None,
+        axes=None,
+        allow_last_axis_squeeze=False,
+        name=None,
+        optional=False,
+    ):
         self.dtype = None if dtype is None else dtypes.standardize(dtype)
         self.shape = None if shape is None else tuple(shape)
         self.ndim = ndim if shape is None else len(self.shape)
@@ -29,16 +39,25 @@ class InputSpec:
         try:
             self.axes = {int(axis): extent for axis, extent in (axes or {}).items()}
         except (AttributeError, TypeError, ValueError):
-            raise TypeError("InputSpec: `axes` must be a dict with integer keys, received "
-                            f"{axes!r}") from None
+            raise TypeError(
+                f"InputSpec: `axes` must be a dict with integer keys, received {axes!r}"
+            ) from None
         most = self.ndim or self.max_ndim
         if self.axes and most and max(self.axes) >= most:
-            raise ValueError(f"InputSpec: `axes` names axis {max(self.axes)}, but there are at most {most} "
-                             "axes")
+            raise ValueError(
+                f"InputSpec: `axes` names axis {max(self.axes)}, but there are at most {most} axes"
+            )
 
     def get_config(self):
-        return {"dtype": self.dtype, "shape": self.shape, "ndim": self.ndim, "max_ndim": self.max_ndim,
-                "min_ndim": self.min_ndim, "axes": self.axes, "optional": self.optional}
+        return {
+            "dtype": self.dtype,
+            "shape": self.shape,
+            "ndim": self.ndim,
+            "max_ndim": self.max_ndim,
+            "min_ndim": self.min_ndim,
+            "axes": self.axes,
+            "optional": self.optional,
+        }
 
     @classmethod
     def from_config(cls, config):
@@ -67,7 +86,9 @@ class InputSpec:
             if self.allow_last_axis_squeeze:
                 wanted = wanted[:-1] if wanted and wanted[-1] == 1 else wanted
                 got = got[:-1] if got and got[-1] == 1 else got
-            if len(wanted) != len(got) or any(a is not None and b is not None and a != b for a, b in zip(wanted, got)):
+            if len(wanted) != len(got) or any(
+                a is not None and b is not None and a != b for a, b in zip(wanted, got)
+            ):
                 return f"expected shape {self.shape}"
         return None
 
@@ -78,24 +99,32 @@ def check_inputs(spec, inputs, layer):
     if isinstance(inputs, dict) and specs and all(s is not None and s.name for s in specs):
         missing = [s.name for s in specs if s.name not in inputs]
         if missing:
-            raise ValueError(f"{describe(layer)} takes a dict with the keys {[s.name for s in specs]}; "
-                             f"{missing[0]!r} is missing from {list(inputs)}")
+            raise ValueError(
+                f"{describe(layer)} takes a dict with the keys {[s.name for s in specs]}; "
+                f"{missing[0]!r} is missing from {list(inputs)}"
+            )
         inputs = [inputs[s.name] for s in specs]
     leaves = nest.flatten(inputs)
     if len(leaves) != len(specs):
-        raise ValueError(f"{describe(layer)} takes {len(specs)} input(s), received {len(leaves)}: "
-                         f"shapes {[tuple(x.shape) if hasattr(x, 'shape') else x for x in leaves]}")
+        raise ValueError(
+            f"{describe(layer)} takes {len(specs)} input(s), received {len(leaves)}: "
+            f"shapes {[tuple(x.shape) if hasattr(x, 'shape') else x for x in leaves]}"
+        )
     for i, (x, one) in enumerate(zip(leaves, specs)):
         if one is None or (x is None and one.optional):
             continue
         if not hasattr(x, "shape"):
-            raise ValueError(f"{describe(layer)} takes tensors, received {x!r} (of type {type(x).__name__})"
-                             + ("; call that layer on a tensor and pass its output" if callable(x) else ""))
+            raise ValueError(
+                f"{describe(layer)} takes tensors, received {x!r} (of type {type(x).__name__})"
+                + ("; call that layer on a tensor and pass its output" if callable(x) else "")
+            )
         complaint = one.complaint(tuple(x.shape), x.dtype)
         if complaint:
             which = "its input" if len(specs) == 1 else f"input {i}"
-            raise ValueError(f"{describe(layer)}: {complaint} in {which} of shape {tuple(x.shape)}"
-                             + layer.input_advice(tuple(x.shape), one))
+            raise ValueError(
+                f"{describe(layer)}: {complaint} in {which} of shape {tuple(x.shape)}"
+                + layer.input_advice(tuple(x.shape), one)
+            )
 
 
 def describe(layer):

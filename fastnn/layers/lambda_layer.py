@@ -58,9 +58,13 @@ class Lambda(Layer):
         config = {**super().get_config(), "function": _function_config(self.function)}
         if self._output_shape is not None:
             callable_shape = callable(self._output_shape)
-            config["output_shape"] = _function_config(self._output_shape) if callable_shape else self._output_shape
+            config["output_shape"] = (
+                _function_config(self._output_shape) if callable_shape else self._output_shape
+            )
         if self.mask is not None:
-            config["mask"] = _function_config(self.mask) if callable(self.mask) else serialize_keras_object(self.mask)
+            config["mask"] = (
+                _function_config(self.mask) if callable(self.mask) else serialize_keras_object(self.mask)
+            )
         config["arguments"] = serialize_keras_object(self.arguments)
         return config
 
@@ -76,4 +80,7 @@ class Lambda(Layer):
 def _function_config(function):
     if getattr(function, "__name__", None) != "<lambda>":
         return serialize_keras_object(function)
-    return {"class_name": "__lambda__", "config": dict(zip(("code", "defaults", "closure"), packed(function)))}
+    return {
+        "class_name": "__lambda__",
+        "config": dict(zip(("code", "defaults", "closure"), packed(function))),
+    }

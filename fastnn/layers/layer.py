@@ -15,8 +15,8 @@ from ..engine.tensor import Spec, Tensor, Traced, check_array
 from ..engine.variable import Variable, convert
 from ..saving.lookup import nearest
 from .building import Building, building
-from .call_state import state
 from .call_signature import CallSignature, shapes_for
+from .call_state import state
 from .input_spec import check_inputs, describe
 from .tracking import Tracker
 
@@ -43,13 +43,15 @@ class Layer(Building, Operation):
         own = self.__dict__
         own["_trainable_variables"], own["_non_trainable_variables"] = [], []
         own["_layers"], own["_metrics"], own["_seed_generators"] = [], [], []
-        own["_tracker"] = Tracker({
-            "trainable_variables": (_is_trainable_variable, self._trainable_variables),
-            "non_trainable_variables": (_is_variable, self._non_trainable_variables),
-            "metrics": (_is_metric, self._metrics),
-            "layers": (_is_layer, self._layers),
-            "seed_generators": (_is_seed_generator, self._seed_generators),
-        })
+        own["_tracker"] = Tracker(
+            {
+                "trainable_variables": (_is_trainable_variable, self._trainable_variables),
+                "non_trainable_variables": (_is_variable, self._non_trainable_variables),
+                "metrics": (_is_metric, self._metrics),
+                "layers": (_is_layer, self._layers),
+                "seed_generators": (_is_seed_generator, self._seed_generators),
+            }
+        )
         own["_init_arguments"] = (args, kwargs)
         own["_initialized"] = own["built"] = own["_building"] = False
         return self
@@ -60,7 +62,9 @@ class Layer(Building, Operation):
             cls.build = building(vars(cls)["build"])
         cls._signature = None
 
-    def __init__(self, *, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs):
+    def __init__(
+        self, *, activity_regularizer=None, trainable=True, dtype=None, autocast=True, name=None, **kwargs
+    ):
         if name is None:
             name = unique_name(snake_case(type(self).__name__))
         if not isinstance(name, str) or "/" in name:
@@ -72,12 +76,15 @@ class Layer(Building, Operation):
         self.activity_regularizer = regularizers.get(activity_regularizer)
         self._batch_input_shape = _legacy_input_shape(kwargs)  # Sequential makes an InputLayer of it
         if kwargs:
-            raise ValueError(f"{type(self).__name__}: there is no argument {next(iter(kwargs))!r}"
-                             f"{_meant(type(self), next(iter(kwargs)))}; it was given "
-                             f"{', '.join(f'{k}={v!r}' for k, v in kwargs.items())}")
+            raise ValueError(
+                f"{type(self).__name__}: there is no argument {next(iter(kwargs))!r}"
+                f"{_meant(type(self), next(iter(kwargs)))}; it was given "
+                f"{', '.join(f'{k}={v!r}' for k, v in kwargs.items())}"
+            )
         if not isinstance(trainable, (bool, np.bool_)):
-            raise ValueError(f"{type(self).__name__}: `trainable` must be True or False, received "
-                             f"{trainable!r}")
+            raise ValueError(
+                f"{type(self).__name__}: `trainable` must be True or False, received {trainable!r}"
+            )
         self._trainable = bool(trainable)
         self._losses = []
         self._input_spec = None
@@ -88,8 +95,19 @@ class Layer(Building, Operation):
 
     # ---- state
 
-    def add_weight(self, shape=None, initializer=None, dtype=None, trainable=True, autocast=True, regularizer=None,
-                   constraint=None, aggregation="none", overwrite_with_gradient=False, name=None):
+    def add_weight(
+        self,
+        shape=None,
+        initializer=None,
+        dtype=None,
+        trainable=True,
+        autocast=True,
+        regularizer=None,
+        constraint=None,
+        aggregation="none",
+        overwrite_with_gradient=False,
+        name=None,
+    ):
         """Make a Variable that belongs to this layer.
 
         Args:
@@ -100,21 +118,34 @@ class Layer(Building, Operation):
         """
         self._check_initialized()
         if isinstance(shape, str):
-            raise ValueError(f"{describe(self)}: add_weight takes the name by keyword: "
-                             f"add_weight(shape=..., name={shape!r})")
+            raise ValueError(
+                f"{describe(self)}: add_weight takes the name by keyword: "
+                f"add_weight(shape=..., name={shape!r})"
+            )
         shape = () if shape is None else tuple(shape)
         if any(not isinstance(n, (int, np.integer)) for n in shape):
-            raise ValueError(f"{describe(self)}: weight {name!r} would have shape {shape}. Every extent must "
-                             "be known to make it: give the Input that feeds this layer a full shape")
+            raise ValueError(
+                f"{describe(self)}: weight {name!r} would have shape {shape}. Every extent must "
+                "be known to make it: give the Input that feeds this layer a full shape"
+            )
         dtype = dtypes.standardize(dtype) if dtype is not None else self.variable_dtype
         if state.weights_left is not None:
             state.spend(math.prod(shape) * dtypes.NUMPY[dtype].itemsize, describe(self), shape)
             if type(self).save_own_variables is Layer.save_own_variables:
-                initializer = "zeros"  # the file has the values: drawing others first takes longer than reading
+                initializer = (
+                    "zeros"  # the file has the values: drawing others first takes longer than reading
+                )
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
-        variable = Variable(initializers.get(initializer), shape=shape, dtype=dtype, trainable=trainable,
-                            autocast=autocast, aggregation=aggregation, name=name or unique_name("variable"))
+        variable = Variable(
+            initializers.get(initializer),
+            shape=shape,
+            dtype=dtype,
+            trainable=trainable,
+            autocast=autocast,
+            aggregation=aggregation,
+            name=name or unique_name("variable"),
+        )
         variable.path = state.path_of(self, variable.name)
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
@@ -134,8 +165,10 @@ class Layer(Building, Operation):
         if "_tracker" in own and not own["_initialized"]:
             hint = f". {kind}.__init__ must call super().__init__() before anything else"
         elif not own.get("built", True):
-            hint = (". The layer is not built, so it has no weights yet: call it on data, or call "
-                    f"{own.get('name', 'layer')}.build(input_shape)")
+            hint = (
+                ". The layer is not built, so it has no weights yet: call it on data, or call "
+                f"{own.get('name', 'layer')}.build(input_shape)"
+            )
         raise AttributeError(f"{kind} {own.get('name')!r} has no attribute {name!r}{hint}")
 
     def __delattr__(self, name):
@@ -212,14 +245,22 @@ class Layer(Building, Operation):
         """
         own = self.weights
         if len(own) != len(weights):
-            unbuilt = "" if self.built else f" It is not built yet: call {type(self).__name__}.build(input_shape) first."
-            raise ValueError(f"{describe(self)}: set_weights takes {len(own)} arrays, one for each of "
-                             f"{[v.path for v in own]}, received {len(weights)}.{unbuilt}")
+            unbuilt = (
+                ""
+                if self.built
+                else f" It is not built yet: call {type(self).__name__}.build(input_shape) first."
+            )
+            raise ValueError(
+                f"{describe(self)}: set_weights takes {len(own)} arrays, one for each of "
+                f"{[v.path for v in own]}, received {len(weights)}.{unbuilt}"
+            )
         arrays = [np.asarray(value) for value in weights]
         for variable, array in zip(own, arrays):
             if array.shape != variable.shape:
-                raise ValueError(f"{describe(self)}: set_weights was given an array of shape {array.shape} "
-                                 f"for {variable.path!r}, which has shape {variable.shape}")
+                raise ValueError(
+                    f"{describe(self)}: set_weights was given an array of shape {array.shape} "
+                    f"for {variable.path!r}, which has shape {variable.shape}"
+                )
         for variable, array in zip(own, arrays):
             variable.assign(check_array(array, f"the array for {variable.path!r}"))
 
@@ -230,8 +271,10 @@ class Layer(Building, Operation):
             ValueError: the layer is not built.
         """
         if not self.built:
-            raise ValueError(f"{describe(self)} is not built, so it has no weights to count; call it on "
-                             "data, or call build(input_shape)")
+            raise ValueError(
+                f"{describe(self)} is not built, so it has no weights to count; call it on "
+                "data, or call build(input_shape)"
+            )
         return sum(variable.size for variable in self.weights)
 
     def save_own_variables(self, store):
@@ -247,14 +290,20 @@ class Layer(Building, Operation):
         """
         own = [*self._trainable_variables, *self._non_trainable_variables]
         if len(store.keys()) != len(own):
-            unbuilt = "" if self.built else " The layer is not built: its build() must make all of its weights."
-            raise ValueError(f"{describe(self)} has {len(own)} variables {[v.name for v in own]}, the saved "
-                             f"file holds {len(store.keys())} for it.{unbuilt}")
+            unbuilt = (
+                "" if self.built else " The layer is not built: its build() must make all of its weights."
+            )
+            raise ValueError(
+                f"{describe(self)} has {len(own)} variables {[v.name for v in own]}, the saved "
+                f"file holds {len(store.keys())} for it.{unbuilt}"
+            )
         for i, variable in enumerate(own):
             array = np.asarray(store[str(i)])
             if array.shape != variable.shape:
-                raise ValueError(f"{describe(self)}: {variable.path!r} has shape {variable.shape}, the saved "
-                                 f"file holds an array of shape {array.shape} for it")
+                raise ValueError(
+                    f"{describe(self)}: {variable.path!r} has shape {variable.shape}, the saved "
+                    f"file holds an array of shape {array.shape} for it"
+                )
             variable.assign(array)
 
     # ---- dtypes
@@ -298,8 +347,10 @@ class Layer(Building, Operation):
         """
         for one in nest.flatten(loss):
             if not isinstance(one, Tensor):
-                raise ValueError(f"{describe(self)}: add_loss takes scalar tensors computed inside call(), "
-                                 f"received {one!r}")
+                raise ValueError(
+                    f"{describe(self)}: add_loss takes scalar tensors computed inside call(), "
+                    f"received {one!r}"
+                )
             # A traced loss lives as long as its graph: a strong reference here would keep a whole trace in
             # memory.
             self._losses.append(weakref.ref(one) if type(one) is Traced else one)
@@ -414,9 +465,11 @@ class Layer(Building, Operation):
         for arg in args:
             for leaf in nest.flatten(arg):
                 if leaf is not None and not isinstance(leaf, (Tensor, KerasTensor)):
-                    raise ValueError(f"{describe(self)}: only tensors may be passed by position, received "
-                                     f"{leaf!r} (of type {type(leaf).__name__}); pass it by keyword"
-                                     + (", or call that layer first" if isinstance(leaf, Layer) else ""))
+                    raise ValueError(
+                        f"{describe(self)}: only tensors may be passed by position, received "
+                        f"{leaf!r} (of type {type(leaf).__name__}); pass it by keyword"
+                        + (", or call that layer first" if isinstance(leaf, Layer) else "")
+                    )
         bound = signature.bind(self, args, kwargs)
         first = bound.get(signature.first)
         if self._input_spec is not None:
@@ -436,7 +489,11 @@ class Layer(Building, Operation):
 
     def _as_tensors(self, arg):
         """`arg` with arrays, and lists of numbers, as tensors in the compute dtype; other leaves as they are."""
-        if isinstance(arg, (list, tuple)) and arg and all(isinstance(n, (int, float)) for n in nest.flatten(arg)):
+        if (
+            isinstance(arg, (list, tuple))
+            and arg
+            and all(isinstance(n, (int, float)) for n in nest.flatten(arg))
+        ):
             return self._as_tensors(np.asarray(arg, np.float32 if self._casts else None))
         return nest.map_leaves(self._as_tensor, arg)
 
@@ -507,8 +564,11 @@ class Layer(Building, Operation):
     def _mask_outputs(self, first, outputs, mask):
         if not self.supports_masking:
             if mask is not None:
-                warnings.warn(f"{describe(self)} does not know masks: the mask of its input ends here, and "
-                              "layers after it will treat masked steps like others", stacklevel=4)
+                warnings.warn(
+                    f"{describe(self)} does not know masks: the mask of its input ends here, and "
+                    "layers after it will treat masked steps like others",
+                    stacklevel=4,
+                )
             return
         computed = self.compute_mask(first, mask)
         if computed is None:
@@ -524,6 +584,7 @@ class Layer(Building, Operation):
 
         A layer that is not built yet is built for that.
         """
+
         def symbolic(shape):
             return KerasTensor(shape, self._compute_dtype)
 
@@ -575,7 +636,11 @@ class Layer(Building, Operation):
             get_config.
         """
         self._check_initialized()
-        config = {"name": self.name, "trainable": self.trainable, "dtype": dtype_policies.serialize(self.dtype_policy)}
+        config = {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": dtype_policies.serialize(self.dtype_policy),
+        }
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
         if type(self).get_config is Layer.get_config and type(self).__init__ is not Layer.__init__:
@@ -593,12 +658,17 @@ class Layer(Building, Operation):
                 values.update(values.pop(name, {}))
             elif parameter.kind is parameter.VAR_POSITIONAL and values.pop(name, ()):
                 values[name] = object()  # cannot be given back by keyword
-        values = {name: value for name, value in values.items() if name not in known and name != "activity_regularizer"}
+        values = {
+            name: value
+            for name, value in values.items()
+            if name not in known and name != "activity_regularizer"
+        }
         for name, value in values.items():
             if not all(isinstance(leaf, (str, int, float, bool, type(None))) for leaf in nest.flatten(value)):
                 raise NotImplementedError(
                     f"{type(self).__name__} was made with {name}={value!r}, which is no plain value: write "
-                    "get_config(self), returning {**super().get_config(), " + f"{name!r}: ...}}")
+                    "get_config(self), returning {**super().get_config(), " + f"{name!r}: ...}}"
+                )
         return values
 
     @classmethod
@@ -611,8 +681,9 @@ class Layer(Building, Operation):
 
     def _check_initialized(self):
         if not self._initialized:
-            raise RuntimeError(f"{type(self).__name__}.__init__ must call super().__init__() before anything "
-                               "else")
+            raise RuntimeError(
+                f"{type(self).__name__}.__init__ must call super().__init__() before anything else"
+            )
 
     def __repr__(self):
         return f"<{type(self).__name__} name={self.__dict__.get('name')}, built={self.built}>"
@@ -670,14 +741,18 @@ def _name_layer(error, layer, first):
         return
     shapes = [tuple(x.shape) for x in nest.flatten(first) if hasattr(x, "shape")]
     received = shapes[0] if len(shapes) == 1 else shapes
-    error.args = (f"{error.args[0]}\n(in layer {describe(layer)}, called on input of shape {received})",
-                  *error.args[1:])
+    error.args = (
+        f"{error.args[0]}\n(in layer {describe(layer)}, called on input of shape {received})",
+        *error.args[1:],
+    )
     error.layer_named = True
 
 
 def _legacy_input_shape(kwargs):
     """The batch shape in the old `input_shape`, `input_dim`, `batch_input_shape` arguments, or None."""
-    batch_shape, shape, dim = (kwargs.pop(key, None) for key in ("batch_input_shape", "input_shape", "input_dim"))
+    batch_shape, shape, dim = (
+        kwargs.pop(key, None) for key in ("batch_input_shape", "input_shape", "input_dim")
+    )
     if dim is not None:
         shape = (dim,)
     if batch_shape is not None:
@@ -686,9 +761,13 @@ def _legacy_input_shape(kwargs):
 
 
 def _meant(cls, argument):
-    """" (did you mean ...?)" for a misspelt argument of a layer's constructor."""
-    names = [name for base in cls.__mro__ if "__init__" in vars(base)
-             for name, parameter in inspect.signature(base.__init__).parameters.items()
-             if name != "self" and parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
+    """ " (did you mean ...?)" for a misspelt argument of a layer's constructor."""
+    names = [
+        name
+        for base in cls.__mro__
+        if "__init__" in vars(base)
+        for name, parameter in inspect.signature(base.__init__).parameters.items()
+        if name != "self" and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+    ]
     near = nearest(argument, names)
     return f" (did you mean {near!r}?)" if near else ""

@@ -12,7 +12,9 @@ from ..engine.variable import convert
 from .adapting import Adapting, batches_of
 from .category_encoding import MODES, checked_mode, checked_sparse, encode, encoded_shape
 
-_NOWHERE = np.iinfo(np.int64).max  # the index of masked tokens where outputs are vectors: none of their elements
+_NOWHERE = np.iinfo(
+    np.int64
+).max  # the index of masked tokens where outputs are vectors: none of their elements
 
 
 class Lookup(Adapting):
@@ -24,8 +26,21 @@ class Lookup(Adapting):
 
     dtype_name = "int64"  # of tokens; None: strings
 
-    def __init__(self, max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights, invert,
-                 output_mode, sparse, pad_to_max_tokens, name, **kwargs):
+    def __init__(
+        self,
+        max_tokens,
+        num_oov_indices,
+        mask_token,
+        oov_token,
+        vocabulary,
+        idf_weights,
+        invert,
+        output_mode,
+        sparse,
+        pad_to_max_tokens,
+        name,
+        **kwargs,
+    ):
         kwargs.pop("vocabulary_size", None)
         kwargs.pop("has_input_vocabulary", None)
         kwargs.pop("dtype", None)
@@ -41,7 +56,9 @@ class Lookup(Adapting):
         self.output_mode = checked_mode(who, mode, (*MODES, "tf_idf"))
         self.sparse = checked_sparse(who, sparse)
         if invert and mode != "int":
-            raise ValueError(f"{who}: `invert` gives tokens, so `output_mode` must be 'int', received {output_mode!r}")
+            raise ValueError(
+                f"{who}: `invert` gives tokens, so `output_mode` must be 'int', received {output_mode!r}"
+            )
         self.max_tokens, self.num_oov_indices = max_tokens, num_oov_indices
         self.mask_token, self.oov_token = mask_token, oov_token
         self.invert, self.pad_to_max_tokens = invert, pad_to_max_tokens
@@ -81,7 +98,9 @@ class Lookup(Adapting):
         """
         who = f"{type(self).__name__} {self.name!r}"
         if isinstance(vocabulary, str):
-            raise ValueError(f"{who}: give `vocabulary` as a list, for instance open({vocabulary!r}).read().split('\\n')")
+            raise ValueError(
+                f"{who}: give `vocabulary` as a list, for instance open({vocabulary!r}).read().split('\\n')"
+            )
         if (self.output_mode == "tf_idf") != (idf_weights is not None):
             raise ValueError(f"{who}: `idf_weights` go with output_mode='tf_idf', and only with it")
         given = list(np.asarray(vocabulary).tolist() if isinstance(vocabulary, np.ndarray) else vocabulary)
@@ -93,19 +112,29 @@ class Lookup(Adapting):
         repeated = [token for token, count in Counter(tokens).items() if count > 1]
         if repeated:
             raise ValueError(f"{who}: the vocabulary holds {repeated[:5]} more than once")
-        if (self.mask_token is not None and self.mask_token in tokens) or (self.invert and self.oov_token in tokens):
-            raise ValueError(f"{who}: special tokens must stand at the beginning of the vocabulary, as {special}, or not "
-                             "at all")
+        if (self.mask_token is not None and self.mask_token in tokens) or (
+            self.invert and self.oov_token in tokens
+        ):
+            raise ValueError(
+                f"{who}: special tokens must stand at the beginning of the vocabulary, as {special}, or not "
+                "at all"
+            )
         if self.max_tokens is not None and len(special) + len(tokens) > self.max_tokens:
-            raise ValueError(f"{who}: a vocabulary of {len(special) + len(tokens)} tokens is more than `max_tokens` "
-                             f"{self.max_tokens}")
+            raise ValueError(
+                f"{who}: a vocabulary of {len(special) + len(tokens)} tokens is more than `max_tokens` "
+                f"{self.max_tokens}"
+            )
         self._keep(np.array(tokens, self.dtype_name))
         if idf_weights is not None:
             weights = np.asarray(idf_weights, settings.floatx())
             if weights.shape != (len(given),):
-                raise ValueError(f"{who}: `idf_weights` must hold one number a token, received shape {weights.shape} for "
-                                 f"{len(given)} tokens")
-            self._keep_weights(weights if with_special else np.append(np.full(len(special), weights.mean()), weights))
+                raise ValueError(
+                    f"{who}: `idf_weights` must hold one number a token, received shape {weights.shape} for "
+                    f"{len(given)} tokens"
+                )
+            self._keep_weights(
+                weights if with_special else np.append(np.full(len(special), weights.mean()), weights)
+            )
 
     def _keep(self, tokens):
         order = np.argsort(tokens)
@@ -131,7 +160,9 @@ class Lookup(Adapting):
     def update_state(self, data):
         """Count the tokens of a batch; a row is a document."""
         if self.input_vocabulary is not None:
-            raise ValueError(f"{type(self).__name__} {self.name!r} was made with a `vocabulary`, so it cannot adapt")
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r} was made with a `vocabulary`, so it cannot adapt"
+            )
         rows = self._as_tokens(data)
         rows = rows.reshape(1, -1) if rows.ndim < 2 else rows.reshape(len(rows), -1)
         self._counts.update(rows.ravel().tolist())
@@ -165,8 +196,10 @@ class Lookup(Adapting):
         masked = np.zeros(tokens.shape, bool) if self.mask_token is None else tokens == self.mask_token
         strange = ~known & ~masked
         if self.num_oov_indices == 0 and strange.any():
-            raise ValueError(f"{type(self).__name__} {self.name!r}: the tokens {np.unique(tokens[strange])[:5].tolist()} "
-                             "are not in the vocabulary; num_oov_indices=1 makes a place for such")
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r}: the tokens {np.unique(tokens[strange])[:5].tolist()} "
+                "are not in the vocabulary; num_oov_indices=1 makes a place for such"
+            )
         places = self._places[at] if len(self._sorted) else np.zeros(tokens.shape, np.int64)
         indices = np.where(known, places, self._unknown(tokens) + self._oov_start).astype(np.int64)
         return np.where(masked, 0 if self.output_mode == "int" else _NOWHERE, indices)
@@ -175,16 +208,22 @@ class Lookup(Adapting):
         indices = np.asarray(inputs)
         vocabulary = np.array(self.get_vocabulary(), self.dtype_name)
         known = (indices >= self._token_start) & (indices < len(vocabulary))
-        words = np.where(known, vocabulary[np.where(known, indices, 0)], np.array(self.oov_token, self.dtype_name))
+        words = np.where(
+            known, vocabulary[np.where(known, indices, 0)], np.array(self.oov_token, self.dtype_name)
+        )
         return words if self.mask_token is None else np.where(indices == 0, np.array(self.mask_token), words)
 
     def __call__(self, inputs, *args, **kwargs):
         if isinstance(inputs, KerasTensor):
-            raise ValueError(f"{type(self).__name__} {self.name!r} works on data, not inside a model: call it on the "
-                             "arrays, or in a data set's map(), and give the model its result")
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r} works on data, not inside a model: call it on the "
+                "arrays, or in a data set's map(), and give the model its result"
+            )
         if self._tokens is None:
-            raise ValueError(f"{type(self).__name__} {self.name!r} has no vocabulary yet: call adapt(data), or give "
-                             "`vocabulary`")
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r} has no vocabulary yet: call adapt(data), or give "
+                "`vocabulary`"
+            )
         inputs = inputs.array if isinstance(inputs, Tensor) else np.asarray(inputs)
         return self.call(inputs)
 
@@ -233,13 +272,22 @@ class Lookup(Adapting):
 
     def get_config(self):
         weights, vocabulary = self.input_idf_weights, self.input_vocabulary
-        return {**super().get_config(), "invert": self.invert, "max_tokens": self.max_tokens,
-                "num_oov_indices": self.num_oov_indices, "oov_token": self.oov_token, "mask_token": self.mask_token,
-                "output_mode": self.output_mode, "sparse": self.sparse, "pad_to_max_tokens": self.pad_to_max_tokens,
-                "idf_weights": None if weights is None else np.asarray(weights).tolist(),
-                "vocabulary": None if vocabulary is None else np.asarray(vocabulary).tolist(),
-                "vocabulary_size": None if self._tokens is None else self.vocabulary_size(),
-                "oov_method": "floormod", "salt": None}
+        return {
+            **super().get_config(),
+            "invert": self.invert,
+            "max_tokens": self.max_tokens,
+            "num_oov_indices": self.num_oov_indices,
+            "oov_token": self.oov_token,
+            "mask_token": self.mask_token,
+            "output_mode": self.output_mode,
+            "sparse": self.sparse,
+            "pad_to_max_tokens": self.pad_to_max_tokens,
+            "idf_weights": None if weights is None else np.asarray(weights).tolist(),
+            "vocabulary": None if vocabulary is None else np.asarray(vocabulary).tolist(),
+            "vocabulary_size": None if self._tokens is None else self.vocabulary_size(),
+            "oov_method": "floormod",
+            "salt": None,
+        }
 
 
 class IntegerLookup(Lookup):
@@ -259,14 +307,43 @@ class IntegerLookup(Lookup):
     Source: Keras 3 `layers.IntegerLookup`.
     """
 
-    def __init__(self, max_tokens=None, num_oov_indices=1, mask_token=None, oov_token=-1, vocabulary=None,
-                 vocabulary_dtype="int64", idf_weights=None, invert=False, output_mode="int", sparse=False,
-                 pad_to_max_tokens=False, oov_method="floormod", salt=None, name=None, **kwargs):
+    def __init__(
+        self,
+        max_tokens=None,
+        num_oov_indices=1,
+        mask_token=None,
+        oov_token=-1,
+        vocabulary=None,
+        vocabulary_dtype="int64",
+        idf_weights=None,
+        invert=False,
+        output_mode="int",
+        sparse=False,
+        pad_to_max_tokens=False,
+        oov_method="floormod",
+        salt=None,
+        name=None,
+        **kwargs,
+    ):
         if vocabulary_dtype != "int64" or oov_method != "floormod" or salt is not None:
-            raise ValueError(f"IntegerLookup: only vocabulary_dtype='int64', oov_method='floormod' and no `salt` are "
-                             f"there, received {vocabulary_dtype!r}, {oov_method!r} and {salt!r}")
-        super().__init__(max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights, invert,
-                         output_mode, sparse, pad_to_max_tokens, name, **kwargs)
+            raise ValueError(
+                f"IntegerLookup: only vocabulary_dtype='int64', oov_method='floormod' and no `salt` are "
+                f"there, received {vocabulary_dtype!r}, {oov_method!r} and {salt!r}"
+            )
+        super().__init__(
+            max_tokens,
+            num_oov_indices,
+            mask_token,
+            oov_token,
+            vocabulary,
+            idf_weights,
+            invert,
+            output_mode,
+            sparse,
+            pad_to_max_tokens,
+            name,
+            **kwargs,
+        )
 
     def _as_tokens(self, data):
         return np.asarray(data).astype(np.int64)
@@ -289,16 +366,44 @@ class StringLookup(Lookup):
 
     dtype_name = None
 
-    def __init__(self, max_tokens=None, num_oov_indices=1, mask_token=None, oov_token="[UNK]", vocabulary=None,
-                 idf_weights=None, invert=False, output_mode="int", pad_to_max_tokens=False, sparse=False,
-                 encoding="utf-8", name=None, salt=None, **kwargs):
+    def __init__(
+        self,
+        max_tokens=None,
+        num_oov_indices=1,
+        mask_token=None,
+        oov_token="[UNK]",
+        vocabulary=None,
+        idf_weights=None,
+        invert=False,
+        output_mode="int",
+        pad_to_max_tokens=False,
+        sparse=False,
+        encoding="utf-8",
+        name=None,
+        salt=None,
+        **kwargs,
+    ):
         if num_oov_indices > 1 or salt is not None:
-            raise ValueError(f"StringLookup: at most one place for unknown strings, and no `salt`, are there; received "
-                             f"num_oov_indices={num_oov_indices}, salt={salt!r}")
+            raise ValueError(
+                f"StringLookup: at most one place for unknown strings, and no `salt`, are there; received "
+                f"num_oov_indices={num_oov_indices}, salt={salt!r}"
+            )
         kwargs.pop("oov_method", None)
         self.encoding = encoding
-        super().__init__(max_tokens, num_oov_indices, mask_token, oov_token, vocabulary, idf_weights, invert,
-                         output_mode, sparse, pad_to_max_tokens, name, **kwargs)
+        super().__init__(
+            max_tokens,
+            num_oov_indices,
+            mask_token,
+            oov_token,
+            vocabulary,
+            idf_weights,
+            invert,
+            output_mode,
+            sparse,
+            pad_to_max_tokens,
+            name,
+            **kwargs,
+        )
 
     def _as_tokens(self, data):
         data = np.asarray(data)

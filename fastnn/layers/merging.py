@@ -25,14 +25,18 @@ class _Merge(Layer):
     def _check_list(self, shapes, exactly=None):
         given = len(shapes) if isinstance(shapes, (list, tuple)) else 0
         if not given or not all(isinstance(shape, (list, tuple)) for shape in shapes):
-            raise ValueError(f"{type(self).__name__} {self.name!r} takes a list of tensors, received one of "
-                             f"shape {tuple(shapes)}; put them in brackets: {type(self).__name__}()([a, b])")
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r} takes a list of tensors, received one of "
+                f"shape {tuple(shapes)}; put them in brackets: {type(self).__name__}()([a, b])"
+            )
         if exactly is not None and given != exactly:
             raise ValueError(f"{type(self).__name__} {self.name!r} takes {exactly} tensors, received {given}")
         batches = {shape[0] for shape in shapes if shape} - {None}
         if len(batches) > 1:
-            raise ValueError(f"{type(self).__name__} {self.name!r}: its inputs must have the same batch "
-                             f"size, received shapes {[tuple(shape) for shape in shapes]}")
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r}: its inputs must have the same batch "
+                f"size, received shapes {[tuple(shape) for shape in shapes]}"
+            )
 
     def call(self, inputs):
         most = max(len(x.shape) for x in inputs)
@@ -55,9 +59,11 @@ class _Merge(Layer):
         out = []
         for m, n in zip(a, b):
             if m is not None and n is not None and m != n and 1 not in (m, n):
-                raise ValueError(f"{type(self).__name__} {self.name!r}: the shapes of its inputs do not "
-                                 f"match, (batch, {', '.join(map(str, a))}) and (batch, "
-                                 f"{', '.join(map(str, b))})")
+                raise ValueError(
+                    f"{type(self).__name__} {self.name!r}: the shapes of its inputs do not "
+                    f"match, (batch, {', '.join(map(str, a))}) and (batch, "
+                    f"{', '.join(map(str, b))})"
+                )
             out.append(None if None in (m, n) else max(m, n) if 0 not in (m, n) else 0)
         return tuple(out)
 
@@ -106,8 +112,12 @@ class Multiply(_Merge):
         if all(mask is None for mask in found):
             return super().merge(inputs)
         kept = [None if mask is None else _over(mask, x) for mask, x in zip(found, inputs)]
-        product = super().merge([x if mask is None else ops.where(mask, x, convert(1.0, dtype=x.dtype))
-                                 for mask, x in zip(kept, inputs)])
+        product = super().merge(
+            [
+                x if mask is None else ops.where(mask, x, convert(1.0, dtype=x.dtype))
+                for mask, x in zip(kept, inputs)
+            ]
+        )
         if any(mask is None for mask in kept):
             return product
         return ops.where(functools.reduce(ops.logical_or, kept), product, convert(0.0, dtype=product.dtype))
@@ -174,8 +184,10 @@ class Concatenate(_Merge):
         ranks = {len(shape) for shape in shapes}
         axis = self.axis + len(shapes[0]) if self.axis < 0 else self.axis
         if len(ranks) > 1 or not 0 <= axis < len(shapes[0]):
-            raise ValueError(f"Concatenate {self.name!r}: its inputs must have equally many axes, axis "
-                             f"{self.axis} among them, received shapes {shapes}")
+            raise ValueError(
+                f"Concatenate {self.name!r}: its inputs must have equally many axes, axis "
+                f"{self.axis} among them, received shapes {shapes}"
+            )
         out = []
         for i, extents in enumerate(zip(*shapes)):
             if i == axis:
@@ -183,16 +195,20 @@ class Concatenate(_Merge):
                 continue
             known = set(extents) - {None}
             if len(known) > 1:
-                raise ValueError(f"Concatenate {self.name!r}: its inputs must agree along every axis but "
-                                 f"{self.axis}, received shapes {shapes}, which differ along axis {i}")
+                raise ValueError(
+                    f"Concatenate {self.name!r}: its inputs must agree along every axis but "
+                    f"{self.axis}, received shapes {shapes}, which differ along axis {i}"
+                )
             out.append(known.pop() if known else None)
         return tuple(out)
 
     def compute_mask(self, inputs, mask=None):
         if mask is None or all(m is None for m in mask):
             return None
-        whole = [ops.ones(x.shape, "bool") if m is None else m if len(m.shape) == len(x.shape) else _over(m, x)
-                 for x, m in zip(inputs, mask)]
+        whole = [
+            ops.ones(x.shape, "bool") if m is None else m if len(m.shape) == len(x.shape) else _over(m, x)
+            for x, m in zip(inputs, mask)
+        ]
         return ops.any(ops.concatenate(whole, axis=self.axis), axis=-1)
 
     def get_config(self):
@@ -216,9 +232,12 @@ class Dot(_Merge):
     def __init__(self, axes, normalize=False, **kwargs):
         super().__init__(**kwargs)
         several = isinstance(axes, (list, tuple))
-        if not all(isinstance(axis, int) for axis in (axes if several else [axes])) or (several and len(axes) != 2):
+        if not all(isinstance(axis, int) for axis in (axes if several else [axes])) or (
+            several and len(axes) != 2
+        ):
             raise (ValueError if several else TypeError)(
-                f"Dot: `axes` must be an int or two ints, received {axes!r}")
+                f"Dot: `axes` must be an int or two ints, received {axes!r}"
+            )
         self.axes = axes
         self.normalize = normalize
 
@@ -230,11 +249,15 @@ class Dot(_Merge):
         axes = self.axes if isinstance(self.axes, (list, tuple)) else (self.axes, self.axes)
         i, j = (axis + len(shape) if axis < 0 else axis for axis, shape in zip(axes, (a, b)))
         if not 0 < i < len(a) or not 0 < j < len(b):
-            raise ValueError(f"Dot {self.name!r}: `axes` {self.axes} are not axes, other than the batch, of "
-                             f"inputs of shapes {tuple(a)} and {tuple(b)}")
+            raise ValueError(
+                f"Dot {self.name!r}: `axes` {self.axes} are not axes, other than the batch, of "
+                f"inputs of shapes {tuple(a)} and {tuple(b)}"
+            )
         if a[i] is not None and b[j] is not None and a[i] != b[j]:
-            raise ValueError(f"Dot {self.name!r}: axis {i} of shape {tuple(a)} and axis {j} of shape "
-                             f"{tuple(b)} must be equally long, they are {a[i]} and {b[j]}")
+            raise ValueError(
+                f"Dot {self.name!r}: axis {i} of shape {tuple(a)} and axis {j} of shape "
+                f"{tuple(b)} must be equally long, they are {a[i]} and {b[j]}"
+            )
         return i, j
 
     def call(self, inputs):
@@ -252,7 +275,9 @@ class Dot(_Merge):
     def compute_output_shape(self, input_shape):
         a, b = input_shape
         i, j = self._axes_of(a, b)
-        rest = [n for k, n in enumerate(a) if k not in (0, i)] + [n for k, n in enumerate(b) if k not in (0, j)]
+        rest = [n for k, n in enumerate(a) if k not in (0, i)] + [
+            n for k, n in enumerate(b) if k not in (0, j)
+        ]
         return (a[0] if a[0] is not None else b[0], *(rest or [1]))
 
     def compute_mask(self, inputs, mask=None):

@@ -31,9 +31,11 @@ class _HeadedAttention(Layer):
         if sliding_window is not None:
             sliding_window = checked_count(kind, "sliding_window", sliding_window)
         if flash_attention and dropout > 0:
-            raise ValueError(f"{kind}: with `flash_attention=True` there is no dropout, received "
-                             f"dropout={dropout}; leave "
-                             "`flash_attention` None")
+            raise ValueError(
+                f"{kind}: with `flash_attention=True` there is no dropout, received "
+                f"dropout={dropout}; leave "
+                "`flash_attention` None"
+            )
         self.supports_masking = True
         self._window = sliding_window
         self._flash_attention = bool(flash_attention)
@@ -47,17 +49,27 @@ class _HeadedAttention(Layer):
         alike.
         """
         return EinsumDense(
-            equation, output_shape=output_shape, bias_axes=bias_axes if use_bias else None, name=name,
-            activation=activation, kernel_initializer=_copy(self._kernel_initializer),
-            bias_initializer=_copy(self._bias_initializer), kernel_regularizer=self._kernel_regularizer,
-            bias_regularizer=self._bias_regularizer, activity_regularizer=self._projections_regularizer,
-            kernel_constraint=self._kernel_constraint, bias_constraint=self._bias_constraint,
-            dtype=self.dtype_policy)
+            equation,
+            output_shape=output_shape,
+            bias_axes=bias_axes if use_bias else None,
+            name=name,
+            activation=activation,
+            kernel_initializer=_copy(self._kernel_initializer),
+            bias_initializer=_copy(self._bias_initializer),
+            kernel_regularizer=self._kernel_regularizer,
+            bias_regularizer=self._bias_regularizer,
+            activity_regularizer=self._projections_regularizer,
+            kernel_constraint=self._kernel_constraint,
+            bias_constraint=self._bias_constraint,
+            dtype=self.dtype_policy,
+        )
 
     def _weight_config(self):
         config = weight_config(self, "_kernel", "_bias")
-        return {**{key.removeprefix("_"): value for key, value in config.items()},
-                "activity_regularizer": regularizers.serialize(self._projections_regularizer)}
+        return {
+            **{key.removeprefix("_"): value for key, value in config.items()},
+            "activity_regularizer": regularizers.serialize(self._projections_regularizer),
+        }
 
     def _masks_of(self, query_mask, value_mask, key_mask, attention_mask, rank, axes):
         """Bool tensors that broadcast to the scores, which have `rank` axes, the last ones `axes` of queries
@@ -83,17 +95,28 @@ class _HeadedAttention(Layer):
         rate = self._dropout_layer.rate if training else 0.0
         seed = random.draw_seed(self._dropout_layer.seed_generator) if rate else None
         # With a dropout rate Keras goes by a masked softmax, which leaves zeros where a query sees no key.
-        return attend(query, key, value, scale=scale, masks=found, causal=causal, window=self._window,
-                      rate=rate,
-                      seed=seed, blank=self._dropout_layer.rate > 0)
+        return attend(
+            query,
+            key,
+            value,
+            scale=scale,
+            masks=found,
+            causal=causal,
+            window=self._window,
+            rate=rate,
+            seed=seed,
+            blank=self._dropout_layer.rate > 0,
+        )
 
     def _scored(self, query, key, value, found, *, equations, scale, causal, training, axes=(1,)):
         """Attention by way of the whole matrix of scores: (output, scores)."""
         if causal or self._window is not None:
             if len(axes) > 1:
-                raise ValueError(f"{type(self).__name__} {self.name!r}: `use_causal_mask` and "
-                                 "`sliding_window` are for one "
-                                 f"attention axis, this layer has {len(axes)}; give an `attention_mask`")
+                raise ValueError(
+                    f"{type(self).__name__} {self.name!r}: `use_causal_mask` and "
+                    "`sliding_window` are for one "
+                    f"attention axis, this layer has {len(axes)}; give an `attention_mask`"
+                )
             found = [*found, _band(query.shape[axes[0]], key.shape[axes[0]], causal, self._window)]
         scores = ops.einsum(equations[0], query * scale, key)
         mask = None
@@ -105,9 +128,11 @@ class _HeadedAttention(Layer):
 
     def _check_flash(self, scores):
         if self._flash_attention and scores:
-            raise ValueError(f"{type(self).__name__} {self.name!r}: with `flash_attention=True` there are "
-                             "no scores to "
-                             "return; leave `flash_attention` None")
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r}: with `flash_attention=True` there are "
+                "no scores to "
+                "return; leave `flash_attention` None"
+            )
 
 
 class _Unmasked:
@@ -149,10 +174,12 @@ def _band(queries, keys, causal, window):
 
 def _check_tokens(layer, value_shape, key_shape):
     if tuple(value_shape[1:-1]) != tuple(key_shape[1:-1]):
-        raise ValueError(f"{type(layer).__name__} {layer.name!r}: `value` and `key` must have the same "
-                         "tokens, received "
-                         f"shapes {tuple(value_shape)} and {tuple(key_shape)}; only their last axes may "
-                         "differ")
+        raise ValueError(
+            f"{type(layer).__name__} {layer.name!r}: `value` and `key` must have the same "
+            "tokens, received "
+            f"shapes {tuple(value_shape)} and {tuple(key_shape)}; only their last axes may "
+            "differ"
+        )
 
 
 class MultiHeadAttention(_HeadedAttention):
@@ -187,17 +214,34 @@ class MultiHeadAttention(_HeadedAttention):
     (None, 10, 64)
     """
 
-    def __init__(self, num_heads, key_dim, value_dim=None, dropout=0.0, use_bias=True, output_shape=None,
-                 attention_axes=None, sliding_window=None, flash_attention=None,
-                 kernel_initializer="glorot_uniform",
-                 bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None,
-                 activity_regularizer=None,
-                 kernel_constraint=None, bias_constraint=None, use_gate=False, seed=None, **kwargs):
+    def __init__(
+        self,
+        num_heads,
+        key_dim,
+        value_dim=None,
+        dropout=0.0,
+        use_bias=True,
+        output_shape=None,
+        attention_axes=None,
+        sliding_window=None,
+        flash_attention=None,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        use_gate=False,
+        seed=None,
+        **kwargs,
+    ):
         super().__init__(**kwargs)
         self._num_heads = checked_count("MultiHeadAttention", "num_heads", num_heads)
         self._key_dim = checked_count("MultiHeadAttention", "key_dim", key_dim)
-        self._value_dim = key_dim if value_dim is None else checked_count("MultiHeadAttention", "value_dim",
-                                                                          value_dim)
+        self._value_dim = (
+            key_dim if value_dim is None else checked_count("MultiHeadAttention", "value_dim", value_dim)
+        )
         self._dropout = dropout
         self._use_bias = use_bias
         self._use_gate = use_gate
@@ -205,9 +249,15 @@ class MultiHeadAttention(_HeadedAttention):
         self._attention_axes = _tuple_or_none("attention_axes", attention_axes)
         self.seed = seed
         self._projections_regularizer = regularizers.get(activity_regularizer)
-        self._keep({"kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
-                    "bias": (bias_initializer, bias_regularizer, bias_constraint)}, dropout, sliding_window,
-                   flash_attention)
+        self._keep(
+            {
+                "kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
+                "bias": (bias_initializer, bias_regularizer, bias_constraint),
+            },
+            dropout,
+            sliding_window,
+            flash_attention,
+        )
 
     num_heads = property(lambda self: self._num_heads)
     key_dim = property(lambda self: self._key_dim)
@@ -234,48 +284,79 @@ class MultiHeadAttention(_HeadedAttention):
         self._equations = _attention_equations(rank, self._attention_axes)
         self._scores_rank = rank - 1 + len(self._attention_axes)
         count = len(self._attention_axes)
-        self._softmax = Softmax(axis=tuple(range(self._scores_rank - count, self._scores_rank)),
-                                dtype=self.dtype_policy)
+        self._softmax = Softmax(
+            axis=tuple(range(self._scores_rank - count, self._scores_rank)), dtype=self.dtype_policy
+        )
         self._dropout_layer = Dropout(self._dropout, seed=self.seed, dtype=self.dtype_policy)
         made = self._output_shape or (query_shape[-1],)
         lead = string.ascii_lowercase[: rank - 2]
         out = string.ascii_lowercase[rank : rank + len(made)]
         inner = string.ascii_lowercase[rank - 2 : rank]
-        self._output_dense = self._projection(f"{lead}{inner},{inner}{out}->{lead}{out}",
-                                              (*[None] * (rank - 3), *made), out,
-                                              "attention_output", self._use_bias)
+        self._output_dense = self._projection(
+            f"{lead}{inner},{inner}{out}->{lead}{out}",
+            (*[None] * (rank - 3), *made),
+            out,
+            "attention_output",
+            self._use_bias,
+        )
         self._output_dense.build((*query_shape[:-1], heads, self._value_dim))
 
     def _to_heads(self, name, shape, features, activation=None):
         """A built projection of the last axis to (heads, features)."""
-        lead, inner, out = (string.ascii_lowercase[a:b] for a, b in (
-            (0, len(shape) - 1), (len(shape) - 1, len(shape)), (len(shape), len(shape) + 2)))
-        layer = self._projection(f"{lead}{inner},{inner}{out}->{lead}{out}",
-                                 (*[None] * (len(shape) - 2), self._num_heads, features), out, name,
-                                 self._use_bias,
-                                 activation)
+        lead, inner, out = (
+            string.ascii_lowercase[a:b]
+            for a, b in ((0, len(shape) - 1), (len(shape) - 1, len(shape)), (len(shape), len(shape) + 2))
+        )
+        layer = self._projection(
+            f"{lead}{inner},{inner}{out}->{lead}{out}",
+            (*[None] * (len(shape) - 2), self._num_heads, features),
+            out,
+            name,
+            self._use_bias,
+            activation,
+        )
         layer.build(shape)
         return layer
 
-    def call(self, query, value, key=None, query_mask=None, value_mask=None, key_mask=None,
-             attention_mask=None,
-             return_attention_scores=False, training=None, use_causal_mask=False):
+    def call(
+        self,
+        query,
+        value,
+        key=None,
+        query_mask=None,
+        value_mask=None,
+        key_mask=None,
+        attention_mask=None,
+        return_attention_scores=False,
+        training=None,
+        use_causal_mask=False,
+    ):
         self._check_flash(return_attention_scores)
         key = value if key is None else key
         with _Unmasked(query, value, key):
             gate = self._gate_dense(query) if self._use_gate else None
             query, key, value = self._query_dense(query), self._key_dense(key), self._value_dense(value)
-        found = self._masks_of(query_mask, value_mask, key_mask, attention_mask, self._scores_rank,
-                               len(self._attention_axes))
+        found = self._masks_of(
+            query_mask, value_mask, key_mask, attention_mask, self._scores_rank, len(self._attention_axes)
+        )
         scale = 1.0 / math.sqrt(self._key_dim)
         scores = None
         if len(query.shape) == 4 and not return_attention_scores:
-            output = self._attended(query, key, value, found, scale=scale, causal=use_causal_mask,
-                                    training=training)
+            output = self._attended(
+                query, key, value, found, scale=scale, causal=use_causal_mask, training=training
+            )
         else:
-            output, scores = self._scored(query, key, value, found, equations=self._equations, scale=scale,
-                                          causal=use_causal_mask, training=training,
-                                          axes=self._attention_axes)
+            output, scores = self._scored(
+                query,
+                key,
+                value,
+                found,
+                equations=self._equations,
+                scale=scale,
+                causal=use_causal_mask,
+                training=training,
+                axes=self._attention_axes,
+            )
         output = self._output_dense(output if gate is None else output * gate)
         return (output, scores) if return_attention_scores else output
 
@@ -283,25 +364,48 @@ class MultiHeadAttention(_HeadedAttention):
         _check_tokens(self, value_shape, value_shape if key_shape is None else key_shape)
         return (*query_shape[:-1], *(self._output_shape or query_shape[-1:]))
 
-    def compute_output_spec(self, query, value, key=None, query_mask=None, value_mask=None, key_mask=None,
-                            attention_mask=None, return_attention_scores=False, training=None,
-                            use_causal_mask=False):
+    def compute_output_spec(
+        self,
+        query,
+        value,
+        key=None,
+        query_mask=None,
+        value_mask=None,
+        key_mask=None,
+        attention_mask=None,
+        return_attention_scores=False,
+        training=None,
+        use_causal_mask=False,
+    ):
         shape = self.compute_output_shape(query.shape, value.shape, None if key is None else key.shape)
         output = KerasTensor(shape, self.compute_dtype)
         if not return_attention_scores:
             return output
         axes = self._attention_axes or tuple(range(1, len(query.shape) - 1))
         others = [n for axis, n in enumerate(query.shape[:-1]) if axis not in axes]
-        scores = (*others, self._num_heads, *[query.shape[axis] for axis in axes],
-                  *[value.shape[axis] for axis in axes])
+        scores = (
+            *others,
+            self._num_heads,
+            *[query.shape[axis] for axis in axes],
+            *[value.shape[axis] for axis in axes],
+        )
         return output, KerasTensor(scores, self.compute_dtype)
 
     def get_config(self):
-        return {**super().get_config(), "num_heads": self._num_heads, "key_dim": self._key_dim,
-                "value_dim": self._value_dim, "dropout": self._dropout, "use_bias": self._use_bias,
-                "use_gate": self._use_gate, "output_shape": self._output_shape,
-                "attention_axes": self._attention_axes,
-                "sliding_window": self._window, **self._weight_config(), "seed": self.seed}
+        return {
+            **super().get_config(),
+            "num_heads": self._num_heads,
+            "key_dim": self._key_dim,
+            "value_dim": self._value_dim,
+            "dropout": self._dropout,
+            "use_bias": self._use_bias,
+            "use_gate": self._use_gate,
+            "output_shape": self._output_shape,
+            "attention_axes": self._attention_axes,
+            "sliding_window": self._window,
+            **self._weight_config(),
+            "seed": self.seed,
+        }
 
 
 def _tuple_or_none(argument, value):
@@ -309,8 +413,9 @@ def _tuple_or_none(argument, value):
         return None
     values = (value,) if isinstance(value, int) else value
     if not isinstance(values, (list, tuple)) or not all(isinstance(n, int) for n in values):
-        raise ValueError(f"MultiHeadAttention: `{argument}` must be an int, a list or a tuple of them, "
-                         f"received {value!r}")
+        raise ValueError(
+            f"MultiHeadAttention: `{argument}` must be an int, a list or a tuple of them, received {value!r}"
+        )
     return tuple(values) or None
 
 
@@ -340,12 +445,26 @@ class GroupQueryAttention(_HeadedAttention):
     Source: Keras 3 `layers.GroupQueryAttention`; Ainslie et al., EMNLP 2023.
     """
 
-    def __init__(self, head_dim, num_query_heads, num_key_value_heads, dropout=0.0, use_bias=True,
-                 sliding_window=None,
-                 flash_attention=None, kernel_initializer="glorot_uniform", bias_initializer="zeros",
-                 kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None,
-                 kernel_constraint=None,
-                 bias_constraint=None, use_gate=False, seed=None, **kwargs):
+    def __init__(
+        self,
+        head_dim,
+        num_query_heads,
+        num_key_value_heads,
+        dropout=0.0,
+        use_bias=True,
+        sliding_window=None,
+        flash_attention=None,
+        kernel_initializer="glorot_uniform",
+        bias_initializer="zeros",
+        kernel_regularizer=None,
+        bias_regularizer=None,
+        activity_regularizer=None,
+        kernel_constraint=None,
+        bias_constraint=None,
+        use_gate=False,
+        seed=None,
+        **kwargs,
+    ):
         if kwargs.get("name") is None:
             kwargs["name"] = unique_name("grouped_query_attention")  # as Keras has it
         super().__init__(**kwargs)
@@ -354,18 +473,26 @@ class GroupQueryAttention(_HeadedAttention):
         self.num_query_heads = checked_count(kind, "num_query_heads", num_query_heads)
         self.num_key_value_heads = checked_count(kind, "num_key_value_heads", num_key_value_heads)
         if num_query_heads % num_key_value_heads:
-            raise ValueError(f"{kind}: `num_query_heads` must be a multiple of `num_key_value_heads`, "
-                             "received "
-                             f"{num_query_heads} and {num_key_value_heads}")
+            raise ValueError(
+                f"{kind}: `num_query_heads` must be a multiple of `num_key_value_heads`, "
+                "received "
+                f"{num_query_heads} and {num_key_value_heads}"
+            )
         self.num_repeats = num_query_heads // num_key_value_heads
         self.dropout = dropout
         self.use_bias = use_bias
         self.use_gate = use_gate
         self.seed = seed
         self._projections_regularizer = regularizers.get(activity_regularizer)
-        self._keep({"kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
-                    "bias": (bias_initializer, bias_regularizer, bias_constraint)}, dropout, sliding_window,
-                   flash_attention)
+        self._keep(
+            {
+                "kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
+                "bias": (bias_initializer, bias_regularizer, bias_constraint),
+            },
+            dropout,
+            sliding_window,
+            flash_attention,
+        )
 
     def build(self, query_shape, value_shape, key_shape=None):
         key_shape = value_shape if key_shape is None else key_shape
@@ -384,14 +511,24 @@ class GroupQueryAttention(_HeadedAttention):
         self._value_dense.build(value_shape)
         self._softmax = Softmax(axis=-1, dtype=self.dtype_policy)
         self._dropout_layer = Dropout(self.dropout, seed=self.seed, dtype=self.dtype_policy)
-        self._output_dense = self._projection("bquh,uhm->bqm", (None, self.feature_dim), "m",
-                                              "attention_output",
-                                              self.use_bias)
+        self._output_dense = self._projection(
+            "bquh,uhm->bqm", (None, self.feature_dim), "m", "attention_output", self.use_bias
+        )
         self._output_dense.build((None, None, self.num_query_heads, self.head_dim))
 
-    def call(self, query, value, key=None, query_mask=None, value_mask=None, key_mask=None,
-             attention_mask=None,
-             return_attention_scores=False, training=None, use_causal_mask=False):
+    def call(
+        self,
+        query,
+        value,
+        key=None,
+        query_mask=None,
+        value_mask=None,
+        key_mask=None,
+        attention_mask=None,
+        return_attention_scores=False,
+        training=None,
+        use_causal_mask=False,
+    ):
         self._check_flash(return_attention_scores)
         key = value if key is None else key
         with _Unmasked(query, value, key):
@@ -402,12 +539,20 @@ class GroupQueryAttention(_HeadedAttention):
         scores = None
         if return_attention_scores:
             key, value = (ops.repeat(x, self.num_repeats, axis=2) for x in (key, value))
-            output, scores = self._scored(query, key, value, found,
-                                          equations=("bquh,bkuh->buqk", "buqk,bkuh->bquh"),
-                                          scale=scale, causal=use_causal_mask, training=training)
+            output, scores = self._scored(
+                query,
+                key,
+                value,
+                found,
+                equations=("bquh,bkuh->buqk", "buqk,bkuh->bquh"),
+                scale=scale,
+                causal=use_causal_mask,
+                training=training,
+            )
         else:
-            output = self._attended(query, key, value, found, scale=scale, causal=use_causal_mask,
-                                    training=training)
+            output = self._attended(
+                query, key, value, found, scale=scale, causal=use_causal_mask, training=training
+            )
         output = self._output_dense(output if gate is None else output * gate)
         return (output, scores) if return_attention_scores else output
 
@@ -415,9 +560,19 @@ class GroupQueryAttention(_HeadedAttention):
         _check_tokens(self, value_shape, value_shape if key_shape is None else key_shape)
         return query_shape
 
-    def compute_output_spec(self, query, value, key=None, query_mask=None, value_mask=None, key_mask=None,
-                            attention_mask=None, return_attention_scores=False, training=None,
-                            use_causal_mask=False):
+    def compute_output_spec(
+        self,
+        query,
+        value,
+        key=None,
+        query_mask=None,
+        value_mask=None,
+        key_mask=None,
+        attention_mask=None,
+        return_attention_scores=False,
+        training=None,
+        use_causal_mask=False,
+    ):
         shape = self.compute_output_shape(query.shape, value.shape, None if key is None else key.shape)
         output = KerasTensor(shape, self.compute_dtype)
         if not return_attention_scores:
@@ -426,9 +581,15 @@ class GroupQueryAttention(_HeadedAttention):
         return output, KerasTensor(scores, self.compute_dtype)
 
     def get_config(self):
-        return {**super().get_config(), "head_dim": self.head_dim, "num_query_heads": self.num_query_heads,
-                "num_key_value_heads": self.num_key_value_heads, "use_bias": self.use_bias,
-                "use_gate": self.use_gate,
-                "dropout": self.dropout, "sliding_window": self._window, **self._weight_config(),
-                "seed": self.seed}
-
+        return {
+            **super().get_config(),
+            "head_dim": self.head_dim,
+            "num_query_heads": self.num_query_heads,
+            "num_key_value_heads": self.num_key_value_heads,
+            "use_bias": self.use_bias,
+            "use_gate": self.use_gate,
+            "dropout": self.dropout,
+            "sliding_window": self._window,
+            **self._weight_config(),
+            "seed": self.seed,
+        }

@@ -25,11 +25,15 @@ class Normalization(Adapting):
         super().__init__(**kwargs)
         self.axis = () if axis is None else (axis,) if isinstance(axis, int) else tuple(axis)
         if (mean is None) != (variance is None):
-            raise ValueError(f"Normalization: give both `mean` and `variance`, or neither and call adapt(); received "
-                             f"mean={mean}, variance={variance}")
+            raise ValueError(
+                f"Normalization: give both `mean` and `variance`, or neither and call adapt(); received "
+                f"mean={mean}, variance={variance}"
+            )
         if np.shape(mean) != np.shape(variance) or (mean is not None and np.ndim(mean) > len(self.axis)):
-            raise ValueError(f"Normalization: `mean` and `variance` must be of one shape, with at most one axis for "
-                             f"each of `axis` {self.axis}; received shapes {np.shape(mean)} and {np.shape(variance)}")
+            raise ValueError(
+                f"Normalization: `mean` and `variance` must be of one shape, with at most one axis for "
+                f"each of `axis` {self.axis}; received shapes {np.shape(mean)} and {np.shape(variance)}"
+            )
         self.input_mean, self.input_variance = mean, variance
         self.invert = invert
         self.supports_masking = True
@@ -38,20 +42,28 @@ class Normalization(Adapting):
     def build(self, input_shape):
         rank = len(input_shape)
         if any(not -rank <= axis < rank for axis in self.axis):
-            raise ValueError(f"Normalization {self.name!r}: `axis` {self.axis} is not among the axes of its input of "
-                             f"shape {tuple(input_shape)}")
+            raise ValueError(
+                f"Normalization {self.name!r}: `axis` {self.axis} is not among the axes of its input of "
+                f"shape {tuple(input_shape)}"
+            )
         self._built_for = tuple(input_shape)
         self._kept = tuple(sorted(axis % rank for axis in self.axis))
         if any(input_shape[axis] is None for axis in self._kept):
-            raise ValueError(f"Normalization {self.name!r}: the extents along `axis` {self.axis} must be known, its "
-                             f"input has shape {tuple(input_shape)}")
+            raise ValueError(
+                f"Normalization {self.name!r}: the extents along `axis` {self.axis} must be known, its "
+                f"input has shape {tuple(input_shape)}"
+            )
         self._others = tuple(axis for axis in range(rank) if axis not in self._kept)
         self._spread = tuple(input_shape[axis] if axis in self._kept else 1 for axis in range(rank))
         shape = tuple(input_shape[axis] for axis in self._kept)
         if self.input_mean is None:
             self.adapt_mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
-            self.adapt_variance = self.add_weight(name="variance", shape=shape, initializer="ones", trainable=False)
-            self.count = self.add_weight(name="count", shape=(), dtype="int32", initializer="zeros", trainable=False)
+            self.adapt_variance = self.add_weight(
+                name="variance", shape=shape, initializer="ones", trainable=False
+            )
+            self.count = self.add_weight(
+                name="count", shape=(), dtype="int32", initializer="zeros", trainable=False
+            )
 
     def adapt(self, data):
         """Find mean and variance of `data`: an array, or a source of batches, which all count by their size."""
@@ -60,15 +72,18 @@ class Normalization(Adapting):
             if not self.built:
                 self.build(batch.shape)
             if any(batch.shape[axis] != self._built_for[axis] for axis in self._kept):
-                raise ValueError(f"Normalization {self.name!r} was built for inputs of shape {self._built_for}, adapt() "
-                                 f"was given data of shape {batch.shape}")
+                raise ValueError(
+                    f"Normalization {self.name!r} was built for inputs of shape {self._built_for}, adapt() "
+                    f"was given data of shape {batch.shape}"
+                )
             rows = int(np.prod([batch.shape[axis] for axis in self._others]))
             batch = batch.astype(np.float64)
             own_mean, own_variance = batch.mean(self._others), batch.var(self._others)
             share = rows / (count + rows)
             moved = mean * (1 - share) + own_mean * share
-            variance = ((variance + (mean - moved) ** 2) * (1 - share)
-                        + (own_variance + (own_mean - moved) ** 2) * share)
+            variance = (variance + (mean - moved) ** 2) * (1 - share) + (
+                own_variance + (own_mean - moved) ** 2
+            ) * share
             mean, count = moved, count + rows
         if self.input_mean is None:
             self.adapt_mean.assign(np.asarray(mean, "float32"))
@@ -79,7 +94,9 @@ class Normalization(Adapting):
 
     def _statistic(self, given, name):
         if given is None:
-            return convert(ops.reshape(getattr(self, f"adapt_{name}"), self._spread), dtype=self.compute_dtype)
+            return convert(
+                ops.reshape(getattr(self, f"adapt_{name}"), self._spread), dtype=self.compute_dtype
+            )
         given = np.asarray(given, self.compute_dtype)
         shape = [1] * len(self._spread)
         for axis, extent in zip(self._kept[::-1], given.shape[::-1], strict=False):
@@ -98,7 +115,9 @@ class Normalization(Adapting):
 
     def call(self, inputs):
         inputs = convert(inputs, dtype=self.compute_dtype)
-        deviation = ops.maximum(ops.sqrt(self.variance), convert(settings.epsilon(), dtype=self.compute_dtype))
+        deviation = ops.maximum(
+            ops.sqrt(self.variance), convert(settings.epsilon(), dtype=self.compute_dtype)
+        )
         if self.invert:
             return ops.add(self.mean, ops.multiply(inputs, deviation))
         return ops.divide(ops.subtract(inputs, self.mean), deviation)
@@ -107,8 +126,13 @@ class Normalization(Adapting):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "axis": self.axis, "invert": self.invert,
-                "mean": np.array(self.input_mean).tolist(), "variance": np.array(self.input_variance).tolist()}
+        return {
+            **super().get_config(),
+            "axis": self.axis,
+            "invert": self.invert,
+            "mean": np.array(self.input_mean).tolist(),
+            "variance": np.array(self.input_variance).tolist(),
+        }
 
     def get_build_config(self):
         return {"input_shape": self._built_for} if self._built_for else None

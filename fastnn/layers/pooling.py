@@ -46,7 +46,9 @@ class _Pooling(Layer):
         return self.pool(inputs, self.pool_size, self.strides, self.padding, self.data_format)
 
     def compute_output_shape(self, input_shape):
-        spatial = window_extents(self, input_shape, self.data_format, self.pool_size, self.strides, self.padding)
+        spatial = window_extents(
+            self, input_shape, self.data_format, self.pool_size, self.strides, self.padding
+        )
         batch, _, channels = split_shape(input_shape, self.data_format)
         return join_shape(batch, spatial, channels, self.data_format)
 
@@ -54,8 +56,13 @@ class _Pooling(Layer):
         return missing_channels(shape, spec, self.data_format)
 
     def get_config(self):
-        return {**super().get_config(), "pool_size": self.pool_size, "padding": self.padding, "strides": self.strides,
-                "data_format": self.data_format}
+        return {
+            **super().get_config(),
+            "pool_size": self.pool_size,
+            "padding": self.padding,
+            "strides": self.strides,
+            "data_format": self.data_format,
+        }
 
 
 class MaxPooling1D(_Pooling):
@@ -180,7 +187,9 @@ class GlobalAveragePooling1D(_GlobalPooling):
             return super().call(inputs)
         axis = 1 if self.data_format == "channels_last" else 2
         kept = ops.expand_dims(ops.cast(mask, "bool"), 3 - axis)
-        counted = ops.where(kept, inputs, convert(0.0, dtype=inputs.dtype))  # where: a masked NaN must not count
+        counted = ops.where(
+            kept, inputs, convert(0.0, dtype=inputs.dtype)
+        )  # where: a masked NaN must not count
         steps = ops.sum(ops.cast(kept, inputs.dtype), axis=axis, keepdims=self.keepdims)
         return ops.divide(ops.sum(counted, axis=axis, keepdims=self.keepdims), steps)
 

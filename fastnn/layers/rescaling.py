@@ -35,11 +35,17 @@ class Rescaling(Layer):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "scale": serialize_keras_object(self.scale),
-                "offset": serialize_keras_object(self.offset)}
+        return {
+            **super().get_config(),
+            "scale": serialize_keras_object(self.scale),
+            "offset": serialize_keras_object(self.offset),
+        }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        config = {**config, "scale": deserialize_keras_object(config["scale"], custom_objects),
-                  "offset": deserialize_keras_object(config["offset"], custom_objects)}
+        config = {
+            **config,
+            "scale": deserialize_keras_object(config["scale"], custom_objects),
+            "offset": deserialize_keras_object(config["offset"], custom_objects),
+        }
         return super().from_config(config)

@@ -63,8 +63,10 @@ class Reshape(Reshaping):
         super().__init__(**kwargs)
         target_shape = (target_shape,) if isinstance(target_shape, int) else tuple(target_shape)
         if not all(isinstance(n, int) and n >= -1 for n in target_shape) or target_shape.count(-1) > 1:
-            raise ValueError("Reshape: `target_shape` must hold integers of at least 0, with at most one -1, "
-                             f"received {target_shape}")
+            raise ValueError(
+                "Reshape: `target_shape` must hold integers of at least 0, with at most one -1, "
+                f"received {target_shape}"
+            )
         self.target_shape = target_shape
         self.built = True
 
@@ -85,8 +87,10 @@ class Reshape(Reshaping):
         else:
             fits = size % known == 0 if known else size == 0
         if not fits:
-            raise ValueError(f"Reshape {self.name!r}: samples of shape {shape} hold {size} elements, which "
-                             f"do not fill `target_shape` {self.target_shape}")
+            raise ValueError(
+                f"Reshape {self.name!r}: samples of shape {shape} hold {size} elements, which "
+                f"do not fill `target_shape` {self.target_shape}"
+            )
         return tuple([size // max(known, 1) if n == -1 else n for n in self.target_shape])
 
     def get_config(self):
@@ -110,8 +114,10 @@ class Permute(Reshaping):
         super().__init__(**kwargs)
         self.dims = tuple(dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
-            raise ValueError(f"Permute: `dims` must hold each of 1..{len(self.dims)} once (axis 0 is the "
-                             f"batch), received {self.dims}")
+            raise ValueError(
+                f"Permute: `dims` must hold each of 1..{len(self.dims)} once (axis 0 is the "
+                f"batch), received {self.dims}"
+            )
         self.input_spec = InputSpec(ndim=len(self.dims) + 1)
 
     def call(self, inputs):

@@ -22,8 +22,10 @@ class _OverAxes(Layer):
     def compute_output_shape(self, input_shape):
         for axis in self.axis if isinstance(self.axis, list) else [self.axis]:
             if not -len(input_shape) <= axis < len(input_shape):
-                raise ValueError(f"{type(self).__name__} {self.name!r}: `axis` {axis} is not among the axes "
-                                 f"of its input of shape {tuple(input_shape)}")
+                raise ValueError(
+                    f"{type(self).__name__} {self.name!r}: `axis` {axis} is not among the axes "
+                    f"of its input of shape {tuple(input_shape)}"
+                )
         return input_shape
 
     def get_config(self):
@@ -42,9 +44,20 @@ class LayerNormalization(_OverAxes):
     Source: Keras 3 `layers.LayerNormalization`; Ba et al., arXiv 1607.06450.
     """
 
-    def __init__(self, axis=-1, epsilon=1e-3, center=True, scale=True, beta_initializer="zeros",
-                 gamma_initializer="ones", beta_regularizer=None, gamma_regularizer=None, beta_constraint=None,
-                 gamma_constraint=None, **kwargs):
+    def __init__(
+        self,
+        axis=-1,
+        epsilon=1e-3,
+        center=True,
+        scale=True,
+        beta_initializer="zeros",
+        gamma_initializer="ones",
+        beta_regularizer=None,
+        gamma_regularizer=None,
+        beta_constraint=None,
+        gamma_constraint=None,
+        **kwargs,
+    ):
         if kwargs.pop("rms_scaling", False):
             raise ValueError("LayerNormalization: `rms_scaling` is not there in fastnn; use RMSNormalization")
         super().__init__(axis, epsilon, **kwargs)
@@ -63,19 +76,36 @@ class LayerNormalization(_OverAxes):
     def build(self, input_shape):
         shape = self._parameter_shape(input_shape)
         if self.scale:
-            self.gamma = self.add_weight(name="gamma", shape=shape, initializer=self.gamma_initializer, autocast=False,
-                                         regularizer=self.gamma_regularizer, constraint=self.gamma_constraint)
+            self.gamma = self.add_weight(
+                name="gamma",
+                shape=shape,
+                initializer=self.gamma_initializer,
+                autocast=False,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+            )
         if self.center:
-            self.beta = self.add_weight(name="beta", shape=shape, initializer=self.beta_initializer, autocast=False,
-                                        regularizer=self.beta_regularizer, constraint=self.beta_constraint)
+            self.beta = self.add_weight(
+                name="beta",
+                shape=shape,
+                initializer=self.beta_initializer,
+                autocast=False,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+            )
 
     def call(self, inputs):
         y = ops.layer_normalization(inputs, self.gamma, self.beta, tuple(self.axis), self.epsilon)
         return convert(y, dtype=self.compute_dtype)
 
     def get_config(self):
-        return {**super().get_config(), "center": self.center, "scale": self.scale, "rms_scaling": False,
-                **weight_config(self, "beta", "gamma")}
+        return {
+            **super().get_config(),
+            "center": self.center,
+            "scale": self.scale,
+            "rms_scaling": False,
+            **weight_config(self, "beta", "gamma"),
+        }
 
 
 class RMSNormalization(_OverAxes):
@@ -88,7 +118,9 @@ class RMSNormalization(_OverAxes):
         super().__init__(axis, epsilon, **kwargs)
 
     def build(self, input_shape):
-        self.scale = self.add_weight(name="scale", shape=self._parameter_shape(input_shape), initializer="ones")
+        self.scale = self.add_weight(
+            name="scale", shape=self._parameter_shape(input_shape), initializer="ones"
+        )
 
     def call(self, x):
         return ops.rms_normalization(x, scale=self.scale, axis=tuple(self.axis), epsilon=self.epsilon)

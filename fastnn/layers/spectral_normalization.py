@@ -28,16 +28,24 @@ class SpectralNormalization(Wrapper):
     def build(self, input_shape):
         super().build(input_shape)
         self.input_spec = InputSpec(min_ndim=1, axes={-1: input_shape[-1]})
-        kernel = next((getattr(self.layer, name) for name in ("kernel", "embeddings") if hasattr(self.layer,
-                                                                                                 name)), None)
+        kernel = next(
+            (getattr(self.layer, name) for name in ("kernel", "embeddings") if hasattr(self.layer, name)),
+            None,
+        )
         if kernel is None:
-            raise ValueError(f"SpectralNormalization {self.name!r}: {type(self.layer).__name__} has no "
-                             "`kernel` and no "
-                             "`embeddings` to normalise; wrap a layer that has one")
+            raise ValueError(
+                f"SpectralNormalization {self.name!r}: {type(self.layer).__name__} has no "
+                "`kernel` and no "
+                "`embeddings` to normalise; wrap a layer that has one"
+            )
         self.kernel = kernel
-        self.vector_u = self.add_weight(name="vector_u", shape=(1, kernel.shape[-1]), trainable=False,
-                                        initializer=initializers.TruncatedNormal(stddev=0.02),
-                                        dtype=kernel.dtype)
+        self.vector_u = self.add_weight(
+            name="vector_u",
+            shape=(1, kernel.shape[-1]),
+            trainable=False,
+            initializer=initializers.TruncatedNormal(stddev=0.02),
+            dtype=kernel.dtype,
+        )
 
     def call(self, inputs, training=False):
         if training:

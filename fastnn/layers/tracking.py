@@ -95,7 +95,9 @@ class TrackedList(list):
         return self
 
     def __setitem__(self, index, value):
-        super().__setitem__(index, [self._show(v) for v in value] if isinstance(index, slice) else self._show(value))
+        super().__setitem__(
+            index, [self._show(v) for v in value] if isinstance(index, slice) else self._show(value)
+        )
 
     def _gone(self, value):
         if self.tracker is not None:

@@ -63,9 +63,9 @@ class _UpSampling(Layer):
         if self.interpolation == "nearest":
             return ops.repeat(x, factor, axis=axis)
         shape = tuple(x.shape)
-        rows = ops.reshape(x, (int(np.prod(shape[:axis])), shape[axis], int(np.prod(shape[axis + 1:]))))
+        rows = ops.reshape(x, (int(np.prod(shape[:axis])), shape[axis], int(np.prod(shape[axis + 1 :]))))
         y = ops.matmul(_matrix(self.interpolation, shape[axis], factor, x.dtype), rows)
-        return ops.reshape(y, (*shape[:axis], shape[axis] * factor, *shape[axis + 1:]))
+        return ops.reshape(y, (*shape[:axis], shape[axis] * factor, *shape[axis + 1 :]))
 
     def compute_output_shape(self, input_shape):
         batch, spatial, channels = split_shape(input_shape, self.data_format)
@@ -107,12 +107,18 @@ class UpSampling2D(_UpSampling):
         self.size = self._factors
         self.interpolation = interpolation.lower() if isinstance(interpolation, str) else interpolation
         if self.interpolation not in ("nearest", *_WEIGHTS):
-            raise ValueError("UpSampling2D: `interpolation` must be one of 'nearest', "
-                             f"{', '.join(map(repr, _WEIGHTS))}, received {interpolation!r}")
+            raise ValueError(
+                "UpSampling2D: `interpolation` must be one of 'nearest', "
+                f"{', '.join(map(repr, _WEIGHTS))}, received {interpolation!r}"
+            )
 
     def get_config(self):
-        return {**super().get_config(), "size": self.size, "data_format": self.data_format,
-                "interpolation": self.interpolation}
+        return {
+            **super().get_config(),
+            "size": self.size,
+            "data_format": self.data_format,
+            "interpolation": self.interpolation,
+        }
 
 
 class UpSampling3D(_UpSampling):

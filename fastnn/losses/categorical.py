@@ -27,8 +27,9 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
     return ops.categorical_crossentropy(y_true, y_pred, from_logits=from_logits, axis=axis)
 
 
-def categorical_focal_crossentropy(y_true, y_pred, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0,
-                                   axis=-1):
+def categorical_focal_crossentropy(
+    y_true, y_pred, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1
+):
     """-sum(alpha (1 - p)^gamma y_true log(p)) over `axis`.
 
     Source: Lin et al., "Focal Loss for Dense Object Detection", arXiv 1708.02002.
@@ -49,16 +50,25 @@ def one_hot_targets(name, y_true, y_pred, label_smoothing, axis):
     y_true = convert(y_true, dtype=y_pred.dtype)
     classes = y_pred.shape[axis]
     if tuple(y_true.shape) != tuple(y_pred.shape):
-        cure = (f"The labels look like class numbers: use sparse_{name.replace('focal_', '')}, or make them one-hot "
-                f"with ops.one_hot(y, {classes})" if _without_axis(y_pred.shape, axis) in
-                (tuple(y_true.shape), _without_axis(y_true.shape, axis)) else
-                f"Check that the last layer has one unit for each of the labels' {y_true.shape[-1]} classes"
-                if y_true.shape else "Give one-hot labels")
-        raise ValueError(f"{name}: the labels have shape {tuple(y_true.shape)}, the predictions "
-                         f"{tuple(y_pred.shape)}; one-hot labels have the predictions' shape. {cure}")
+        cure = (
+            f"The labels look like class numbers: use sparse_{name.replace('focal_', '')}, or make them one-hot "
+            f"with ops.one_hot(y, {classes})"
+            if _without_axis(y_pred.shape, axis) in (tuple(y_true.shape), _without_axis(y_true.shape, axis))
+            else f"Check that the last layer has one unit for each of the labels' {y_true.shape[-1]} classes"
+            if y_true.shape
+            else "Give one-hot labels"
+        )
+        raise ValueError(
+            f"{name}: the labels have shape {tuple(y_true.shape)}, the predictions "
+            f"{tuple(y_pred.shape)}; one-hot labels have the predictions' shape. {cure}"
+        )
     if classes == 1:
-        warnings.warn(f"{name} over one class is always 0: y_pred has shape {tuple(y_pred.shape)}. For two classes "
-                      "with one output use binary_crossentropy", SyntaxWarning, stacklevel=3)
+        warnings.warn(
+            f"{name} over one class is always 0: y_pred has shape {tuple(y_pred.shape)}. For two classes "
+            "with one output use binary_crossentropy",
+            SyntaxWarning,
+            stacklevel=3,
+        )
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + label_smoothing / y_true.shape[-1]
     return y_true, y_pred
@@ -93,11 +103,16 @@ def class_numbers(name, y_true, y_pred, axis=-1):
         y_true = ops.squeeze(y_true, axis=axis)
     want = _without_axis(y_pred.shape, axis)
     if tuple(y_true.shape) != want:
-        cure = (f"The labels look one-hot: use {name.replace('sparse_', '')}, or turn them into class numbers with "
-                "ops.argmax(y, axis=-1)" if tuple(y_true.shape) == tuple(y_pred.shape) else
-                f"Give one class number for each prediction, shape {want}")
-        raise ValueError(f"{name}: the labels have shape {tuple(y_true.shape)}, the predictions "
-                         f"{tuple(y_pred.shape)}. {cure}")
+        cure = (
+            f"The labels look one-hot: use {name.replace('sparse_', '')}, or turn them into class numbers with "
+            "ops.argmax(y, axis=-1)"
+            if tuple(y_true.shape) == tuple(y_pred.shape)
+            else f"Give one class number for each prediction, shape {want}"
+        )
+        raise ValueError(
+            f"{name}: the labels have shape {tuple(y_true.shape)}, the predictions "
+            f"{tuple(y_pred.shape)}. {cure}"
+        )
     return y_true, y_pred
 
 
@@ -128,19 +143,51 @@ integer_targets.add(categorical_generalized_cross_entropy)
 class CategoricalCrossentropy(NamedLoss):
     """See `categorical_crossentropy`."""
 
-    def __init__(self, from_logits=False, label_smoothing=0.0, axis=-1, reduction="sum_over_batch_size",
-                 name="categorical_crossentropy", dtype=None):
-        super().__init__(categorical_crossentropy, reduction, name, dtype, from_logits=from_logits,
-                         label_smoothing=label_smoothing, axis=axis)
+    def __init__(
+        self,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name="categorical_crossentropy",
+        dtype=None,
+    ):
+        super().__init__(
+            categorical_crossentropy,
+            reduction,
+            name,
+            dtype,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
 
 
 class CategoricalFocalCrossentropy(NamedLoss):
     """See `categorical_focal_crossentropy`."""
 
-    def __init__(self, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0, axis=-1,
-                 reduction="sum_over_batch_size", name="categorical_focal_crossentropy", dtype=None):
-        super().__init__(categorical_focal_crossentropy, reduction, name, dtype, alpha=alpha, gamma=gamma,
-                         from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
+    def __init__(
+        self,
+        alpha=0.25,
+        gamma=2.0,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name="categorical_focal_crossentropy",
+        dtype=None,
+    ):
+        super().__init__(
+            categorical_focal_crossentropy,
+            reduction,
+            name,
+            dtype,
+            alpha=alpha,
+            gamma=gamma,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
 
 
 class SparseCategoricalCrossentropy(NamedLoss):
@@ -148,10 +195,24 @@ class SparseCategoricalCrossentropy(NamedLoss):
 
     unsaved = ("axis",)
 
-    def __init__(self, from_logits=False, ignore_class=None, reduction="sum_over_batch_size", axis=-1,
-                 name="sparse_categorical_crossentropy", dtype=None):
-        super().__init__(sparse_categorical_crossentropy, reduction, name, dtype, from_logits=from_logits,
-                         ignore_class=ignore_class, axis=axis)
+    def __init__(
+        self,
+        from_logits=False,
+        ignore_class=None,
+        reduction="sum_over_batch_size",
+        axis=-1,
+        name="sparse_categorical_crossentropy",
+        dtype=None,
+    ):
+        super().__init__(
+            sparse_categorical_crossentropy,
+            reduction,
+            name,
+            dtype,
+            from_logits=from_logits,
+            ignore_class=ignore_class,
+            axis=axis,
+        )
 
 
 class CategoricalGeneralizedCrossEntropy(NamedLoss):
@@ -161,8 +222,11 @@ class CategoricalGeneralizedCrossEntropy(NamedLoss):
         ValueError: `q` is not between 0 and 1.
     """
 
-    def __init__(self, q=0.5, reduction="sum_over_batch_size", name="categorical_generalized_cross_entropy",
-                 dtype=None):
+    def __init__(
+        self, q=0.5, reduction="sum_over_batch_size", name="categorical_generalized_cross_entropy", dtype=None
+    ):
         if not 0 < q < 1:
-            raise ValueError(f"CategoricalGeneralizedCrossEntropy: `q` must lie between 0 and 1, received {q}")
+            raise ValueError(
+                f"CategoricalGeneralizedCrossEntropy: `q` must lie between 0 and 1, received {q}"
+            )
         super().__init__(categorical_generalized_cross_entropy, reduction, name, dtype, q=q)

@@ -38,7 +38,10 @@ class LossFunctionWrapper(Loss):
 
     def call(self, y_true, y_pred):
         if isinstance(y_pred, (list, tuple, dict)) or isinstance(y_true, (list, tuple, dict)):
-            pairs = [squeeze_or_expand_to_same_rank(t, p) for t, p in zip(nest.flatten(y_true), nest.flatten(y_pred))]
+            pairs = [
+                squeeze_or_expand_to_same_rank(t, p)
+                for t, p in zip(nest.flatten(y_true), nest.flatten(y_pred))
+            ]
             y_true = nest.pack(y_true, [t for t, _ in pairs])
             y_pred = nest.pack(y_pred, [p for _, p in pairs])
         else:
@@ -46,17 +49,22 @@ class LossFunctionWrapper(Loss):
         return self.fn(y_true, y_pred, **self._fn_kwargs)
 
     def get_config(self):
-        return {**super().get_config(), "fn": serialize_keras_object(self.fn),
-                **serialize_keras_object(self._fn_kwargs)}
+        return {
+            **super().get_config(),
+            "fn": serialize_keras_object(self.fn),
+            **serialize_keras_object(self._fn_kwargs),
+        }
 
     @classmethod
     def from_config(cls, config):
         if "fn" in config:
-                config = deserialize_keras_object(config)
+            config = deserialize_keras_object(config)
         return cls(**config)
 
     def __repr__(self):
-        return f"<{type(self).__name__} {self.name}: {getattr(self.fn, '__name__', self.fn)}({self._fn_kwargs})>"
+        return (
+            f"<{type(self).__name__} {self.name}: {getattr(self.fn, '__name__', self.fn)}({self._fn_kwargs})>"
+        )
 
 
 class NamedLoss(LossFunctionWrapper):

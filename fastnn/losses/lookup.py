@@ -11,26 +11,68 @@ from .function_loss import LossFunctionWrapper
 from .loss import Loss
 
 _ALL = (
-    Loss, LossFunctionWrapper,
-    r.MeanSquaredError, r.MeanAbsoluteError, r.MeanAbsolutePercentageError, r.MeanSquaredLogarithmicError,
-    r.CosineSimilarity, r.Huber, r.LogCosh, r.mean_squared_error, r.mean_absolute_error,
-    r.mean_absolute_percentage_error, r.mean_squared_logarithmic_error, r.cosine_similarity, r.huber, r.log_cosh,
-    h.Hinge, h.SquaredHinge, h.CategoricalHinge, h.hinge, h.squared_hinge, h.categorical_hinge,
-    p.KLDivergence, p.Poisson, p.BinaryCrossentropy, p.BinaryFocalCrossentropy,
-    p.kl_divergence, p.poisson, p.binary_crossentropy, p.binary_focal_crossentropy,
-    c.CategoricalCrossentropy, c.CategoricalFocalCrossentropy, c.SparseCategoricalCrossentropy,
-    c.CategoricalGeneralizedCrossEntropy, c.categorical_crossentropy, c.categorical_focal_crossentropy,
-    c.sparse_categorical_crossentropy, c.categorical_generalized_cross_entropy,
-    segmentation.Dice, segmentation.Tversky, segmentation.dice, segmentation.tversky,
-    similarity.Circle, similarity.circle, sequence.CTC, sequence.ctc,
+    Loss,
+    LossFunctionWrapper,
+    r.MeanSquaredError,
+    r.MeanAbsoluteError,
+    r.MeanAbsolutePercentageError,
+    r.MeanSquaredLogarithmicError,
+    r.CosineSimilarity,
+    r.Huber,
+    r.LogCosh,
+    r.mean_squared_error,
+    r.mean_absolute_error,
+    r.mean_absolute_percentage_error,
+    r.mean_squared_logarithmic_error,
+    r.cosine_similarity,
+    r.huber,
+    r.log_cosh,
+    h.Hinge,
+    h.SquaredHinge,
+    h.CategoricalHinge,
+    h.hinge,
+    h.squared_hinge,
+    h.categorical_hinge,
+    p.KLDivergence,
+    p.Poisson,
+    p.BinaryCrossentropy,
+    p.BinaryFocalCrossentropy,
+    p.kl_divergence,
+    p.poisson,
+    p.binary_crossentropy,
+    p.binary_focal_crossentropy,
+    c.CategoricalCrossentropy,
+    c.CategoricalFocalCrossentropy,
+    c.SparseCategoricalCrossentropy,
+    c.CategoricalGeneralizedCrossEntropy,
+    c.categorical_crossentropy,
+    c.categorical_focal_crossentropy,
+    c.sparse_categorical_crossentropy,
+    c.categorical_generalized_cross_entropy,
+    segmentation.Dice,
+    segmentation.Tversky,
+    segmentation.dice,
+    segmentation.tversky,
+    similarity.Circle,
+    similarity.circle,
+    sequence.CTC,
+    sequence.ctc,
 )
 _SHORT = {
-    "bce": p.binary_crossentropy, "kld": p.kl_divergence, "mae": r.mean_absolute_error, "mse": r.mean_squared_error,
-    "mape": r.mean_absolute_percentage_error, "msle": r.mean_squared_logarithmic_error, "logcosh": r.log_cosh,
+    "bce": p.binary_crossentropy,
+    "kld": p.kl_divergence,
+    "mae": r.mean_absolute_error,
+    "mse": r.mean_squared_error,
+    "mape": r.mean_absolute_percentage_error,
+    "msle": r.mean_squared_logarithmic_error,
+    "logcosh": r.log_cosh,
     "kullback_leibler_divergence": p.kl_divergence,
 }
-BY_NAME = {thing.__name__: thing for thing in _ALL} | _SHORT | {
-    name.upper(): _SHORT[name] for name in ("bce", "kld", "mae", "mse", "mape", "msle")}
+BY_NAME = (
+    {thing.__name__: thing for thing in _ALL}
+    | _SHORT
+    | {name.upper(): _SHORT[name] for name in ("bce", "kld", "mae", "mse", "mape", "msle")}
+)
 
 
 def get(identifier):

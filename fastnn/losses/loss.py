@@ -49,8 +49,9 @@ class Loss:
         y_true = self.convert_targets(y_true)
         values = self.call(y_true, y_pred)
         mask = both_masks(y_pred_mask, get_mask(values))
-        return reduce_weighted_values(values, sample_weight=sample_weight, mask=mask, reduction=self.reduction,
-                                      dtype=self.dtype)
+        return reduce_weighted_values(
+            values, sample_weight=sample_weight, mask=mask, reduction=self.reduction, dtype=self.dtype
+        )
 
     def call(self, y_true, y_pred):
         raise NotImplementedError(f"{type(self).__name__}: a Loss defines call(self, y_true, y_pred)")
@@ -70,7 +71,9 @@ class Loss:
 def standardize_reduction(reduction):
     """`reduction` itself if there is such a one, else a ValueError."""
     if reduction not in REDUCTIONS:
-        raise ValueError(f"`reduction` must be one of {', '.join(map(repr, REDUCTIONS))}, received {reduction!r}")
+        raise ValueError(
+            f"`reduction` must be one of {', '.join(map(repr, REDUCTIONS))}, received {reduction!r}"
+        )
     return reduction
 
 
@@ -78,7 +81,9 @@ def map_tensors(function, structure):
     """`function` of each tensor (or array) in a structure; lists of nothing but numbers are arrays themselves."""
     if isinstance(structure, dict):
         return {key: map_tensors(function, value) for key, value in structure.items()}
-    if isinstance(structure, (list, tuple)) and not all(isinstance(x, numbers.Number) for x in nest.flatten(structure)):
+    if isinstance(structure, (list, tuple)) and not all(
+        isinstance(x, numbers.Number) for x in nest.flatten(structure)
+    ):
         return type(structure)(map_tensors(function, part) for part in structure)
     return function(structure)
 
@@ -114,7 +119,9 @@ def apply_mask(sample_weight, mask, dtype, reduction):
         return sample_weight
     if reduction in ("mean", "sum_over_batch_size"):
         valid = ops.sum(ops.cast(mask, dtype))
-        share = ops.divide_no_nan(convert(float(math.prod(mask.shape)), dtype=dtype), valid)  # 0 if none is valid
+        share = ops.divide_no_nan(
+            convert(float(math.prod(mask.shape)), dtype=dtype), valid
+        )  # 0 if none is valid
         weight = ops.where(ops.cast(mask, "bool"), share, convert(0.0, dtype=dtype))
     else:
         weight = ops.cast(mask, dtype)
@@ -135,7 +142,9 @@ def reduce_values(values, sample_weight=None, reduction="sum_over_batch_size"):
     return ops.mean(values) if math.prod(values.shape) else ops.sum(values)  # a mean of none would be NaN
 
 
-def reduce_weighted_values(values, sample_weight=None, mask=None, reduction="sum_over_batch_size", dtype=None):
+def reduce_weighted_values(
+    values, sample_weight=None, mask=None, reduction="sum_over_batch_size", dtype=None
+):
     """`values` times `sample_weight`, where `mask` is true, by `reduction`: a scalar, or all values for None.
 
     Raises:
@@ -157,5 +166,7 @@ def check_broadcast(what, shape, against, other):
     """A ValueError that names both unless shapes `shape` and `other` broadcast."""
     for m, n in zip(reversed(shape), reversed(other)):
         if m != n and 1 not in (m, n):
-            raise ValueError(f"`{what}` has shape {tuple(shape)}, which does not fit {against}, shape {tuple(other)}; "
-                             f"give `{what}` a shape that broadcasts against it")
+            raise ValueError(
+                f"`{what}` has shape {tuple(shape)}, which does not fit {against}, shape {tuple(other)}; "
+                f"give `{what}` a shape that broadcasts against it"
+            )

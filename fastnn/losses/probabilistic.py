@@ -36,8 +36,16 @@ def binary_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0.0, 
     return ops.mean(ops.binary_crossentropy(y_true, y_pred, from_logits=from_logits), axis=axis)
 
 
-def binary_focal_crossentropy(y_true, y_pred, apply_class_balancing=False, alpha=0.25, gamma=2.0, from_logits=False,
-                              label_smoothing=0.0, axis=-1):
+def binary_focal_crossentropy(
+    y_true,
+    y_pred,
+    apply_class_balancing=False,
+    alpha=0.25,
+    gamma=2.0,
+    from_logits=False,
+    label_smoothing=0.0,
+    axis=-1,
+):
     """mean over `axis` of (1 - p_t)^gamma times the binary cross-entropy, p_t the probability of the true class.
 
     Args:
@@ -64,9 +72,11 @@ def aligned_binary(y_true, y_pred, label_smoothing):
     """
     y_true, y_pred = aligned(convert(y_true), y_pred)
     if tuple(y_true.shape) != tuple(y_pred.shape):
-        raise ValueError(f"binary cross-entropy: the labels have shape {tuple(y_true.shape)}, the predictions "
-                         f"{tuple(y_pred.shape)}; they must be equal. For one class number a sample use "
-                         "SparseCategoricalCrossentropy, for one-hot labels CategoricalCrossentropy")
+        raise ValueError(
+            f"binary cross-entropy: the labels have shape {tuple(y_true.shape)}, the predictions "
+            f"{tuple(y_pred.shape)}; they must be equal. For one class number a sample use "
+            "SparseCategoricalCrossentropy, for one-hot labels CategoricalCrossentropy"
+        )
     if label_smoothing:
         y_true = y_true * (1.0 - label_smoothing) + 0.5 * label_smoothing
     return y_true, y_pred
@@ -89,17 +99,50 @@ class Poisson(NamedLoss):
 class BinaryCrossentropy(NamedLoss):
     """See `binary_crossentropy`."""
 
-    def __init__(self, from_logits=False, label_smoothing=0.0, axis=-1, reduction="sum_over_batch_size",
-                 name="binary_crossentropy", dtype=None):
-        super().__init__(binary_crossentropy, reduction, name, dtype, from_logits=from_logits,
-                         label_smoothing=label_smoothing, axis=axis)
+    def __init__(
+        self,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name="binary_crossentropy",
+        dtype=None,
+    ):
+        super().__init__(
+            binary_crossentropy,
+            reduction,
+            name,
+            dtype,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )
 
 
 class BinaryFocalCrossentropy(NamedLoss):
     """See `binary_focal_crossentropy`."""
 
-    def __init__(self, apply_class_balancing=False, alpha=0.25, gamma=2.0, from_logits=False, label_smoothing=0.0,
-                 axis=-1, reduction="sum_over_batch_size", name="binary_focal_crossentropy", dtype=None):
-        super().__init__(binary_focal_crossentropy, reduction, name, dtype,
-                         apply_class_balancing=apply_class_balancing, alpha=alpha, gamma=gamma,
-                         from_logits=from_logits, label_smoothing=label_smoothing, axis=axis)
+    def __init__(
+        self,
+        apply_class_balancing=False,
+        alpha=0.25,
+        gamma=2.0,
+        from_logits=False,
+        label_smoothing=0.0,
+        axis=-1,
+        reduction="sum_over_batch_size",
+        name="binary_focal_crossentropy",
+        dtype=None,
+    ):
+        super().__init__(
+            binary_focal_crossentropy,
+            reduction,
+            name,
+            dtype,
+            apply_class_balancing=apply_class_balancing,
+            alpha=alpha,
+            gamma=gamma,
+            from_logits=from_logits,
+            label_smoothing=label_smoothing,
+            axis=axis,
+        )

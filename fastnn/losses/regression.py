@@ -23,8 +23,10 @@ def aligned(y_true, y_pred):
     y_pred = convert(y_pred)
     y_true, y_pred = squeeze_or_expand_to_same_rank(convert(y_true, dtype=y_pred.dtype), y_pred)
     if len(y_true.shape) != len(y_pred.shape) and y_true.shape and y_pred.shape:
-        raise ValueError(f"`y_true` has shape {y_true.shape}, the predictions `y_pred` have {y_pred.shape}; this loss "
-                         "compares them element by element, so give targets of the predictions' shape")
+        raise ValueError(
+            f"`y_true` has shape {y_true.shape}, the predictions `y_pred` have {y_pred.shape}; this loss "
+            "compares them element by element, so give targets of the predictions' shape"
+        )
     check_broadcast("y_true", y_true.shape, "the predictions `y_pred`", y_pred.shape)
     return y_true, y_pred
 

@@ -19,7 +19,9 @@ def ctc(y_true, y_pred):
     if len(y_true.shape) != 2:
         raise ValueError(f"ctc: `y_true` must have shape (batch, labels), received {tuple(y_true.shape)}")
     if len(y_pred.shape) != 3:
-        raise ValueError(f"ctc: `y_pred` must have shape (batch, steps, classes), received {tuple(y_pred.shape)}")
+        raise ValueError(
+            f"ctc: `y_pred` must have shape (batch, steps, classes), received {tuple(y_pred.shape)}"
+        )
     batch, steps = y_pred.shape[:2]
     used = ops.sum(ops.cast(ops.not_equal(y_true, 0), "int32"), axis=-1)
     return ops.ctc_loss(y_true, y_pred, used, ops.full((batch,), steps, dtype="int32"), mask_index=0)

@@ -26,7 +26,9 @@ def circle(y_true, y_pred, ref_labels=None, ref_embeddings=None, remove_diagonal
     y_pred = convert(y_pred)
     labels = ops.reshape(ops.cast(convert(y_true), "int32"), (-1, 1))
     references = y_pred if ref_embeddings is None else convert(ref_embeddings)
-    ref_labels = labels if ref_labels is None else ops.reshape(ops.cast(convert(ref_labels), "int32"), (-1, 1))
+    ref_labels = (
+        labels if ref_labels is None else ops.reshape(ops.cast(convert(ref_labels), "int32"), (-1, 1))
+    )
     distance = ops.maximum(1.0 - ops.matmul(y_pred, ops.transpose(references)), 0.0)
     same = ops.equal(labels, ops.transpose(ref_labels))
     other = ops.logical_not(same)
@@ -47,6 +49,15 @@ integer_targets.add(circle)
 class Circle(NamedLoss):
     """See `circle`; samples without a partner of their own or of another class do not count."""
 
-    def __init__(self, gamma=80.0, margin=0.4, remove_diagonal=True, reduction="sum_over_batch_size", name="circle",
-                 dtype=None):
-        super().__init__(circle, reduction, name, dtype, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal)
+    def __init__(
+        self,
+        gamma=80.0,
+        margin=0.4,
+        remove_diagonal=True,
+        reduction="sum_over_batch_size",
+        name="circle",
+        dtype=None,
+    ):
+        super().__init__(
+            circle, reduction, name, dtype, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal
+        )

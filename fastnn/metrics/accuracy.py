@@ -54,8 +54,11 @@ def sparse_top_k_categorical_accuracy(y_true, y_pred, k=5, from_sorted_ids=False
 
     from_sorted_ids: y_pred holds class numbers, best first, in place of scores.
     """
-    y_true, y_pred = class_numbers("sparse_top_k_categorical_accuracy", y_true, y_pred) if not from_sorted_ids else (
-        convert(y_true), convert(y_pred))
+    y_true, y_pred = (
+        class_numbers("sparse_top_k_categorical_accuracy", y_true, y_pred)
+        if not from_sorted_ids
+        else (convert(y_true), convert(y_pred))
+    )
     if not from_sorted_ids:
         return _among_top(y_true, y_pred, k)
     y_true = ops.expand_dims(ops.cast(y_true, y_pred.dtype), -1)
@@ -72,9 +75,11 @@ def _among_top(classes, y_pred, k):
 def _check_one_hot(name, y_true, y_pred):
     if tuple(y_true.shape) != tuple(y_pred.shape):
         sparse = f"sparse_{name}"
-        raise ValueError(f"{name}: the labels have shape {tuple(y_true.shape)}, the predictions "
-                         f"{tuple(y_pred.shape)}; one-hot labels have the predictions' shape. For class numbers use "
-                         f"{sparse}")
+        raise ValueError(
+            f"{name}: the labels have shape {tuple(y_true.shape)}, the predictions "
+            f"{tuple(y_pred.shape)}; one-hot labels have the predictions' shape. For class numbers use "
+            f"{sparse}"
+        )
 
 
 class Accuracy(NamedMetric):

@@ -34,8 +34,19 @@ class AUC(Metric):
 
     _direction = "up"
 
-    def __init__(self, num_thresholds=200, curve="ROC", summation_method="interpolation", name=None, dtype=None,
-                 thresholds=None, multi_label=False, num_labels=None, label_weights=None, from_logits=False):
+    def __init__(
+        self,
+        num_thresholds=200,
+        curve="ROC",
+        summation_method="interpolation",
+        name=None,
+        dtype=None,
+        thresholds=None,
+        multi_label=False,
+        num_labels=None,
+        label_weights=None,
+        from_logits=False,
+    ):
         super().__init__(name=name, dtype=dtype)
         self.curve = _one_of("curve", str(curve).upper(), _CURVES)
         self.summation_method = _one_of("summation_method", str(summation_method).lower(), _SUMMATIONS)
@@ -79,14 +90,23 @@ class AUC(Metric):
         y_pred = convert(y_pred)
         if not self._built:
             if len(y_pred.shape) != 2:
-                raise ValueError("AUC: with multi_label=True, predictions must have shape (batch, labels), received "
-                                 f"{tuple(y_pred.shape)}")
+                raise ValueError(
+                    "AUC: with multi_label=True, predictions must have shape (batch, labels), received "
+                    f"{tuple(y_pred.shape)}"
+                )
             self._build((self.num_thresholds, y_pred.shape[1]))
         if self._from_logits:
             y_pred = ops.sigmoid(y_pred)
-        count_decisions({kind: getattr(self, variable) for kind, variable in KINDS.items()}, y_true, y_pred,
-                        self._thresholds, even=self._even, sample_weight=sample_weight, multi_label=self.multi_label,
-                        label_weights=None if self.multi_label else self.label_weights)
+        count_decisions(
+            {kind: getattr(self, variable) for kind, variable in KINDS.items()},
+            y_true,
+            y_pred,
+            self._thresholds,
+            even=self._even,
+            sample_weight=sample_weight,
+            multi_label=self.multi_label,
+            label_weights=None if self.multi_label else self.label_weights,
+        )
 
     def result(self):
         if not self._built:
@@ -126,7 +146,9 @@ class AUC(Metric):
         intercept = tp[1:] - slope * called[1:]
         both = ops.logical_and(ops.greater(called[:last], 0.0), ops.greater(called[1:], 0.0))
         ratio = ops.where(both, ops.divide_no_nan(called[:last], ops.maximum(called[1:], 0.0)), 1.0)
-        return ops.divide_no_nan(slope * (gained + intercept * ops.log(ratio)), ops.maximum(tp[1:] + fn[1:], 0.0))
+        return ops.divide_no_nan(
+            slope * (gained + intercept * ops.log(ratio)), ops.maximum(tp[1:] + fn[1:], 0.0)
+        )
 
     def _over_labels(self, areas):
         if not self.multi_label:
@@ -138,8 +160,12 @@ class AUC(Metric):
 
     def get_config(self):
         config = {
-            **super().get_config(), "num_thresholds": self.num_thresholds, "curve": self.curve,
-            "summation_method": self.summation_method, "multi_label": self.multi_label, "num_labels": self.num_labels,
+            **super().get_config(),
+            "num_thresholds": self.num_thresholds,
+            "curve": self.curve,
+            "summation_method": self.summation_method,
+            "multi_label": self.multi_label,
+            "num_labels": self.num_labels,
             "label_weights": None if self.label_weights is None else self.label_weights.tolist(),
             "from_logits": self._from_logits,
         }
@@ -149,10 +175,14 @@ class AUC(Metric):
 
     @classmethod
     def from_config(cls, config):
-        return cls(**deserialize_keras_object(config))  # label_weights come as an array's configuration from Keras
+        return cls(
+            **deserialize_keras_object(config)
+        )  # label_weights come as an array's configuration from Keras
 
 
 def _one_of(argument, value, allowed):
     if value not in allowed:
-        raise ValueError(f"AUC: `{argument}` must be one of {', '.join(map(repr, allowed))}, received {value!r}")
+        raise ValueError(
+            f"AUC: `{argument}` must be one of {', '.join(map(repr, allowed))}, received {value!r}"
+        )
     return value

@@ -13,8 +13,11 @@ _NEVER = -1e10  # a score that no threshold lets pass
 
 def threshold_list(name, thresholds, default):
     """`thresholds` (None, a number, or several) as a list of floats between 0 and 1."""
-    values = [default] if thresholds is None else (
-        list(thresholds) if isinstance(thresholds, (list, tuple, np.ndarray)) else [thresholds])
+    values = (
+        [default]
+        if thresholds is None
+        else (list(thresholds) if isinstance(thresholds, (list, tuple, np.ndarray)) else [thresholds])
+    )
     wrong = [t for t in values if thresholds is not None and (t is None or not 0 <= t <= 1)]
     if wrong:
         raise ValueError(f"{name}: `thresholds` must lie between 0 and 1, received {wrong}")
@@ -24,11 +27,24 @@ def threshold_list(name, thresholds, default):
 def evenly_spaced(thresholds):
     """Whether these are 0, 1/(n-1), ..., 1: then a score's bucket is found by rounding, as Keras does it."""
     n = len(thresholds)
-    return n >= 3 and np.allclose(thresholds, np.arange(n, dtype=np.float32) / (n - 1), atol=settings.epsilon())
+    return n >= 3 and np.allclose(
+        thresholds, np.arange(n, dtype=np.float32) / (n - 1), atol=settings.epsilon()
+    )
 
 
-def count_decisions(wanted, y_true, y_pred, thresholds, *, even=False, top_k=None, class_id=None, sample_weight=None,
-                    label_weights=None, multi_label=False):
+def count_decisions(
+    wanted,
+    y_true,
+    y_pred,
+    thresholds,
+    *,
+    even=False,
+    top_k=None,
+    class_id=None,
+    sample_weight=None,
+    label_weights=None,
+    multi_label=False,
+):
     """Add to variables how many predictions are right and wrong at each threshold (positive: score > threshold).
 
     Args:
@@ -39,10 +55,14 @@ def count_decisions(wanted, y_true, y_pred, thresholds, *, even=False, top_k=Non
         sample_weight: broadcasts against y_pred from the left; label_weights: one a column.
     """
     dtype = next(iter(wanted.values())).dtype
-    y_pred, y_true = squeeze_or_expand_to_same_rank(convert(y_pred, dtype=dtype), convert(y_true, dtype=dtype))
+    y_pred, y_true = squeeze_or_expand_to_same_rank(
+        convert(y_pred, dtype=dtype), convert(y_true, dtype=dtype)
+    )
     if tuple(y_true.shape) != tuple(y_pred.shape):
-        raise ValueError(f"the labels have shape {tuple(y_true.shape)}, the predictions {tuple(y_pred.shape)}; this "
-                         "metric compares them element by element, so give one label (0 or 1) for each prediction")
+        raise ValueError(
+            f"the labels have shape {tuple(y_true.shape)}, the predictions {tuple(y_pred.shape)}; this "
+            "metric compares them element by element, so give one label (0 or 1) for each prediction"
+        )
     if sample_weight is not None:
         sample_weight = ops.expand_dims(convert(sample_weight, dtype=dtype), axis=-1)
         _, sample_weight = squeeze_or_expand_to_same_rank(y_true, sample_weight, expand_rank_1=False)
@@ -50,11 +70,16 @@ def count_decisions(wanted, y_true, y_pred, thresholds, *, even=False, top_k=Non
         y_pred = _only_best(y_pred, top_k)
     if class_id is not None:
         if len(y_pred.shape) == 1:
-            raise ValueError("with `class_id`, predictions must have shape (samples, classes), received "
-                             f"{tuple(y_pred.shape)}")
+            raise ValueError(
+                "with `class_id`, predictions must have shape (samples, classes), received "
+                f"{tuple(y_pred.shape)}"
+            )
         y_true, y_pred = y_true[..., class_id : class_id + 1], y_pred[..., class_id : class_id + 1]
     weight = None
-    for part in (sample_weight, None if label_weights is None else ops.expand_dims(convert(label_weights), 0)):
+    for part in (
+        sample_weight,
+        None if label_weights is None else ops.expand_dims(convert(label_weights), 0),
+    ):
         if part is not None:
             check_broadcast("sample_weight", part.shape, "the predictions", y_pred.shape)
             part = ops.broadcast_to(part, y_pred.shape)
@@ -103,8 +128,14 @@ class _Count(Metric):
         self.accumulator = self.add_variable(shape=(len(self.thresholds),), name="accumulator")
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        count_decisions({self.kind: self.accumulator}, y_true, y_pred, self.thresholds, even=self._even,
-                        sample_weight=sample_weight)
+        count_decisions(
+            {self.kind: self.accumulator},
+            y_true,
+            y_pred,
+            self.thresholds,
+            even=self._even,
+            sample_weight=sample_weight,
+        )
 
     def result(self):
         return _one_or_all(self.accumulator.read(), self.thresholds)
@@ -166,17 +197,30 @@ class _Share(Metric):
         setattr(self, self.other[1], self.add_variable(shape=shape, name=self.other[1]))
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        count_decisions({"tp": self.true_positives, self.other[0]: getattr(self, self.other[1])}, y_true, y_pred,
-                        self.thresholds, even=self._even, top_k=self.top_k, class_id=self.class_id,
-                        sample_weight=sample_weight)
+        count_decisions(
+            {"tp": self.true_positives, self.other[0]: getattr(self, self.other[1])},
+            y_true,
+            y_pred,
+            self.thresholds,
+            even=self._even,
+            top_k=self.top_k,
+            class_id=self.class_id,
+            sample_weight=sample_weight,
+        )
 
     def result(self):
         other = getattr(self, self.other[1])
-        return _one_or_all(ops.divide_no_nan(self.true_positives, self.true_positives + other), self.thresholds)
+        return _one_or_all(
+            ops.divide_no_nan(self.true_positives, self.true_positives + other), self.thresholds
+        )
 
     def get_config(self):
-        return {**super().get_config(), "thresholds": self.init_thresholds, "top_k": self.top_k,
-                "class_id": self.class_id}
+        return {
+            **super().get_config(),
+            "thresholds": self.init_thresholds,
+            "top_k": self.top_k,
+            "class_id": self.class_id,
+        }
 
 
 class Precision(_Share):
@@ -217,13 +261,22 @@ class _BestUnderConstraint(Metric):
         self.num_thresholds = num_thresholds
         self.class_id = class_id
         self._even = num_thresholds > 1
-        self.thresholds = [0.5] if num_thresholds == 1 else [i / (num_thresholds - 1) for i in range(num_thresholds)]
+        self.thresholds = (
+            [0.5] if num_thresholds == 1 else [i / (num_thresholds - 1) for i in range(num_thresholds)]
+        )
         for variable in KINDS.values():
             setattr(self, variable, self.add_variable(shape=(len(self.thresholds),), name=variable))
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        count_decisions({kind: getattr(self, variable) for kind, variable in KINDS.items()}, y_true, y_pred,
-                        self.thresholds, even=self._even, class_id=self.class_id, sample_weight=sample_weight)
+        count_decisions(
+            {kind: getattr(self, variable) for kind, variable in KINDS.items()},
+            y_true,
+            y_pred,
+            self.thresholds,
+            even=self._even,
+            class_id=self.class_id,
+            sample_weight=sample_weight,
+        )
 
     def _rate(self, kinds):
         part, rest = (getattr(self, KINDS[kind]) for kind in kinds)
@@ -234,8 +287,12 @@ class _BestUnderConstraint(Metric):
         return ops.max(ops.where(feasible, self._rate(self.sought), 0.0))
 
     def get_config(self):
-        return {**super().get_config(), "class_id": self.class_id, "num_thresholds": self.num_thresholds,
-                self.argument: self.value}
+        return {
+            **super().get_config(),
+            "class_id": self.class_id,
+            "num_thresholds": self.num_thresholds,
+            self.argument: self.value,
+        }
 
 
 class SensitivityAtSpecificity(_BestUnderConstraint):

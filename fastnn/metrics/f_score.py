@@ -24,12 +24,15 @@ class FBetaScore(Metric):
         super().__init__(name=name, dtype=dtype)
         who = type(self).__name__
         if average not in (None, "micro", "macro", "weighted"):
-            raise ValueError(f"{who}: `average` must be None, 'micro', 'macro' or 'weighted', received {average!r}")
+            raise ValueError(
+                f"{who}: `average` must be None, 'micro', 'macro' or 'weighted', received {average!r}"
+            )
         if not isinstance(beta, float) or beta <= 0.0:
             raise ValueError(f"{who}: `beta` must be a float over 0, received {beta!r}")
         if threshold is not None and not (isinstance(threshold, float) and 0.0 < threshold <= 1.0):
-            raise ValueError(f"{who}: `threshold` must be a float over 0 and at most 1, or None, received "
-                             f"{threshold!r}")
+            raise ValueError(
+                f"{who}: `threshold` must be a float over 0 and at most 1, or None, received {threshold!r}"
+            )
         self.average = average
         self.beta = beta
         self.threshold = threshold
@@ -45,8 +48,10 @@ class FBetaScore(Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true, y_pred = convert(y_true, dtype=self.dtype), convert(y_pred, dtype=self.dtype)
         if len(y_pred.shape) != 2 or tuple(y_true.shape) != tuple(y_pred.shape):
-            raise ValueError(f"{type(self).__name__}: labels and predictions must both have shape (batch, classes), "
-                             f"received {tuple(y_true.shape)} and {tuple(y_pred.shape)}")
+            raise ValueError(
+                f"{type(self).__name__}: labels and predictions must both have shape (batch, classes), "
+                f"received {tuple(y_true.shape)} and {tuple(y_pred.shape)}"
+            )
         if not self._built:
             self._build(y_pred.shape[1])
         if self.threshold is None:
@@ -55,7 +60,9 @@ class FBetaScore(Metric):
         else:
             positive = ops.greater(y_pred, self.threshold)
         positive = ops.cast(positive, self.dtype)
-        weight = None if sample_weight is None else ops.expand_dims(convert(sample_weight, dtype=self.dtype), 1)
+        weight = (
+            None if sample_weight is None else ops.expand_dims(convert(sample_weight, dtype=self.dtype), 1)
+        )
 
         def total(values):
             return ops.sum(values if weight is None else values * weight, axis=self.axis)
@@ -74,11 +81,18 @@ class FBetaScore(Metric):
         square = self.beta * self.beta
         score = precision * recall / (square * precision + recall + epsilon) * (1.0 + square)
         if self.average == "weighted":
-            return ops.sum(score * (self.intermediate_weights / (ops.sum(self.intermediate_weights) + epsilon)))
+            return ops.sum(
+                score * (self.intermediate_weights / (ops.sum(self.intermediate_weights) + epsilon))
+            )
         return score if self.average is None else ops.mean(score)
 
     def get_config(self):
-        return {**super().get_config(), "average": self.average, "beta": self.beta, "threshold": self.threshold}
+        return {
+            **super().get_config(),
+            "average": self.average,
+            "beta": self.beta,
+            "threshold": self.threshold,
+        }
 
 
 class F1Score(FBetaScore):

@@ -22,16 +22,25 @@ class _ConfusionMatrix(Metric):
 
     _direction = "up"
 
-    def __init__(self, num_classes, name=None, dtype=None, ignore_class=None, sparse_y_true=True, sparse_y_pred=True,
-                 axis=-1):
+    def __init__(
+        self,
+        num_classes,
+        name=None,
+        dtype=None,
+        ignore_class=None,
+        sparse_y_true=True,
+        sparse_y_pred=True,
+        axis=-1,
+    ):
         super().__init__(name=name, dtype=dtype or "int32")
         self.num_classes = num_classes
         self.ignore_class = ignore_class
         self.sparse_y_true = sparse_y_true
         self.sparse_y_pred = sparse_y_pred
         self.axis = axis
-        self.total_cm = self.add_variable(name="total_confusion_matrix", shape=(num_classes, num_classes),
-                                          dtype=self.dtype)
+        self.total_cm = self.add_variable(
+            name="total_confusion_matrix", shape=(num_classes, num_classes), dtype=self.dtype
+        )
 
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true, y_pred = convert(y_true), convert(y_pred)
@@ -42,8 +51,10 @@ class _ConfusionMatrix(Metric):
         y_true = ops.reshape(ops.cast(y_true, "int32"), (-1,))
         y_pred = ops.reshape(ops.cast(y_pred, "int32"), (-1,))
         if tuple(y_true.shape) != tuple(y_pred.shape):
-            raise ValueError(f"{type(self).__name__}: there are {y_true.shape[0]} labels for {y_pred.shape[0]} "
-                             "predictions; check sparse_y_true, sparse_y_pred and axis")
+            raise ValueError(
+                f"{type(self).__name__}: there are {y_true.shape[0]} labels for {y_pred.shape[0]} "
+                "predictions; check sparse_y_true, sparse_y_pred and axis"
+            )
         n = self.num_classes
         counts = ops.logical_and(self._in_range(y_true), self._in_range(y_pred))
         if self.ignore_class is not None:
@@ -60,8 +71,11 @@ class _ConfusionMatrix(Metric):
             return ops.ones(shape, dtype=self.dtype)
         sample_weight = convert(sample_weight)
         if sample_weight.dtype.startswith("float") and "int" in self.dtype:
-            warnings.warn(f"{self.name}: the sample weights are {sample_weight.dtype}, the counts {self.dtype}, so "
-                          "the weights' fractions are cut off; use integer weights, or dtype='float32'", stacklevel=3)
+            warnings.warn(
+                f"{self.name}: the sample weights are {sample_weight.dtype}, the counts {self.dtype}, so "
+                "the weights' fractions are cut off; use integer weights, or dtype='float32'",
+                stacklevel=3,
+            )
         sample_weight = ops.cast(sample_weight, self.dtype)
         if len(sample_weight.shape) > 1:
             sample_weight = ops.reshape(sample_weight, (-1,))
@@ -79,13 +93,31 @@ class IoU(_ConfusionMatrix):
         target_class_ids: which classes count.
     """
 
-    def __init__(self, num_classes, target_class_ids, name=None, dtype=None, ignore_class=None, sparse_y_true=True,
-                 sparse_y_pred=True, axis=-1):
-        super().__init__(num_classes, name=name, dtype=dtype, ignore_class=ignore_class, sparse_y_true=sparse_y_true,
-                         sparse_y_pred=sparse_y_pred, axis=axis)
+    def __init__(
+        self,
+        num_classes,
+        target_class_ids,
+        name=None,
+        dtype=None,
+        ignore_class=None,
+        sparse_y_true=True,
+        sparse_y_pred=True,
+        axis=-1,
+    ):
+        super().__init__(
+            num_classes,
+            name=name,
+            dtype=dtype,
+            ignore_class=ignore_class,
+            sparse_y_true=sparse_y_true,
+            sparse_y_pred=sparse_y_pred,
+            axis=axis,
+        )
         if max(target_class_ids) >= num_classes:
-            raise ValueError(f"{type(self).__name__}: `target_class_ids` must be under num_classes={num_classes}, "
-                             f"received {list(target_class_ids)}")
+            raise ValueError(
+                f"{type(self).__name__}: `target_class_ids` must be under num_classes={num_classes}, "
+                f"received {list(target_class_ids)}"
+            )
         self.target_class_ids = list(target_class_ids)
 
     def result(self):
@@ -99,9 +131,15 @@ class IoU(_ConfusionMatrix):
         return ops.sum(scores) / (ops.sum(ops.cast(seen, "float32")) + settings.epsilon())
 
     def get_config(self):
-        return {**super().get_config(), "num_classes": self.num_classes, "target_class_ids": self.target_class_ids,
-                "ignore_class": self.ignore_class, "sparse_y_true": self.sparse_y_true,
-                "sparse_y_pred": self.sparse_y_pred, "axis": self.axis}
+        return {
+            **super().get_config(),
+            "num_classes": self.num_classes,
+            "target_class_ids": self.target_class_ids,
+            "ignore_class": self.ignore_class,
+            "sparse_y_true": self.sparse_y_true,
+            "sparse_y_pred": self.sparse_y_pred,
+            "axis": self.axis,
+        }
 
     def _config_without(self, *arguments):
         return {key: value for key, value in IoU.get_config(self).items() if key not in arguments}
@@ -119,17 +157,37 @@ class BinaryIoU(IoU):
         super().update_state(y_true, ops.cast(y_pred, "int32"), sample_weight)
 
     def get_config(self):
-        return {"name": self.name, "dtype": self.dtype, "target_class_ids": self.target_class_ids,
-                "threshold": self.threshold}
+        return {
+            "name": self.name,
+            "dtype": self.dtype,
+            "target_class_ids": self.target_class_ids,
+            "threshold": self.threshold,
+        }
 
 
 class MeanIoU(IoU):
     """`IoU` over all classes."""
 
-    def __init__(self, num_classes, name=None, dtype=None, ignore_class=None, sparse_y_true=True, sparse_y_pred=True,
-                 axis=-1):
-        super().__init__(num_classes, list(range(num_classes)), name=name, dtype=dtype, ignore_class=ignore_class,
-                         sparse_y_true=sparse_y_true, sparse_y_pred=sparse_y_pred, axis=axis)
+    def __init__(
+        self,
+        num_classes,
+        name=None,
+        dtype=None,
+        ignore_class=None,
+        sparse_y_true=True,
+        sparse_y_pred=True,
+        axis=-1,
+    ):
+        super().__init__(
+            num_classes,
+            list(range(num_classes)),
+            name=name,
+            dtype=dtype,
+            ignore_class=ignore_class,
+            sparse_y_true=sparse_y_true,
+            sparse_y_pred=sparse_y_pred,
+            axis=axis,
+        )
 
     def get_config(self):
         return self._config_without("target_class_ids")
@@ -138,10 +196,26 @@ class MeanIoU(IoU):
 class OneHotIoU(IoU):
     """`IoU` of one-hot labels."""
 
-    def __init__(self, num_classes, target_class_ids, name=None, dtype=None, ignore_class=None, sparse_y_pred=False,
-                 axis=-1):
-        super().__init__(num_classes, target_class_ids, name=name, dtype=dtype, ignore_class=ignore_class,
-                         sparse_y_true=False, sparse_y_pred=sparse_y_pred, axis=axis)
+    def __init__(
+        self,
+        num_classes,
+        target_class_ids,
+        name=None,
+        dtype=None,
+        ignore_class=None,
+        sparse_y_pred=False,
+        axis=-1,
+    ):
+        super().__init__(
+            num_classes,
+            target_class_ids,
+            name=name,
+            dtype=dtype,
+            ignore_class=ignore_class,
+            sparse_y_true=False,
+            sparse_y_pred=sparse_y_pred,
+            axis=axis,
+        )
 
     def get_config(self):
         return self._config_without("sparse_y_true")
@@ -151,8 +225,15 @@ class OneHotMeanIoU(MeanIoU):
     """`MeanIoU` of one-hot labels."""
 
     def __init__(self, num_classes, name=None, dtype=None, ignore_class=None, sparse_y_pred=False, axis=-1):
-        super().__init__(num_classes, name=name, dtype=dtype, ignore_class=ignore_class, sparse_y_true=False,
-                         sparse_y_pred=sparse_y_pred, axis=axis)
+        super().__init__(
+            num_classes,
+            name=name,
+            dtype=dtype,
+            ignore_class=ignore_class,
+            sparse_y_true=False,
+            sparse_y_pred=sparse_y_pred,
+            axis=axis,
+        )
 
     def get_config(self):
         return self._config_without("target_class_ids", "sparse_y_true")

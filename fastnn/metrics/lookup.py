@@ -15,21 +15,66 @@ from .metric import Metric
 from .reduction import Mean, MeanMetricWrapper, Sum
 
 _ALL = (
-    Metric, Mean, Sum, MeanMetricWrapper,
-    e.MeanSquaredError, e.RootMeanSquaredError, e.MeanAbsoluteError, e.MeanAbsolutePercentageError,
-    e.MeanSquaredLogarithmicError, e.CosineSimilarity, e.LogCoshError, e.R2Score,
-    AUC, k.FalseNegatives, k.FalsePositives, k.Precision, k.PrecisionAtRecall, k.Recall, k.RecallAtPrecision,
-    k.SensitivityAtSpecificity, k.SpecificityAtSensitivity, k.TrueNegatives, k.TruePositives,
-    r.ConcordanceCorrelation, r.PearsonCorrelation, p.Hinge, p.SquaredHinge, p.CategoricalHinge,
-    p.KLDivergence, p.Poisson, p.BinaryCrossentropy, p.CategoricalCrossentropy, p.SparseCategoricalCrossentropy,
-    a.Accuracy, a.BinaryAccuracy, a.CategoricalAccuracy, a.SparseCategoricalAccuracy, a.TopKCategoricalAccuracy,
-    a.SparseTopKCategoricalAccuracy, f.F1Score, f.FBetaScore, i.IoU, i.BinaryIoU, i.MeanIoU, i.OneHotIoU,
+    Metric,
+    Mean,
+    Sum,
+    MeanMetricWrapper,
+    e.MeanSquaredError,
+    e.RootMeanSquaredError,
+    e.MeanAbsoluteError,
+    e.MeanAbsolutePercentageError,
+    e.MeanSquaredLogarithmicError,
+    e.CosineSimilarity,
+    e.LogCoshError,
+    e.R2Score,
+    AUC,
+    k.FalseNegatives,
+    k.FalsePositives,
+    k.Precision,
+    k.PrecisionAtRecall,
+    k.Recall,
+    k.RecallAtPrecision,
+    k.SensitivityAtSpecificity,
+    k.SpecificityAtSensitivity,
+    k.TrueNegatives,
+    k.TruePositives,
+    r.ConcordanceCorrelation,
+    r.PearsonCorrelation,
+    p.Hinge,
+    p.SquaredHinge,
+    p.CategoricalHinge,
+    p.KLDivergence,
+    p.Poisson,
+    p.BinaryCrossentropy,
+    p.CategoricalCrossentropy,
+    p.SparseCategoricalCrossentropy,
+    a.Accuracy,
+    a.BinaryAccuracy,
+    a.CategoricalAccuracy,
+    a.SparseCategoricalAccuracy,
+    a.TopKCategoricalAccuracy,
+    a.SparseTopKCategoricalAccuracy,
+    f.F1Score,
+    f.FBetaScore,
+    i.IoU,
+    i.BinaryIoU,
+    i.MeanIoU,
+    i.OneHotIoU,
     i.OneHotMeanIoU,
 )
-_SHORT = {"bce": p.BinaryCrossentropy, "mse": e.MeanSquaredError, "mae": e.MeanAbsoluteError,
-          "mape": e.MeanAbsolutePercentageError, "msle": e.MeanSquaredLogarithmicError}
-BY_NAME = ({thing.__name__: thing for thing in _ALL} | {snake_case(thing.__name__): thing for thing in _ALL}
-           | _SHORT | {name.upper(): thing for name, thing in _SHORT.items()})
+_SHORT = {
+    "bce": p.BinaryCrossentropy,
+    "mse": e.MeanSquaredError,
+    "mae": e.MeanAbsoluteError,
+    "mape": e.MeanAbsolutePercentageError,
+    "msle": e.MeanSquaredLogarithmicError,
+}
+BY_NAME = (
+    {thing.__name__: thing for thing in _ALL}
+    | {snake_case(thing.__name__): thing for thing in _ALL}
+    | _SHORT
+    | {name.upper(): thing for name, thing in _SHORT.items()}
+)
 
 
 def get(identifier):

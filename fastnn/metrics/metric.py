@@ -49,7 +49,9 @@ class Metric:
     def add_variable(self, shape, initializer=None, dtype=None, aggregation="sum", name=None):
         """A new variable of the state, set by `initializer` (zeros by default) and never trained."""
         if not hasattr(self, "_dtype"):
-            raise RuntimeError(f"{type(self).__name__}: call super().__init__() in __init__() before add_variable()")
+            raise RuntimeError(
+                f"{type(self).__name__}: call super().__init__() in __init__() before add_variable()"
+            )
         shape = tuple(shape)
         dtype = dtypes.standardize(dtype)
         if initializer in (None, "zeros"):
@@ -59,8 +61,15 @@ class Metric:
 
             initializer = initializers.get(initializer)
         with suspended():  # a metric may meet its first batch, and so its shapes, inside a trace
-            variable = Variable(initializer, shape=shape, dtype=dtype, trainable=False, aggregation=aggregation,
-                                synchronization="on_read", name=name)
+            variable = Variable(
+                initializer,
+                shape=shape,
+                dtype=dtype,
+                trainable=False,
+                aggregation=aggregation,
+                synchronization="on_read",
+                name=name,
+            )
         variable.path = f"{self.name.replace('/', '>')}/{variable.name}"
         self._variables.append(variable)
         return variable

@@ -5,11 +5,7 @@ import inspect
 from .. import ops
 from ..engine.masks import get_mask
 from ..engine.variable import convert
-from ..losses.loss import (
-    apply_mask,
-    check_broadcast,
-    squeeze_or_expand_to_same_rank,
-)
+from ..losses.loss import apply_mask, check_broadcast, squeeze_or_expand_to_same_rank
 from ..saving.serialization import deserialize_keras_object, serialize_keras_object
 from .metric import Metric
 
@@ -97,13 +93,16 @@ class MeanMetricWrapper(Mean):
         super().update_state(values, sample_weight)
 
     def get_config(self):
-        return {**super().get_config(), "fn": serialize_keras_object(self._fn),
-                **serialize_keras_object(self._fn_kwargs)}
+        return {
+            **super().get_config(),
+            "fn": serialize_keras_object(self._fn),
+            **serialize_keras_object(self._fn_kwargs),
+        }
 
     @classmethod
     def from_config(cls, config):
         if "fn" in config:
-                config = deserialize_keras_object(config)
+            config = deserialize_keras_object(config)
         return cls(**config)
 
 
@@ -127,5 +126,3 @@ class NamedMetric(MeanMetricWrapper):
             if argument not in self.unsaved or value != defaults[argument].default:
                 config[argument] = value
         return config
-
-

@@ -102,8 +102,10 @@ class R2Score(Metric):
     def __init__(self, class_aggregation="uniform_average", num_regressors=0, name="r2_score", dtype=None):
         super().__init__(name=name, dtype=dtype)
         if class_aggregation not in (None, "uniform_average", "variance_weighted_average"):
-            raise ValueError("R2Score: `class_aggregation` must be None, 'uniform_average' or "
-                             f"'variance_weighted_average', received {class_aggregation!r}")
+            raise ValueError(
+                "R2Score: `class_aggregation` must be None, 'uniform_average' or "
+                f"'variance_weighted_average', received {class_aggregation!r}"
+            )
         if num_regressors < 0:
             raise ValueError(f"R2Score: `num_regressors` must be 0 or more, received {num_regressors}")
         self.class_aggregation = class_aggregation
@@ -120,7 +122,9 @@ class R2Score(Metric):
     def update_state(self, y_true, y_pred, sample_weight=None):
         y_true, y_pred = losses.aligned(y_true, convert(y_pred, dtype=self.dtype))
         if len(y_pred.shape) != 2:
-            raise ValueError(f"R2Score: predictions must have shape (batch, columns), received {tuple(y_pred.shape)}")
+            raise ValueError(
+                f"R2Score: predictions must have shape (batch, columns), received {tuple(y_pred.shape)}"
+            )
         if self.squared_sum is None:
             self._build(y_pred.shape[1])
         weight = convert(1.0 if sample_weight is None else sample_weight, dtype=self.dtype)
@@ -149,11 +153,17 @@ class R2Score(Metric):
             return scores
         spare = float(self.num_samples) - self.num_regressors - 1.0
         if spare <= 0:
-            warnings.warn(f"R2Score: {self.num_regressors} regressors need more than {int(self.num_samples)} samples "
-                          "for the adjusted score; this is the score that is not adjusted", stacklevel=2)
+            warnings.warn(
+                f"R2Score: {self.num_regressors} regressors need more than {int(self.num_samples)} samples "
+                "for the adjusted score; this is the score that is not adjusted",
+                stacklevel=2,
+            )
             return scores
         return 1.0 - (1.0 - scores) * ((float(self.num_samples) - 1.0) / spare)
 
     def get_config(self):
-        return {**super().get_config(), "class_aggregation": self.class_aggregation,
-                "num_regressors": self.num_regressors}
+        return {
+            **super().get_config(),
+            "class_aggregation": self.class_aggregation,
+            "num_regressors": self.num_regressors,
+        }

@@ -7,8 +7,9 @@ from .layer_graph import is_input_node
 from .sequential import Sequential
 
 
-def clone_model(model, input_tensors=None, clone_function=None, call_function=None, recursive=False,
-                **kwargs):
+def clone_model(
+    model, input_tensors=None, clone_function=None, call_function=None, recursive=False, **kwargs
+):
     """A model of the same layers, made anew from their configurations, with freshly drawn weights.
 
     Args:
@@ -27,8 +28,9 @@ def clone_model(model, input_tensors=None, clone_function=None, call_function=No
 
         def make(layer):
             if isinstance(layer, (Functional, Sequential)):
-                return clone_model(layer, clone_function=clone_function, call_function=call_function,
-                                   recursive=True)
+                return clone_model(
+                    layer, clone_function=clone_function, call_function=call_function, recursive=True
+                )
             return inner(layer)
 
     if isinstance(model, Sequential):
@@ -36,8 +38,10 @@ def clone_model(model, input_tensors=None, clone_function=None, call_function=No
     if isinstance(model, Functional):
         return _clone_functional(model, input_tensors, make, call_function)
     if clone_function is not None or input_tensors is not None:
-        raise ValueError("clone_model: `clone_function` and `input_tensors` work for Functional and "
-                         f"Sequential models, received a {type(model).__name__}")
+        raise ValueError(
+            "clone_model: `clone_function` and `input_tensors` work for Functional and "
+            f"Sequential models, received a {type(model).__name__}"
+        )
     return type(model).from_config(model.get_config())
 
 
@@ -61,8 +65,9 @@ def _clone_functional(model, input_tensors, make, call_function):
             made[id(operation)] = make(operation)
     given = None if input_tensors is None else nest.flatten(input_tensors)
     if given is not None and len(given) != len(model.inputs):
-        raise ValueError(f"clone_model: the model has {len(model.inputs)} inputs, `input_tensors` has "
-                         f"{len(given)}")
+        raise ValueError(
+            f"clone_model: the model has {len(model.inputs)} inputs, `input_tensors` has {len(given)}"
+        )
     values = {}
     for i, x in enumerate(model.inputs):
         values[id(x)] = _again(x.node.operation).output if given is None else given[i]
@@ -75,6 +80,8 @@ def _clone_functional(model, input_tensors, make, call_function):
         for old, new in zip(node.output_tensors, nest.flatten(outputs)):
             values[id(old)] = new
     swap = lambda x: values[id(x)]  # noqa: E731
-    return type(model)(nest.map_leaves(swap, model._inputs_struct),
-                       nest.map_leaves(swap, model._outputs_struct),
-                       name=model.name)
+    return type(model)(
+        nest.map_leaves(swap, model._inputs_struct),
+        nest.map_leaves(swap, model._outputs_struct),
+        name=model.name,
+    )

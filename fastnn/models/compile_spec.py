@@ -28,13 +28,17 @@ def by_output(values, y_pred, names, what):
         if not unknown:
             return [values.get(name) for name in names]
         if isinstance(y_pred, dict) or count > 1 or len(values) > 1:
-            raise ValueError(f"`{what}` has the key(s) {unknown}, the model's outputs are called {names}; "
-                             "use those names")
+            raise ValueError(
+                f"`{what}` has the key(s) {unknown}, the model's outputs are called {names}; use those names"
+            )
     flat = nest.flatten(values)
     if len(flat) != count:
-        raise ValueError(f"`{what}` has {len(flat)} entries, the model has {count} output(s)"
-                         + (f", {names}" if any(names) else "") + "; give one for each, None where there is "
-                                                                  "none")
+        raise ValueError(
+            f"`{what}` has {len(flat)} entries, the model has {count} output(s)"
+            + (f", {names}" if any(names) else "")
+            + "; give one for each, None where there is "
+            "none"
+        )
     return flat
 
 
@@ -51,16 +55,22 @@ def _chosen_by_shape(kinds, y_true, y_pred):
 def resolve_loss(identifier, y_true, y_pred):
     """A Loss object for a name, a function or an object; "crossentropy" and "ce" go by the shapes."""
     if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
-        loss = _chosen_by_shape((losses_module.binary_crossentropy,
-                                 losses_module.sparse_categorical_crossentropy,
-                                 losses_module.categorical_crossentropy), y_true, y_pred)
+        loss = _chosen_by_shape(
+            (
+                losses_module.binary_crossentropy,
+                losses_module.sparse_categorical_crossentropy,
+                losses_module.categorical_crossentropy,
+            ),
+            y_true,
+            y_pred,
+        )
     else:
         loss = losses_module.get(identifier)
     if isinstance(loss, losses_module.Loss):
         return loss
-    return losses_module.LossFunctionWrapper(loss,
-                                             name=identifier if isinstance(identifier, str)
-                                             else _name_of(loss))
+    return losses_module.LossFunctionWrapper(
+        loss, name=identifier if isinstance(identifier, str) else _name_of(loss)
+    )
 
 
 def resolve_metric(identifier, y_true, y_pred):
@@ -99,8 +109,9 @@ def match_labels(y_true, y_pred, names, wanted):
             return [y_true.get(name) for name in names]
         flat = nest.flatten(y_true)
         if len(flat) != count:
-            raise ValueError(f"`y` is a dict with the keys {sorted(y_true)}, the model's outputs are called "
-                             f"{names}")
+            raise ValueError(
+                f"`y` is a dict with the keys {sorted(y_true)}, the model's outputs are called {names}"
+            )
         return flat
     flat = nest.flatten(y_true)
     if len(flat) == count:
@@ -108,8 +119,11 @@ def match_labels(y_true, y_pred, names, wanted):
     if len(flat) == len(wanted):
         given = dict(zip(sorted(wanted), flat))
         return [given.get(i) for i in range(count)]
-    raise ValueError(f"`y` has {len(flat)} array(s), the model has {count} output(s)"
-                     + (f" ({', '.join(names)})" if all(names) else "") + "; give one array for each")
+    raise ValueError(
+        f"`y` has {len(flat)} array(s), the model has {count} output(s)"
+        + (f" ({', '.join(names)})" if all(names) else "")
+        + "; give one array for each"
+    )
 
 
 class CompiledLoss:
@@ -121,14 +135,18 @@ class CompiledLoss:
 
     def __init__(self, loss, loss_weights=None, output_names=None):
         if loss_weights is not None and not isinstance(loss_weights, (list, tuple, dict, float, int)):
-            raise ValueError("compile: `loss_weights` must be a number, a list or a dict by output name, "
-                             f"received {loss_weights!r}")
+            raise ValueError(
+                "compile: `loss_weights` must be a number, a list or a dict by output name, "
+                f"received {loss_weights!r}"
+            )
         for identifier in nest.flatten(loss):  # a misspelt name is told at compile
             if isinstance(identifier, str) and identifier.lower() not in _BY_SHAPE[2:]:
                 losses_module.get(identifier)
             elif identifier is not None and not callable(identifier) and not isinstance(identifier, str):
-                raise ValueError("compile: `loss` must be a name, a function or a Loss (or a list or dict of "
-                                 f"them), received {identifier!r}")
+                raise ValueError(
+                    "compile: `loss` must be a name, a function or a Loss (or a list or dict of "
+                    f"them), received {identifier!r}"
+                )
         self.loss = loss
         self.loss_weights = loss_weights
         self.output_names = output_names
@@ -153,13 +171,17 @@ class CompiledLoss:
                 if one is None:
                     continue
                 if labels[i] is None:
-                    raise ValueError(f"`y` is missing for output {names[i] or i}, which has the loss "
-                                     f"{one!r}; pass its labels, or give it no loss (None)")
+                    raise ValueError(
+                        f"`y` is missing for output {names[i] or i}, which has the loss "
+                        f"{one!r}; pass its labels, or give it no loss (None)"
+                    )
                 loss = resolve_loss(one, labels[i], outputs[i])
                 self.entries.append((i, loss, weight, names[i] or loss.name))
         if len(self.entries) > 1:
-            self.metrics = [metrics_module.Mean(name=name) for name in
-                            _unique([f"{name}_loss" for *_, name in self.entries])]
+            self.metrics = [
+                metrics_module.Mean(name=name)
+                for name in _unique([f"{name}_loss" for *_, name in self.entries])
+            ]
         self.built = True
 
     def _per_output(self, y_pred, names):
@@ -227,8 +249,10 @@ class CompiledMetrics(metrics_module.Metric):
         super().__init__(name="compile_metrics")
         for what, given in (("metrics", metrics), ("weighted_metrics", weighted_metrics)):
             if given and not isinstance(given, (list, tuple, dict)):
-                raise ValueError(f"compile: `{what}` must be a list, tuple or dict, received {given!r}; "
-                                 f"write {what}=[{given!r}]")
+                raise ValueError(
+                    f"compile: `{what}` must be a list, tuple or dict, received {given!r}; "
+                    f"write {what}=[{given!r}]"
+                )
             for identifier in nest.flatten(given or []):
                 if isinstance(identifier, str) and identifier.lower() not in _BY_SHAPE[:2]:
                     metrics_module.get(identifier)
@@ -250,8 +274,10 @@ class CompiledMetrics(metrics_module.Metric):
         outputs = nest.flatten(y_pred)
         names = output_names_of(y_pred, self.output_names)
         chosen = []  # (output's position, identifier, weighted)
-        for weighted, given, what in ((False, self._given[0], "metrics"),
-                                      (True, self._given[1], "weighted_metrics")):
+        for weighted, given, what in (
+            (False, self._given[0], "metrics"),
+            (True, self._given[1], "weighted_metrics"),
+        ):
             for i, some in enumerate(_metrics_by_output(given, y_pred, names, what)):
                 chosen += [(i, one, weighted) for one in some]
         self.names, self.wanted = names, {i for i, _, _ in chosen}
@@ -259,8 +285,9 @@ class CompiledMetrics(metrics_module.Metric):
         counts = {}
         for i, identifier, weighted in chosen:
             if labels[i] is None:
-                raise ValueError(f"`y` is missing for output {names[i] or i}, which has the metric "
-                                 f"{identifier!r}")
+                raise ValueError(
+                    f"`y` is missing for output {names[i] or i}, which has the metric {identifier!r}"
+                )
             metric = resolve_metric(identifier, labels[i], outputs[i])
             prefix = f"{names[i]}_" if len(outputs) > 1 and names[i] else ""
             log = prefix + metric.name
@@ -300,14 +327,17 @@ def _metrics_by_output(given, y_pred, names, what):
         if unknown and count == 1:
             return [[one for some in given.values() for one in _listed(some)]]
         if unknown:
-            raise ValueError(f"`{what}` has the key(s) {unknown}, the model's outputs are called {names}; "
-                             "use those names")
+            raise ValueError(
+                f"`{what}` has the key(s) {unknown}, the model's outputs are called {names}; use those names"
+            )
         return [_listed(given.get(name)) for name in names]
     if count == 1:
         return [[one for one in nest.flatten(given) if one is not None]]
     if len(given) != count:
-        raise ValueError(f"`{what}` must have one entry (or list of entries) for each of the {count} outputs "
-                         f"{names}, received {len(given)}: {given!r}")
+        raise ValueError(
+            f"`{what}` must have one entry (or list of entries) for each of the {count} outputs "
+            f"{names}, received {len(given)}: {given!r}"
+        )
     return [_listed(some) for some in given]
 
 

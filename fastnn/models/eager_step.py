@@ -19,8 +19,9 @@ class EagerStep:
         self._last = None
 
     def __call__(self, *arrays):
-        return self.function(*[Tensor(np.asarray(array, dtype)) for array,
-                               dtype in zip(arrays, self._dtypes)])
+        return self.function(
+            *[Tensor(np.asarray(array, dtype)) for array, dtype in zip(arrays, self._dtypes)]
+        )
 
     def feed(self, sources, index):
         self._sources, self._index = sources, index

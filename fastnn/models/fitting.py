@@ -23,10 +23,25 @@ from .trainer import Trainer, to_numpy
 class Fitting(Trainer):
     """A Trainer with its loops. Source: Keras 3 `Model.fit`, `evaluate`, `predict`."""
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None,
-            validation_split=0.0,
-            validation_data=None, shuffle=True, class_weight=None, sample_weight=None, initial_epoch=0,
-            steps_per_epoch=None, validation_steps=None, validation_batch_size=None, validation_freq=1):
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_batch_size=None,
+        validation_freq=1,
+    ):
         """Train for a number of epochs.
 
         Args:
@@ -61,17 +76,31 @@ class Fitting(Trainer):
         run = self._run_over("train", x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight)
         validation = None
         if validation_data is not None:
-            validation = self._validation_run(validation_data, validation_batch_size or batch_size,
-                                              validation_steps)
+            validation = self._validation_run(
+                validation_data, validation_batch_size or batch_size, validation_steps
+            )
         steps = steps_per_epoch or run.steps
         if not isinstance(callbacks, CallbackList):
-            callbacks = CallbackList(callbacks, add_history=True, add_progbar=verbose != 0, model=self,
-                                     verbose=verbose,
-                                     epochs=epochs, steps=steps)
+            callbacks = CallbackList(
+                callbacks,
+                add_history=True,
+                add_progbar=verbose != 0,
+                model=self,
+                verbose=verbose,
+                epochs=epochs,
+                steps=steps,
+            )
         self.stop_training = False
         try:
-            logs = self._train(run, validation, callbacks, range(initial_epoch, epochs), steps_per_epoch,
-                               validation_steps, validation_freq)
+            logs = self._train(
+                run,
+                validation,
+                callbacks,
+                range(initial_epoch, epochs),
+                steps_per_epoch,
+                validation_steps,
+                validation_freq,
+            )
         finally:  # after an interrupt or an error too: the model stays usable, no worker stays behind
             run.close()
             if validation is not None:
@@ -108,9 +137,18 @@ class Fitting(Trainer):
             done = 0
         return logs
 
-    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, steps=None,
-                 callbacks=None,
-                 return_dict=False, **kwargs):
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose="auto",
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        return_dict=False,
+        **kwargs,
+    ):
         """The loss and metrics over all of the data; arguments as in `fit`.
 
         Returns:
@@ -122,9 +160,14 @@ class Fitting(Trainer):
         self._assert_compiled("evaluate")
         run = self._run_over("test", x, y, sample_weight, batch_size, steps, False, None)
         if not isinstance(callbacks, CallbackList):
-            callbacks = CallbackList(callbacks, add_progbar=verbose != 0, model=self, verbose=verbose,
-                                     epochs=1,
-                                     steps=steps or run.steps)
+            callbacks = CallbackList(
+                callbacks,
+                add_progbar=verbose != 0,
+                model=self,
+                verbose=verbose,
+                epochs=1,
+                steps=steps or run.steps,
+            )
         try:
             logs = self._evaluate(run, callbacks, steps)
         finally:
@@ -154,9 +197,14 @@ class Fitting(Trainer):
                 return to_numpy(program.step(x))
         run = self._run_over("predict", x, None, None, batch_size, steps, False, None)
         if not isinstance(callbacks, CallbackList):
-            callbacks = CallbackList(callbacks, add_progbar=verbose != 0, model=self, verbose=verbose,
-                                     epochs=1,
-                                     steps=steps or run.steps)
+            callbacks = CallbackList(
+                callbacks,
+                add_progbar=verbose != 0,
+                model=self,
+                verbose=verbose,
+                epochs=1,
+                steps=steps or run.steps,
+            )
         self.stop_predicting = False
         callbacks.on_predict_begin()
         gathered = _Gathered(run)
@@ -179,8 +227,10 @@ class Fitting(Trainer):
         if not is_arrays(x):
             return self._run_over_batches(stage, x, y, sample_weight, steps, shuffle, class_weight)
         if x is None:
-            raise ValueError(f"{'fit' if stage == 'train' else 'evaluate' if stage == 'test' else 'predict'}: `x` must "
-                             "be arrays or a source of batches, received None")
+            raise ValueError(
+                f"{'fit' if stage == 'train' else 'evaluate' if stage == 'test' else 'predict'}: `x` must "
+                "be arrays or a source of batches, received None"
+            )
         source = ArraySource(x, y, sample_weight, class_weight, batch_size, steps, shuffle)
         self._check_data(stage, source.data, min(source.batch, source.rows))
         return ArrayRun(self, source, stage)
@@ -188,8 +238,10 @@ class Fitting(Trainer):
     def _run_over_batches(self, stage, x, y, sample_weight, steps, shuffle, class_weight):
         for name, given in (("y", y), ("sample_weight", sample_weight)):
             if given is not None:
-                raise ValueError(f"`{name}` cannot be given beside a source of batches ({type(x).__name__}); "
-                                 "let it yield (x, y) or (x, y, sample_weight)")
+                raise ValueError(
+                    f"`{name}` cannot be given beside a source of batches ({type(x).__name__}); "
+                    "let it yield (x, y) or (x, y, sample_weight)"
+                )
         if not hasattr(x, "__iter__") and not hasattr(x, "__getitem__"):
             as_arrays(x, "x")  # raises the error for what is neither
         if isinstance(x, Dataset) and x.rows_in_batches() is not None:
@@ -198,9 +250,15 @@ class Fitting(Trainer):
             return ArrayRun(self, source, stage)
         source = BatchSource(x, class_weight, shuffle=bool(shuffle) and stage == "train")
         if source.endless and steps is None:
-            name = {"train": "steps_per_epoch", "test": "steps (validation_steps in fit)", "predict": "steps"}[stage]
-            raise ValueError(f"`x`, a {type(x).__name__}, has no end, so a pass over it would not end either; give "
-                             f"`{name}`")
+            name = {
+                "train": "steps_per_epoch",
+                "test": "steps (validation_steps in fit)",
+                "predict": "steps",
+            }[stage]
+            raise ValueError(
+                f"`x`, a {type(x).__name__}, has no end, so a pass over it would not end either; give "
+                f"`{name}`"
+            )
         run = BatchRun(self, source, stage)
         try:
             self._check_data(stage, run.first(), None)
@@ -214,8 +272,12 @@ class Fitting(Trainer):
         self.check_inputs(x)
         if stage == "predict":
             return
-        if self._compile_loss is not None and y is None and type(self).compute_loss is Trainer.compute_loss and (
-                getattr(type(self), f"{stage}_step") is getattr(Trainer, f"{stage}_step")):
+        if (
+            self._compile_loss is not None
+            and y is None
+            and type(self).compute_loss is Trainer.compute_loss
+            and (getattr(type(self), f"{stage}_step") is getattr(Trainer, f"{stage}_step"))
+        ):
             self.check_targets(y)  # raises: no labels
         from .programs import batch_specs
 
@@ -232,14 +294,18 @@ class Fitting(Trainer):
 
     def _refuse_batches(self, x, argument, value):
         if not is_arrays(x):
-            raise ValueError(f"`{argument}`={value} works for arrays only, received x of type "
-                             f"{type(x).__name__}; pass `validation_data` instead")
+            raise ValueError(
+                f"`{argument}`={value} works for arrays only, received x of type "
+                f"{type(x).__name__}; pass `validation_data` instead"
+            )
 
     def _validation_run(self, data, batch_size, steps):
         if is_arrays(data) or isinstance(data, (tuple, list)):
             if not isinstance(data, (tuple, list)) or not 1 <= len(data) <= 3:
-                raise ValueError("`validation_data` must be (x, y) or (x, y, sample_weight), received "
-                                 f"{type(data).__name__}")
+                raise ValueError(
+                    "`validation_data` must be (x, y) or (x, y, sample_weight), received "
+                    f"{type(data).__name__}"
+                )
             x, y, sample_weight = unpack_x_y_sample_weight(data)
         else:
             x, y, sample_weight = data, None, None
@@ -251,13 +317,22 @@ class Fitting(Trainer):
             raise
 
     def _tell_if_short(self, run, done, wanted):
-        if wanted is not None and done < wanted and not (
-                self.stop_training or getattr(self, "stop_evaluating", False)
-                or getattr(self, "stop_predicting", False)):
+        if (
+            wanted is not None
+            and done < wanted
+            and not (
+                self.stop_training
+                or getattr(self, "stop_evaluating", False)
+                or getattr(self, "stop_predicting", False)
+            )
+        ):
             import warnings
 
-            warnings.warn(f"the data ran out after {done} of {wanted} steps; a source of batches must yield "
-                          "steps_per_epoch * epochs of them", stacklevel=3)
+            warnings.warn(
+                f"the data ran out after {done} of {wanted} steps; a source of batches must yield "
+                "steps_per_epoch * epochs of them",
+                stacklevel=3,
+            )
 
 
 def _is_due(epoch, validation_freq):
@@ -266,7 +341,9 @@ def _is_due(epoch, validation_freq):
         return (epoch + 1) % validation_freq == 0
     if isinstance(validation_freq, (list, tuple, set)):
         return epoch + 1 in validation_freq
-    raise ValueError(f"`validation_freq` must be an integer or a list of epochs, received {validation_freq!r}")
+    raise ValueError(
+        f"`validation_freq` must be an integer or a list of epochs, received {validation_freq!r}"
+    )
 
 
 class _Gathered:
@@ -285,8 +362,11 @@ class _Gathered:
             self.structure = nest.map_leaves(lambda leaf: None if leaf is None else True, outputs)
             self.at = 0
             rows = len(leaves[0]) if leaves and leaves[0].ndim else 0
-            if self.rows is not None and rows < self.rows and all(
-                    leaf.ndim and len(leaf) == rows for leaf in leaves):
+            if (
+                self.rows is not None
+                and rows < self.rows
+                and all(leaf.ndim and len(leaf) == rows for leaf in leaves)
+            ):
                 self.whole = [np.empty((self.rows, *leaf.shape[1:]), leaf.dtype) for leaf in leaves]
             else:
                 self.whole = None
@@ -309,6 +389,3 @@ class _Gathered:
             joined = [np.concatenate([np.atleast_1d(part) for part in parts]) for parts in zip(*self.parts)]
         remaining = iter(joined)
         return nest.map_leaves(lambda leaf: None if leaf is None else next(remaining), self.structure)
-
-
-

@@ -33,21 +33,35 @@ class Functional(Model):
         if isinstance(inputs, dict):
             for key, tensor in inputs.items():
                 if isinstance(tensor, KerasTensor) and tensor.name != key:
-                    warnings.warn(f"Model {self.name!r}: the key {key!r} of `inputs` differs from the name "
-                                  f"{tensor.name!r} of its Input; data is looked up by the key. Name it "
-                                  f"Input(..., name={key!r})", stacklevel=3)
+                    warnings.warn(
+                        f"Model {self.name!r}: the key {key!r} of `inputs` differs from the name "
+                        f"{tensor.name!r} of its Input; data is looked up by the key. Name it "
+                        f"Input(..., name={key!r})",
+                        stacklevel=3,
+                    )
         if not all(x.node is not None and is_input_node(x.node) for x in nest.flatten(inputs)):
             inputs, outputs = clone_between(inputs, outputs, _input_like)
         flat = nest.flatten(inputs)
         if len({id(x) for x in flat}) < len(flat):
-            raise ValueError(f"Model {self.name!r}: an Input stands in `inputs` twice: "
-                             f"{[x.name for x in flat]}")
+            raise ValueError(
+                f"Model {self.name!r}: an Input stands in `inputs` twice: {[x.name for x in flat]}"
+            )
         graph = LayerGraph(flat, nest.flatten(outputs))
-        set_untracked(self, _inputs_struct=inputs, _outputs_struct=outputs, inputs=flat,
-                      outputs=nest.flatten(outputs),
-                      _graph=graph, operations=graph.operations, _pure=None)
-        set_untracked(self, output_names=[x.node.operation.name for x in self.outputs],
-                      _replayed=[node for node in graph.nodes if not is_input_node(node)])
+        set_untracked(
+            self,
+            _inputs_struct=inputs,
+            _outputs_struct=outputs,
+            inputs=flat,
+            outputs=nest.flatten(outputs),
+            _graph=graph,
+            operations=graph.operations,
+            _pure=None,
+        )
+        set_untracked(
+            self,
+            output_names=[x.node.operation.name for x in self.outputs],
+            _replayed=[node for node in graph.nodes if not is_input_node(node)],
+        )
         for operation in graph.operations:
             if isinstance(operation, Layer):
                 self._tracker.track(operation)
@@ -106,8 +120,11 @@ class Functional(Model):
         for node in self._replayed:
             args, kwargs = node.arguments(values)
             outputs = node.operation(*args, **kwargs)
-            if type(outputs) is Tensor or len(node.output_tensors) == 1 and not isinstance(outputs,
-                    (list, tuple, dict)):
+            if (
+                type(outputs) is Tensor
+                or len(node.output_tensors) == 1
+                and not isinstance(outputs, (list, tuple, dict))
+            ):
                 values[id(node.output_tensors[0])] = outputs
             else:
                 for reference, y in zip(node.output_tensors, nest.flatten(outputs)):
@@ -123,7 +140,8 @@ class Functional(Model):
     def output_specs(self, *args, **kwargs):
         given = nest.flatten(args[0]) if args else []
         if len(given) == len(self.inputs) and all(
-                isinstance(x, KerasTensor) and x.shape == own.shape for x, own in zip(given, self.inputs)):
+            isinstance(x, KerasTensor) and x.shape == own.shape for x, own in zip(given, self.inputs)
+        ):
             return nest.map_leaves(lambda t: _Leaf(Spec(t.shape, t.dtype)), self._outputs_struct)
         return super().output_specs(*args, **kwargs)
 
@@ -135,24 +153,29 @@ class Functional(Model):
         """
         if isinstance(x, dict):
             keys = sorted(self._inputs_struct) if isinstance(self._inputs_struct, dict) else self.input_names
-            nested = isinstance(self._inputs_struct,
-                                dict) and len(nest.flatten(self._inputs_struct)) != len(keys)
+            nested = isinstance(self._inputs_struct, dict) and len(nest.flatten(self._inputs_struct)) != len(
+                keys
+            )
             if nested:
                 flat = nest.flatten(x)
             else:
                 missing = [key for key in keys if key not in x]
                 if missing:
-                    raise ValueError(f"{self._called or describe(self)}: the input(s) {missing} are missing; it takes "
-                                     f"{keys}, received a dict with the keys {sorted(x)}")
+                    raise ValueError(
+                        f"{self._called or describe(self)}: the input(s) {missing} are missing; it takes "
+                        f"{keys}, received a dict with the keys {sorted(x)}"
+                    )
                 flat = [x[key] for key in keys]
         else:
             flat = nest.flatten(x)
         if len(flat) != len(self.inputs):
             names = self.input_names
             hint = ". Pass them as one list, [a, b]" if len(flat) == 1 else ""
-            raise ValueError(f"{self._called or describe(self)} takes {len(names)} input(s), {names}, received {len(flat)}"
-                             f" of shape(s) "
-                             f"{[tuple(leaf.shape) for leaf in flat if hasattr(leaf, 'shape')]}{hint}")
+            raise ValueError(
+                f"{self._called or describe(self)} takes {len(names)} input(s), {names}, received {len(flat)}"
+                f" of shape(s) "
+                f"{[tuple(leaf.shape) for leaf in flat if hasattr(leaf, 'shape')]}{hint}"
+            )
         return flat
 
     def _standardize(self, inputs):
@@ -163,7 +186,9 @@ class Functional(Model):
         if x is None:
             if getattr(reference.node.operation, "optional", False):
                 return None
-            raise ValueError(f"{self._called or describe(self)}: input {reference.name!r} is None, and it is not optional")
+            raise ValueError(
+                f"{self._called or describe(self)}: input {reference.name!r} is None, and it is not optional"
+            )
         x = convert(x)
         if is_float(reference.dtype) and reference.dtype == settings.floatx() and is_float(x.dtype):
             dtype = x.dtype  # mixed precision: the layer's own call has cast it
@@ -183,17 +208,23 @@ class Functional(Model):
             got = got[:-1]
         elif len(got) == len(want) - 1 and want and want[-1] == 1:
             got = (*got, 1)
-        if len(got) == len(want) and all(m is None or n is None or m == n for m,
-                                         n in zip(want[1:], got[1:])) and (
-                want[0] is None or got[0] is None or want[0] == got[0]):
+        if (
+            len(got) == len(want)
+            and all(m is None or n is None or m == n for m, n in zip(want[1:], got[1:]))
+            and (want[0] is None or got[0] is None or want[0] == got[0])
+        ):
             return
-        raise ValueError(f"{self._called or describe(self)}: input {reference.name!r} must have shape {want}, received "
-                         f"{shape}{_shape_advice(want, shape)}")
+        raise ValueError(
+            f"{self._called or describe(self)}: input {reference.name!r} must have shape {want}, received "
+            f"{shape}{_shape_advice(want, shape)}"
+        )
 
     def check_inputs(self, x):
         for reference, leaf in zip(self.inputs, self._in_order(x)):
             if leaf is not None:
-                if leaf.shape == reference.shape[1:] and leaf.shape[0] != 1:  # what looks like rows is one sample
+                if (
+                    leaf.shape == reference.shape[1:] and leaf.shape[0] != 1
+                ):  # what looks like rows is one sample
                     self._check_shape(reference, leaf.shape)
                 self._check_shape(reference, (reference.shape[0], *leaf.shape[1:]))
                 for layer in self._look_ups(reference):
@@ -201,8 +232,11 @@ class Functional(Model):
 
     def _look_ups(self, reference):
         """The layers that look rows up by an input's very values, so that these can be checked."""
-        return [node.operation for node in self._replayed
-                if hasattr(node.operation, "check_range") and node.input_tensors[0] is reference]
+        return [
+            node.operation
+            for node in self._replayed
+            if hasattr(node.operation, "check_range") and node.input_tensors[0] is reference
+        ]
 
     def input_dtypes_for(self, x):
         ordered = {id(leaf): reference.dtype for reference, leaf in zip(self.inputs, self._in_order(x))}
@@ -214,7 +248,8 @@ class Functional(Model):
     def _is_pure(self):
         if self._pure is None:
             pure = type(self).call is Functional.call and all(
-                not isinstance(layer, Layer) or _is_own(layer) for layer in self.operations)
+                not isinstance(layer, Layer) or _is_own(layer) for layer in self.operations
+            )
             set_untracked(self, _pure=pure)
         return self._pure
 
@@ -235,7 +270,8 @@ def _is_own(layer):
     if not type(layer).__module__.startswith("fastnn.layers"):
         return False
     return all(_is_own(inner) for inner in layer._layers) and not any(
-        _is_users_function(value) for value in vars(layer).values())
+        _is_users_function(value) for value in vars(layer).values()
+    )
 
 
 def _is_users_function(value):
@@ -251,7 +287,9 @@ def _shape_advice(want, got):
     """What to do about an input of shape `got` where `want` is due."""
     if len(got) == len(want) - 1:
         if len(want) >= 4 and all(m is None or m == n for m, n in zip(want[1:-1], got[1:])):
-            return f". The channel axis is missing: x[..., None] adds one, the model wants {want[-1]} channel(s)"
+            return (
+                f". The channel axis is missing: x[..., None] adds one, the model wants {want[-1]} channel(s)"
+            )
         if all(m is None or m == n for m, n in zip(want[1:], got)):
             return ". The batch axis is missing: x[None, ...] adds one"
         return f". An axis is missing: {len(want)} are expected, batch included"
@@ -287,5 +325,3 @@ def become_functional(cls):
     for base in bases:
         if issubclass(base, Model) and not issubclass(base, Functional):
             become_functional(base)
-
-

@@ -14,17 +14,25 @@ def functional_config(model):
     graph = model._graph
     layers = []
     for operation in graph.operations:
-        entry = op_config(operation, graph) if isinstance(operation,
-                                                          OpOperation) else serialize_keras_object(operation)
+        entry = (
+            op_config(operation, graph)
+            if isinstance(operation, OpOperation)
+            else serialize_keras_object(operation)
+        )
         entry["name"] = operation.name
         calls = [operation.inbound_nodes[i] for i in graph.node_indices(operation)]
         entry["inbound_nodes"] = [_call_config(node, graph) for node in calls if node.input_tensors]
         layers.append(entry)
     place = lambda tensor: _place(tensor, graph)  # noqa: E731
-    return copy.deepcopy({
-        "name": model.name, "trainable": model.trainable, "layers": layers,
-        "input_layers": nest.map_leaves(place, model._inputs_struct),
-        "output_layers": nest.map_leaves(place, model._outputs_struct)})
+    return copy.deepcopy(
+        {
+            "name": model.name,
+            "trainable": model.trainable,
+            "layers": layers,
+            "input_layers": nest.map_leaves(place, model._inputs_struct),
+            "output_layers": nest.map_leaves(place, model._outputs_struct),
+        }
+    )
 
 
 def _call_config(node, graph):
@@ -55,8 +63,14 @@ def _tensor_config(tensor, graph):
     """A symbolic tensor, with the number of its call among those of this model."""
     operation = tensor.node.operation
     index = graph.node_indices(operation).index(operation.inbound_nodes.index(tensor.node))
-    return _Done(class_name="__keras_tensor__", config={
-        "shape": tensor.shape, "dtype": tensor.dtype, "keras_history": [operation.name, index, tensor.index]})
+    return _Done(
+        class_name="__keras_tensor__",
+        config={
+            "shape": tensor.shape,
+            "dtype": tensor.dtype,
+            "keras_history": [operation.name, index, tensor.index],
+        },
+    )
 
 
 def _place(tensor, graph):
@@ -95,9 +109,11 @@ def functional_from_config(cls, config, custom_objects=None):
             else:
                 layer(*arguments[0], **arguments[1])
         if len(blocked) == len(waiting):
-            raise ValueError("the configuration's calls cannot be put in order: those of "
-                             f"{sorted({layer.name for layer, _ in blocked})} wait for tensors that none "
-                             "makes")
+            raise ValueError(
+                "the configuration's calls cannot be put in order: those of "
+                f"{sorted({layer.name for layer, _ in blocked})} wait for tensors that none "
+                "makes"
+            )
         waiting = blocked
 
     def tensor(place):
@@ -107,8 +123,13 @@ def functional_from_config(cls, config, custom_objects=None):
         layer = made[layer_name]
         return layer.inbound_nodes[node - isinstance(layer, Functional)].output_tensors[index]
 
-    return cls(inputs=_map_places(tensor, inputs), outputs=_map_places(tensor, outputs), name=name,
-               **({} if trainable is None else {"trainable": trainable}), **config)
+    return cls(
+        inputs=_map_places(tensor, inputs),
+        outputs=_map_places(tensor, outputs),
+        name=name,
+        **({} if trainable is None else {"trainable": trainable}),
+        **config,
+    )
 
 
 def _make_layer(entry, custom_objects):
@@ -166,8 +187,9 @@ def _older_arguments(call, made):
 def _find_tensor(place, made):
     name, node, index = place
     if name not in made:
-        raise ValueError(f"the configuration refers to a layer {name!r} that it does not hold; it holds "
-                         f"{list(made)}")
+        raise ValueError(
+            f"the configuration refers to a layer {name!r} that it does not hold; it holds {list(made)}"
+        )
     nodes = made[name].inbound_nodes
     return nodes[node].output_tensors[index] if node < len(nodes) else None
 
@@ -176,8 +198,10 @@ def sequential_config(model):
     """The configuration of a Sequential."""
     from .model import Model
 
-    config = {**super(Model, model).get_config(), "layers": [serialize_keras_object(layer)
-                                                             for layer in model._stack]}
+    config = {
+        **super(Model, model).get_config(),
+        "layers": [serialize_keras_object(layer) for layer in model._stack],
+    }
     if model._functional is not None:
         config["build_input_shape"] = model._stack[0].batch_shape
     return copy.deepcopy(config)
@@ -186,16 +210,21 @@ def sequential_config(model):
 def sequential_from_config(cls, config, custom_objects=None):
     """A model of class `cls` from the configuration of a Sequential."""
     if "layers" not in config:
-        raise ValueError(f"{cls.__name__}.from_config: the configuration must hold 'name' and 'layers', "
-                         f"received the keys {sorted(config)}")
+        raise ValueError(
+            f"{cls.__name__}.from_config: the configuration must hold 'name' and 'layers', "
+            f"received the keys {sorted(config)}"
+        )
     model = cls(name=config.get("name"))
     for entry in config["layers"]:
         model.add(_make_layer(entry, custom_objects), rebuild=False)
     shape = config.get("build_input_shape")
     if model._stack:
         model._rebuild()
-        if model._functional is None and shape and (len(model._stack) > 1
-                                                    or not isinstance(model._stack[0], InputLayer)):
+        if (
+            model._functional is None
+            and shape
+            and (len(model._stack) > 1 or not isinstance(model._stack[0], InputLayer))
+        ):
             model.build(tuple(shape))
     if config.get("trainable") is False:
         model.trainable = False

@@ -18,8 +18,9 @@ class LayerGraph:
         finished, first_seen = _walk(inputs, outputs)
         self.nodes_by_depth, operation_depths = _depths(inputs, finished, first_seen)
         self.operations = sorted(operation_depths, key=lambda op: (-operation_depths[op], first_seen[op]))
-        self.nodes = [node for depth in sorted(self.nodes_by_depth, reverse=True)
-                      for node in self.nodes_by_depth[depth]]
+        self.nodes = [
+            node for depth in sorted(self.nodes_by_depth, reverse=True) for node in self.nodes_by_depth[depth]
+        ]
         self._members = {id(node) for node in self.nodes}
         self._check(inputs, outputs)
 
@@ -34,16 +35,23 @@ class LayerGraph:
         known = {id(x) for x in inputs}
         reached = []
         for node in self.nodes:
-            if is_input_node(node) and node.output_tensors[0] is not None and id(node.output_tensors[0]) not in known:
-                raise ValueError(f"the outputs depend on the Input {node.operation.name!r}, which is not among the "
-                                 f"model's `inputs`, {[x.name for x in inputs]}; add it to them")
+            if (
+                is_input_node(node)
+                and node.output_tensors[0] is not None
+                and id(node.output_tensors[0]) not in known
+            ):
+                raise ValueError(
+                    f"the outputs depend on the Input {node.operation.name!r}, which is not among the "
+                    f"model's `inputs`, {[x.name for x in inputs]}; add it to them"
+                )
             for x in node.input_tensors:
                 if id(x) not in known:
                     raise ValueError(
                         f"the outputs do not follow from the inputs alone: {node.operation.name!r} needs "
                         f"{x}, which is made neither of them nor of what was reached before "
                         f"({', '.join(reached) or 'nothing'}). Add that tensor's Input to the model's "
-                        "`inputs`")
+                        "`inputs`"
+                    )
             known.update(id(x) for x in node.output_tensors)
             reached.append(node.operation.name)
         for x in outputs:
@@ -52,8 +60,10 @@ class LayerGraph:
         names = {}
         for operation in self.operations:
             if names.setdefault(operation.name, operation) is not operation:
-                raise ValueError(f"the name {operation.name!r} is used by two layers of this model; give one "
-                                 "of them another `name`")
+                raise ValueError(
+                    f"the name {operation.name!r} is used by two layers of this model; give one "
+                    "of them another `name`"
+                )
 
 
 def is_input_node(node):
@@ -133,8 +143,11 @@ def check_symbolic(structure, argument):
     """Raise ValueError unless every leaf is a KerasTensor."""
     for leaf in nest.flatten(structure):
         if not isinstance(leaf, KerasTensor):
-            hint = "; call the layer on a tensor and pass its output" if callable(leaf) else (
-                "; make it with Input(shape)" if argument == "inputs" else "; call layers on an Input")
+            hint = (
+                "; call the layer on a tensor and pass its output"
+                if callable(leaf)
+                else ("; make it with Input(shape)" if argument == "inputs" else "; call layers on an Input")
+            )
             shown = f"an array of shape {leaf.shape}" if hasattr(leaf, "shape") else f"{leaf!r} of type"
             shown += "" if hasattr(leaf, "shape") else f" {type(leaf).__name__}"
             raise ValueError(f"Model: all `{argument}` must be symbolic tensors, received {shown}{hint}")

@@ -47,8 +47,9 @@ class Model(Fitting, Layer):
         self._init_model()
 
     def _init_model(self):
-        set_untracked(self,
-                      _forward={})  # (shape, dtype) of a lone array -> Step of a call model(array), or None
+        set_untracked(
+            self, _forward={}
+        )  # (shape, dtype) of a lone array -> Step of a call model(array), or None
         self._init_trainer()
 
     # ---- calling
@@ -78,8 +79,9 @@ class Model(Fitting, Layer):
 
         if array.dtype.kind not in "fiub" or not array.ndim:
             return None
-        dtype = next(iter(self.input_dtypes_for(array)), None) or arrays.plan_dtype(array.dtype,
-                self.compute_dtype)
+        dtype = next(iter(self.input_dtypes_for(array)), None) or arrays.plan_dtype(
+            array.dtype, self.compute_dtype
+        )
         seen = {}
 
         def forward(tensor):
@@ -127,8 +129,10 @@ class Model(Fitting, Layer):
             super()._build_from(arguments)
             return
         # The call that is under way makes the weights; only the shapes are noted, for files.
-        shapes = {name: nest.map_leaves(lambda x: None if x is None else (None, *x.shape[1:]), value)
-                  for name, value in arguments.items()}
+        shapes = {
+            name: nest.map_leaves(lambda x: None if x is None else (None, *x.shape[1:]), value)
+            for name, value in arguments.items()
+        }
         self._path = state.path_of(self, "").rstrip("/")
         set_untracked(self, _build_shapes=shapes)
         self.built = True
@@ -163,12 +167,19 @@ class Model(Fitting, Layer):
         for layer in layers:
             if layer.name == name:
                 return layer
-        raise ValueError(f"get_layer: no layer is called {name!r}; there are "
-                         f"{[layer.name for layer in layers]}")
+        raise ValueError(
+            f"get_layer: no layer is called {name!r}; there are {[layer.name for layer in layers]}"
+        )
 
-    def summary(self, line_length=None, positions=None, print_fn=None, expand_nested=False,
-                show_trainable=False,
-                layer_range=None):
+    def summary(
+        self,
+        line_length=None,
+        positions=None,
+        print_fn=None,
+        expand_nested=False,
+        show_trainable=False,
+        layer_range=None,
+    ):
         """Print a table of the layers, their output shapes and numbers of parameters.
 
         Args:
@@ -207,8 +218,10 @@ class Model(Fitting, Layer):
     def export(self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs):
         """Not there: fastnn has no other runtime to export to; `save` writes files that Keras reads and
         exports."""
-        raise NotImplementedError(f"export to {format!r} is not there in fastnn; save the model with "
-                                  "model.save('model.keras'), load that in Keras and export it from there")
+        raise NotImplementedError(
+            f"export to {format!r} is not there in fastnn; save the model with "
+            "model.save('model.keras'), load that in Keras and export it from there"
+        )
 
     def to_json(self, **kwargs):
         """The configuration as a JSON string; `kwargs` go to json.dumps."""
@@ -223,14 +236,17 @@ class Model(Fitting, Layer):
         from .functional_config import functional_from_config
 
         if {"name", "layers", "input_layers", "output_layers"} <= set(config) and (
-                cls in (Model, Functional) or has_functional_constructor(cls)):
+            cls in (Model, Functional) or has_functional_constructor(cls)
+        ):
             return functional_from_config(cls, config, custom_objects)
         try:
             return cls(**config)
         except TypeError as error:
-            raise TypeError(f"{cls.__name__} cannot be made from its configuration {config}: {error}. Write "
-                            "get_config(self) so that it returns the constructor's arguments, or "
-                            "from_config(cls, config)") from None
+            raise TypeError(
+                f"{cls.__name__} cannot be made from its configuration {config}: {error}. Write "
+                "get_config(self) so that it returns the constructor's arguments, or "
+                "from_config(cls, config)"
+            ) from None
 
     def __reduce__(self):
         """Pickled and copied as the bytes of a `.keras` file, with the classes of layers beside them."""
@@ -238,8 +254,11 @@ class Model(Fitting, Layer):
 
         file = io.BytesIO()
         write_keras(self, file)
-        kinds = {type(layer).__name__: type(layer) for layer in self._flatten_layers()
-                 if not type(layer).__module__.startswith("fastnn.")}
+        kinds = {
+            type(layer).__name__: type(layer)
+            for layer in self._flatten_layers()
+            if not type(layer).__module__.startswith("fastnn.")
+        }
         return _from_bytes, (file.getvalue(), kinds)
 
     def __deepcopy__(self, memo):
@@ -253,8 +272,10 @@ class Model(Fitting, Layer):
         """All variables as nested dicts by path: trainable, non-trainable, the optimizer's and the
         metrics'."""
         if value_format not in ("backend_tensor", "numpy_array"):
-            raise ValueError("get_state_tree: `value_format` must be 'backend_tensor' or 'numpy_array', "
-                             f"received {value_format!r}")
+            raise ValueError(
+                "get_state_tree: `value_format` must be 'backend_tensor' or 'numpy_array', "
+                f"received {value_format!r}"
+            )
         tree = {}
         for part, variables in self._state_parts().items():
             tree[part] = {}
@@ -264,8 +285,9 @@ class Model(Fitting, Layer):
                 for folder in folders:
                     place = place.setdefault(folder, {})
                 if name in place:
-                    raise ValueError(f"two variables have the path {variable.path!r}; give the layers unique "
-                                     "names")
+                    raise ValueError(
+                        f"two variables have the path {variable.path!r}; give the layers unique names"
+                    )
                 place[name] = variable.numpy() if value_format == "numpy_array" else variable.value
         return tree
 
@@ -283,9 +305,12 @@ class Model(Fitting, Layer):
     def _state_parts(self):
         optimizer = self.optimizer.variables if self.optimizer is not None else []
         metrics = [v for metric in self.metrics for v in metric.variables]
-        return {"trainable_variables": self.trainable_variables,
-                "non_trainable_variables": self.non_trainable_variables,
-                "optimizer_variables": optimizer, "metrics_variables": metrics}
+        return {
+            "trainable_variables": self.trainable_variables,
+            "non_trainable_variables": self.non_trainable_variables,
+            "optimizer_variables": optimizer,
+            "metrics_variables": metrics,
+        }
 
 
 def model_from_json(json_string, custom_objects=None):
@@ -318,8 +343,11 @@ def _paths(tree, prefix=""):
 
 def _is_functional_call(args, kwargs):
     """Whether Model(...) was given inputs and outputs."""
-    return len(args) == 2 or (len(args) == 1 and "outputs" in kwargs) or ("inputs" in kwargs
-            and "outputs" in kwargs)
+    return (
+        len(args) == 2
+        or (len(args) == 1 and "outputs" in kwargs)
+        or ("inputs" in kwargs and "outputs" in kwargs)
+    )
 
 
 def _symbolic(shape, dtype):
@@ -335,5 +363,3 @@ def constructor_arguments(cls):
     """The names of a class's constructor's arguments; None if it takes any."""
     spec = inspect.getfullargspec(cls.__init__)
     return None if spec.varargs is not None and spec.varkw is not None else spec.args[1:]
-
-

@@ -10,27 +10,115 @@ from ..engine import nest
 from ..engine.symbolic import KerasTensor, OpOperation
 from ..saving.serialization import deserialize_keras_object, serialize_keras_object
 
-_NN = {"relu", "relu6", "sigmoid", "softplus", "softsign", "silu", "log_sigmoid", "leaky_relu",
-       "hard_sigmoid", "hard_silu",
-       "elu", "selu", "gelu", "celu", "glu", "softmax", "log_softmax", "sparsemax", "max_pool",
-       "average_pool", "conv",
-       "depthwise_conv", "separable_conv", "conv_transpose", "one_hot", "multi_hot", "binary_crossentropy",
-       "categorical_crossentropy", "sparse_categorical_crossentropy", "moments", "batch_normalization",
-       "hard_tanh",
-       "hard_shrink", "soft_shrink", "tanh_shrink", "threshold", "squareplus", "normalize",
-       "layer_normalization",
-       "rms_normalization", "dot_product_attention", "sparse_plus"}
-_CORE = {"cast", "scatter", "scatter_update", "slice", "slice_update", "shape", "stop_gradient", "unstack",
-         "saturate_cast"}
-_MATH = {"logsumexp", "top_k", "in_top_k", "segment_sum", "segment_max", "erf", "erfinv", "rsqrt",
-         "extract_sequences",
-         "fft", "fft2", "rfft", "irfft", "stft", "istft", "qr", "logdet"}
-_LINALG = {"cholesky", "det", "eig", "eigh", "inv", "lstsq", "lu_factor", "norm", "solve", "solve_triangular",
-           "svd"}
+_NN = {
+    "relu",
+    "relu6",
+    "sigmoid",
+    "softplus",
+    "softsign",
+    "silu",
+    "log_sigmoid",
+    "leaky_relu",
+    "hard_sigmoid",
+    "hard_silu",
+    "elu",
+    "selu",
+    "gelu",
+    "celu",
+    "glu",
+    "softmax",
+    "log_softmax",
+    "sparsemax",
+    "max_pool",
+    "average_pool",
+    "conv",
+    "depthwise_conv",
+    "separable_conv",
+    "conv_transpose",
+    "one_hot",
+    "multi_hot",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "sparse_categorical_crossentropy",
+    "moments",
+    "batch_normalization",
+    "hard_tanh",
+    "hard_shrink",
+    "soft_shrink",
+    "tanh_shrink",
+    "threshold",
+    "squareplus",
+    "normalize",
+    "layer_normalization",
+    "rms_normalization",
+    "dot_product_attention",
+    "sparse_plus",
+}
+_CORE = {
+    "cast",
+    "scatter",
+    "scatter_update",
+    "slice",
+    "slice_update",
+    "shape",
+    "stop_gradient",
+    "unstack",
+    "saturate_cast",
+}
+_MATH = {
+    "logsumexp",
+    "top_k",
+    "in_top_k",
+    "segment_sum",
+    "segment_max",
+    "erf",
+    "erfinv",
+    "rsqrt",
+    "extract_sequences",
+    "fft",
+    "fft2",
+    "rfft",
+    "irfft",
+    "stft",
+    "istft",
+    "qr",
+    "logdet",
+}
+_LINALG = {
+    "cholesky",
+    "det",
+    "eig",
+    "eigh",
+    "inv",
+    "lstsq",
+    "lu_factor",
+    "norm",
+    "solve",
+    "solve_triangular",
+    "svd",
+}
 _IRREGULAR = {"getitem": "GetItem", "get_item": "GetItem"}
-_CALLED_WITH = {"x", "x1", "x2", "y", "inputs", "xs", "a", "b", "v", "arrays", "condition", "indices",
-                "target", "output",
-                "start_indices", "updates", "values", "key", "logits"}
+_CALLED_WITH = {
+    "x",
+    "x1",
+    "x2",
+    "y",
+    "inputs",
+    "xs",
+    "a",
+    "b",
+    "v",
+    "arrays",
+    "condition",
+    "indices",
+    "target",
+    "output",
+    "start_indices",
+    "updates",
+    "values",
+    "key",
+    "logits",
+}
 
 
 def _module(name):
@@ -63,9 +151,15 @@ def op_config(operation, graph):
     """The entry of an op among a configuration's layers."""
     name = operation.function.__name__
     _, made = _split(operation.inbound_nodes[graph.node_indices(operation)[0]])
-    return {"module": _module(name), "class_name": _class_name(name), "registered_name": _class_name(name),
-            "config": {"name": operation.name, **{key: serialize_keras_object(value) for key,
-                                                  value in made.items()}}}
+    return {
+        "module": _module(name),
+        "class_name": _class_name(name),
+        "registered_name": _class_name(name),
+        "config": {
+            "name": operation.name,
+            **{key: serialize_keras_object(value) for key, value in made.items()},
+        },
+    }
 
 
 def call_arguments(node):
@@ -88,15 +182,19 @@ def is_op_config(entry):
     if "module" in entry:
         return str(entry["module"]).startswith("keras.src.ops")
     config = entry.get("config")
-    return (isinstance(config, dict) and not {"dtype", "trainable", "layers"} & set(config)
-            and _find_op(entry.get("class_name")) is not None)
+    return (
+        isinstance(config, dict)
+        and not {"dtype", "trainable", "layers"} & set(config)
+        and _find_op(entry.get("class_name")) is not None
+    )
 
 
 def _key_from_json(key):
     """An index that JSON made a list of, as the tuple it was; a list of numbers picks elements, and stays
     one."""
-    if isinstance(key, list) and any(part is None or part is Ellipsis or isinstance(part,
-                                                                                    slice) for part in key):
+    if isinstance(key, list) and any(
+        part is None or part is Ellipsis or isinstance(part, slice) for part in key
+    ):
         return tuple(key)
     return key
 
@@ -137,9 +235,11 @@ def op_from_config(entry):
     """
     found = _find_op(entry["class_name"])
     if found is None:
-        raise ValueError(f"the configuration holds the op {entry['class_name']!r} of {entry.get('module')}, "
-                         "which "
-                         "fastnn does not have")
+        raise ValueError(
+            f"the configuration holds the op {entry['class_name']!r} of {entry.get('module')}, "
+            "which "
+            "fastnn does not have"
+        )
     name, function = found
     config = dict(entry["config"])
     own_name = config.pop("name", name)

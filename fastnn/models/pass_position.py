@@ -41,8 +41,11 @@ class PassNotes:
 
     def get_state(self):
         """What `set_state` takes: plain values and arrays."""
-        return {"count": self.count, "first": plain_random_state(self.first),
-                "last": plain_random_state(self.last)}
+        return {
+            "count": self.count,
+            "first": plain_random_state(self.first),
+            "last": plain_random_state(self.last),
+        }
 
     def set_state(self, state):
         self.count = state["count"]
@@ -63,8 +66,12 @@ def set_array_run_state(run, state):
 
 def batch_run_state(run):
     """A BatchRun's place: the batches taken of the pass that is under way, and of all."""
-    return {"taken": run._seen, "total": run.total, "open": run._iterator is not None,
-            **run.notes.get_state()}
+    return {
+        "taken": run._seen,
+        "total": run.total,
+        "open": run._iterator is not None,
+        **run.notes.get_state(),
+    }
 
 
 def set_batch_run_state(run, state):

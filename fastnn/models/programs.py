@@ -71,8 +71,10 @@ def batch_specs(model, data, rows=None):
     rows."""
     x, y, weights = data
     floats = settings.floatx()
-    dtypes = [given or arrays.plan_dtype(leaf.dtype, floats)
-              for leaf, given in zip(leaves_of(x), model.input_dtypes_for(x))]
+    dtypes = [
+        given or arrays.plan_dtype(leaf.dtype, floats)
+        for leaf, given in zip(leaves_of(x), model.input_dtypes_for(x))
+    ]
     dtypes += [arrays.plan_dtype(leaf.dtype, floats, labels=True) for leaf in leaves_of(y)]
     dtypes += [floats for _ in leaves_of(weights)]
     shapes = [leaf.shape if rows is None else (rows, *leaf.shape[1:]) for leaf in leaves_of(data)]
@@ -81,8 +83,9 @@ def batch_specs(model, data, rows=None):
 
 def make_step(model, body, data, specs):
     """A step that calls body((x, y, sample_weight)) with tensors in the form of `data`."""
-    template = nest.map_leaves(lambda leaf: None if leaf is None else True,
-                               data)  # holds none of the user's arrays
+    template = nest.map_leaves(
+        lambda leaf: None if leaf is None else True, data
+    )  # holds none of the user's arrays
 
     def function(*tensors):
         return body(fill(template, tensors))

@@ -40,16 +40,24 @@ class Sequential(Model):
         if node is not None and isinstance(node.operation, InputLayer):
             layer = node.operation  # what Input() returned
         if not isinstance(layer, Layer):
-            hint = "; make it, with parentheses" if isinstance(layer, type) else (
-                "; wrap a function in layers.Lambda or layers.Activation" if callable(layer) else "")
-            raise ValueError(f"{describe(self)}: only layers can be added, received {layer!r} of type "
-                             f"{type(layer).__name__}{hint}")
+            hint = (
+                "; make it, with parentheses"
+                if isinstance(layer, type)
+                else ("; wrap a function in layers.Lambda or layers.Activation" if callable(layer) else "")
+            )
+            raise ValueError(
+                f"{describe(self)}: only layers can be added, received {layer!r} of type "
+                f"{type(layer).__name__}{hint}"
+            )
         if any(layer.name == other.name for other in self._stack):
-            raise ValueError(f"{describe(self)} has a layer called {layer.name!r} already; give this one "
-                             "another `name`")
+            raise ValueError(
+                f"{describe(self)} has a layer called {layer.name!r} already; give this one another `name`"
+            )
         if isinstance(layer, InputLayer) and self._stack:
-            raise ValueError(f"{describe(self)}: an Input comes first or not at all; there are "
-                             f"{len(self._stack)} layers already, the first is {self._stack[0].name!r}")
+            raise ValueError(
+                f"{describe(self)}: an Input comes first or not at all; there are "
+                f"{len(self._stack)} layers already, the first is {self._stack[0].name!r}"
+            )
         self._stack.append(layer)
         self._tracker.track(layer)
         self._changed()
@@ -76,8 +84,9 @@ class Sequential(Model):
             return
         if isinstance(first, InputLayer):
             self.build(first.batch_shape)
-        elif isinstance(first, Functional) or (isinstance(first, Sequential)
-                                               and first._functional is not None):
+        elif isinstance(first, Functional) or (
+            isinstance(first, Sequential) and first._functional is not None
+        ):
             self.build(first.input_shape)
 
     def build(self, input_shape=None):
@@ -90,9 +99,11 @@ class Sequential(Model):
         if isinstance(self._stack[0], InputLayer):
             own = self._stack[0].batch_shape
             if len(own) != len(input_shape) or any(
-                    m is not None and n is not None and m != n for m, n in zip(own, input_shape)):
-                raise ValueError(f"{describe(self)} takes inputs of shape {own}, it cannot be built for "
-                                 f"{input_shape}")
+                m is not None and n is not None and m != n for m, n in zip(own, input_shape)
+            ):
+                raise ValueError(
+                    f"{describe(self)} takes inputs of shape {own}, it cannot be built for {input_shape}"
+                )
         else:
             layer = InputLayer(batch_shape=input_shape, dtype=_feeds(self._stack[0]))
             self._stack.insert(0, layer)
@@ -144,8 +155,10 @@ class Sequential(Model):
 
     def _built(self, what):
         if self._functional is None:
-            raise AttributeError(f"{describe(self)} has no {what} yet: it is not built. Put an Input first, "
-                                 "call build((None, ...)), or call it on data")
+            raise AttributeError(
+                f"{describe(self)} has no {what} yet: it is not built. Put an Input first, "
+                "call build((None, ...)), or call it on data"
+            )
         return self._functional
 
     @property
@@ -177,7 +190,9 @@ class Sequential(Model):
         return self._built("input names").input_names
 
     def input_dtypes_for(self, x):
-        return super().input_dtypes_for(x) if self._functional is None else self._functional.input_dtypes_for(x)
+        return (
+            super().input_dtypes_for(x) if self._functional is None else self._functional.input_dtypes_for(x)
+        )
 
     def check_inputs(self, x):
         if self._functional is not None:
@@ -191,7 +206,11 @@ class Sequential(Model):
             raise ValueError(f"{describe(self)} has no layers; add some with add(layer)")
 
     def _is_pure(self):
-        return type(self).call is Sequential.call and self._functional is not None and self._functional._is_pure()
+        return (
+            type(self).call is Sequential.call
+            and self._functional is not None
+            and self._functional._is_pure()
+        )
 
     def get_build_config(self):
         if not self.built or not isinstance(self._stack[0], InputLayer):

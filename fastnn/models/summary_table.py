@@ -9,16 +9,24 @@ from ..engine.dtypes import NUMPY
 _MOST_WIDE = {False: 88, True: 108}  # without and with the column of connections
 
 
-def print_summary(model, line_length=None, positions=None, print_fn=None, expand_nested=False,
-                  show_trainable=False,
-                  layer_range=None):
+def print_summary(
+    model,
+    line_length=None,
+    positions=None,
+    print_fn=None,
+    expand_nested=False,
+    show_trainable=False,
+    layer_range=None,
+):
     """Print the table; see `Model.summary` for the arguments."""
-    (print_fn or print)(summary_text(model, line_length, positions, expand_nested, show_trainable,
-                                     layer_range))
+    (print_fn or print)(
+        summary_text(model, line_length, positions, expand_nested, show_trainable, layer_range)
+    )
 
 
-def summary_text(model, line_length=None, positions=None, expand_nested=False, show_trainable=False,
-                 layer_range=None):
+def summary_text(
+    model, line_length=None, positions=None, expand_nested=False, show_trainable=False, layer_range=None
+):
     """The table as text."""
     connected = _needs_connections(model)
     header, align = ["Layer (type)", "Output Shape", "Param #"], ["<", "<", ">"]
@@ -66,12 +74,15 @@ def _in_range(operations, layer_range):
     if layer_range is None:
         return operations
     if len(layer_range) != 2 or not all(isinstance(name, str) for name in layer_range):
-        raise ValueError(f"summary: `layer_range` must be two layer names or patterns, received "
-                         f"{layer_range!r}")
+        raise ValueError(
+            f"summary: `layer_range` must be two layer names or patterns, received {layer_range!r}"
+        )
     found = [[i for i, op in enumerate(operations) if re.match(pattern, op.name)] for pattern in layer_range]
     if not all(found):
-        raise ValueError(f"summary: `layer_range`={layer_range!r} matches no layers; there are "
-                         f"{[op.name for op in operations]}")
+        raise ValueError(
+            f"summary: `layer_range`={layer_range!r} matches no layers; there are "
+            f"{[op.name for op in operations]}"
+        )
     first, last = min(found[0]), max(found[1])
     if first > last:
         first, last = min(found[1]), max(found[0])
@@ -80,8 +91,11 @@ def _in_range(operations, layer_range):
 
 def _rows(operation, model, connected, show_trainable, expand_nested, depth):
     mark = "   " * depth + "└ " if depth else ""
-    row = [f"{mark}{operation.name} ({_type_name(operation)})", _output_shape(operation),
-           _parameters(operation)]
+    row = [
+        f"{mark}{operation.name} ({_type_name(operation)})",
+        _output_shape(operation),
+        _parameters(operation),
+    ]
     if connected:
         row.append(_connections(operation, model))
     if show_trainable:
@@ -94,8 +108,9 @@ def _rows(operation, model, connected, show_trainable, expand_nested, depth):
 
 
 def _type_name(operation):
-    function = getattr(operation, "function",
-                       None)  # an op in the layer graph goes by its own name, as in Keras
+    function = getattr(
+        operation, "function", None
+    )  # an op in the layer graph goes by its own name, as in Keras
     if function is not None and type(operation).__module__.startswith(("fastnn.engine", "fastnn.models")):
         return "".join(part.capitalize() for part in function.__name__.split("_"))
     return type(operation).__name__
@@ -151,8 +166,10 @@ def _cells(row, widths, align, bar):
     height = max(map(len, columns))
     lines = []
     for i in range(height):
-        parts = [f" {(column[i] if i < len(column) else ''):{side}{width - 2}} "
-                 for column, width, side in zip(columns, widths, align)]
+        parts = [
+            f" {(column[i] if i < len(column) else ''):{side}{width - 2}} "
+            for column, width, side in zip(columns, widths, align)
+        ]
         lines.append(bar + bar.join(parts) + bar)
     return lines
 
@@ -171,10 +188,16 @@ def _wrap(text, width):
 def _totals(model):
     trainable, frozen = model.trainable_weights, model.non_trainable_weights
     optimizer = getattr(model, "optimizer", None)
-    slots = optimizer.variables if getattr(model, "compiled", False) and optimizer is not None and getattr(
-        optimizer, "built", False) else None
-    lines = [_total("Total", [*trainable, *frozen, *(slots or [])]), _total("Trainable", trainable),
-             _total("Non-trainable", frozen)]
+    slots = (
+        optimizer.variables
+        if getattr(model, "compiled", False) and optimizer is not None and getattr(optimizer, "built", False)
+        else None
+    )
+    lines = [
+        _total("Total", [*trainable, *frozen, *(slots or [])]),
+        _total("Trainable", trainable),
+        _total("Non-trainable", frozen),
+    ]
     if slots is not None:
         lines.append(_total("Optimizer", slots))
     return lines
@@ -192,5 +215,3 @@ def _memory(nbytes):
             return f"{nbytes:.2f} {unit}"
         nbytes /= 1024
     return f"{nbytes:.2f} TB"
-
-

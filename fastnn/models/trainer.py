@@ -35,14 +35,26 @@ class Trainer:
         self._programs = Programs()
         self._quick = {}  # plain signatures of the *_on_batch calls and predict -> Program
         self._output_like = None  # the outputs' structure, KerasTensors for leaves
-        self._class_limit = None  # how many classes labels may number, where that is all to be checked of them
+        self._class_limit = (
+            None  # how many classes labels may number, where that is all to be checked of them
+        )
         parameters = inspect.signature(self.compute_loss).parameters
         self._compute_loss_has_training_arg = "training" in parameters
 
     # ---- compile
 
-    def compile(self, optimizer="rmsprop", loss=None, loss_weights=None, metrics=None, weighted_metrics=None,
-                run_eagerly=False, steps_per_execution=1, jit_compile="auto", auto_scale_loss=True):
+    def compile(
+        self,
+        optimizer="rmsprop",
+        loss=None,
+        loss_weights=None,
+        metrics=None,
+        weighted_metrics=None,
+        run_eagerly=False,
+        steps_per_execution=1,
+        jit_compile="auto",
+        auto_scale_loss=True,
+    ):
         """Choose how to train.
 
         Args:
@@ -60,25 +72,43 @@ class Trainer:
             ValueError: an unknown name, or losses that do not fit the outputs.
         """
         if isinstance(steps_per_execution, bool) or int(steps_per_execution) < 1:
-            raise ValueError(f"compile: `steps_per_execution` must be a positive integer, received "
-                             f"{steps_per_execution!r}")
+            raise ValueError(
+                f"compile: `steps_per_execution` must be a positive integer, received {steps_per_execution!r}"
+            )
         names = getattr(self, "output_names", None)
         compile_loss = None if loss is None else CompiledLoss(loss, loss_weights, names)
         compile_metrics = None
         if metrics is not None or weighted_metrics is not None:
             compile_metrics = CompiledMetrics(metrics, weighted_metrics, names)
-        set_untracked(self, optimizer=optimizers.get(optimizer), loss=loss, _compile_loss=compile_loss, _class_limit=None,
-                      _compile_metrics=compile_metrics, _loss_tracker=metrics_module.Mean(name="loss"))
+        set_untracked(
+            self,
+            optimizer=optimizers.get(optimizer),
+            loss=loss,
+            _compile_loss=compile_loss,
+            _class_limit=None,
+            _compile_metrics=compile_metrics,
+            _loss_tracker=metrics_module.Mean(name="loss"),
+        )
         self.run_eagerly = bool(run_eagerly)
         self.jit_compile = not run_eagerly if jit_compile == "auto" else bool(jit_compile)
         self.steps_per_execution = int(steps_per_execution)
         self.stop_training = False
         self.compiled = True
         self._forget_programs()
-        set_untracked(self, _trainable_at_compile=self._trainable_state(), _compile_config=dict(
-            optimizer=self.optimizer, loss=loss, loss_weights=loss_weights, metrics=metrics,
-            weighted_metrics=weighted_metrics, run_eagerly=self.run_eagerly,
-            steps_per_execution=self.steps_per_execution, jit_compile=self.jit_compile))
+        set_untracked(
+            self,
+            _trainable_at_compile=self._trainable_state(),
+            _compile_config=dict(
+                optimizer=self.optimizer,
+                loss=loss,
+                loss_weights=loss_weights,
+                metrics=metrics,
+                weighted_metrics=weighted_metrics,
+                run_eagerly=self.run_eagerly,
+                steps_per_execution=self.steps_per_execution,
+                jit_compile=self.jit_compile,
+            ),
+        )
 
     def _forget_programs(self):
         """Trace anew from now on: what steps do has changed."""
@@ -99,9 +129,11 @@ class Trainer:
     def compile_from_config(self, config):
         """Call `compile` with what `get_compile_config` returned."""
         if type(self).compile is not Trainer.compile:
-            warnings.warn(f"{type(self).__name__} has its own compile(), so it was not called while loading; "
-                          "write compile_from_config(config) as well, or call compile() yourself",
-                          stacklevel=2)
+            warnings.warn(
+                f"{type(self).__name__} has its own compile(), so it was not called while loading; "
+                "write compile_from_config(config) as well, or call compile() yourself",
+                stacklevel=2,
+            )
             return
         from ..saving.serialization import deserialize_keras_object
 
@@ -111,15 +143,23 @@ class Trainer:
 
     def _assert_compiled(self, method):
         if not self.compiled:
-            raise ValueError(f"{type(self).__name__} {self.name!r}: compile() must be called before "
-                             f"{method}(); for instance model.compile(optimizer='adam', loss='mse')")
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r}: compile() must be called before "
+                f"{method}(); for instance model.compile(optimizer='adam', loss='mse')"
+            )
         before = getattr(self, "_trainable_at_compile", None)
         if before is not None and before != self._trainable_state() and self.built:
-            changed = [layer.name for layer in self._flatten_layers()
-                       if before.get(id(layer), layer.trainable) != layer.trainable]
+            changed = [
+                layer.name
+                for layer in self._flatten_layers()
+                if before.get(id(layer), layer.trainable) != layer.trainable
+            ]
             if changed:
-                warnings.warn(f"`trainable` of {', '.join(changed)} was changed after compile(); call "
-                              "compile() again for the change to count", stacklevel=3)
+                warnings.warn(
+                    f"`trainable` of {', '.join(changed)} was changed after compile(); call "
+                    "compile() again for the change to count",
+                    stacklevel=3,
+                )
             set_untracked(self, _trainable_at_compile=self._trainable_state())
 
     # ---- metrics
@@ -176,8 +216,10 @@ class Trainer:
             loss = loss if dtypes.is_float(loss.dtype) else ops.cast(loss, settings.floatx())
             losses.append(ops.sum(loss) if tuple(loss.shape) else loss)
         if not losses:
-            raise ValueError(f"{type(self).__name__} {self.name!r} has no loss: give `loss` to compile(), "
-                             "for instance loss='mse', or override compute_loss()")
+            raise ValueError(
+                f"{type(self).__name__} {self.name!r} has no loss: give `loss` to compile(), "
+                "for instance loss='mse', or override compute_loss()"
+            )
         total = losses[0]
         for loss in losses[1:]:
             total = ops.add(total, loss)
@@ -207,9 +249,10 @@ class Trainer:
         self._loss_tracker.update_state(loss, sample_weight=leaves_of(x)[0].shape[0])
         weights = self.trainable_weights
         if not weights:
-            warnings.warn(f"{type(self).__name__} {self.name!r} has no trainable weights, so nothing is "
-                          "learnt",
-                          stacklevel=2)
+            warnings.warn(
+                f"{type(self).__name__} {self.name!r} has no trainable weights, so nothing is learnt",
+                stacklevel=2,
+            )
         else:
             self.optimizer.apply(tape.gradient(scaled, weights), weights)
         return self.compute_metrics(x, y, y_pred, sample_weight)
@@ -263,20 +306,25 @@ class Trainer:
         """
         program = self._programs.latest(stage)
         if program is None or not hasattr(program.step, "plan"):
-            raise ValueError(f"plan: {type(self).__name__} {self.name!r} has compiled nothing for {stage!r} yet; call fit, "
-                             "evaluate or predict first (without run_eagerly=True)")
+            raise ValueError(
+                f"plan: {type(self).__name__} {self.name!r} has compiled nothing for {stage!r} yet; call fit, "
+                "evaluate or predict first (without run_eagerly=True)"
+            )
         return program.step.plan
 
     def _trace(self, kind, data, specs):
         if kind == "predict":
-            return Program(make_step(self, lambda batch: self.predict_step(pack_x_y_sample_weight(*batch)),
-                                     data, specs))
+            return Program(
+                make_step(self, lambda batch: self.predict_step(pack_x_y_sample_weight(*batch)), data, specs)
+            )
         stage, _, once = kind.partition(" ")
         step = self.train_step if stage == "train" else self.test_step
         # Default steps leave their logs to the metrics' variables, which Python reads when it wants them; so
         # metrics with a costly result (AUC) cost nothing a step.
-        plain = (getattr(type(self), f"{stage}_step") is getattr(Trainer, f"{stage}_step")
-                 and type(self).compute_metrics is Trainer.compute_metrics)
+        plain = (
+            getattr(type(self), f"{stage}_step") is getattr(Trainer, f"{stage}_step")
+            and type(self).compute_metrics is Trainer.compute_metrics
+        )
         keeps_logs = bool(once) or not plain
 
         def body(batch):
@@ -317,11 +365,14 @@ class Trainer:
                 for part in (self._compile_metrics, self._compile_loss):
                     if part is not None and not part.built:
                         if y is None:
-                            raise ValueError("`y` is None, but compile() was given a loss or metrics: pass "
-                                             "the labels, fit(x, y); a source of batches must yield (x, y)")
+                            raise ValueError(
+                                "`y` is None, but compile() was given a loss or metrics: pass "
+                                "the labels, fit(x, y); a source of batches must yield (x, y)"
+                            )
                         part.build(y, y_pred)
-        set_untracked(self, _output_like=nest.map_leaves(
-            lambda t: KerasTensor((None, *t.shape[1:]), t.dtype), y_pred))
+        set_untracked(
+            self, _output_like=nest.map_leaves(lambda t: KerasTensor((None, *t.shape[1:]), t.dtype), y_pred)
+        )
 
     # ---- checks of labels, once a fit
 
@@ -330,8 +381,9 @@ class Trainer:
         if self._compile_loss is None:
             return
         if y is None:
-            raise ValueError(f"`{what}` is None, but compile() was given loss={self.loss!r}; pass the "
-                             "labels: fit(x, y)")
+            raise ValueError(
+                f"`{what}` is None, but compile() was given loss={self.loss!r}; pass the labels: fit(x, y)"
+            )
         checks.check_no_nan(y, what)
         like = self._outputs_like()
         if like is None:
@@ -345,8 +397,13 @@ class Trainer:
             self._class_limit = checks.class_limit(loss.entries[0][1], outputs[0].shape)
         for i, one, _, name in loss.entries:
             several = len(outputs) > 1
-            checks.check_labels(one, labels[i], outputs[i].shape, f"{what}[{name}]" if several else what,
-                                f"output {name!r}" if several else "the model's output")
+            checks.check_labels(
+                one,
+                labels[i],
+                outputs[i].shape,
+                f"{what}[{name}]" if several else what,
+                f"output {name!r}" if several else "the model's output",
+            )
 
     def check_next_targets(self, y):
         """The check of a further batch's labels, after `check_targets` of the first: quick where they are right."""
@@ -383,8 +440,9 @@ class Trainer:
         bare."""
         names = []
         for metric in self.metrics:
-            names += [m.name for m in metric.metrics] if isinstance(metric,
-                                                                    CompiledMetrics) else [metric.name]
+            names += (
+                [m.name for m in metric.metrics] if isinstance(metric, CompiledMetrics) else [metric.name]
+            )
         values = [logs[name] for name in names if name in logs]
         values += [logs[key] for key in sorted(logs) if key not in names]
         return values[0] if len(values) == 1 else values

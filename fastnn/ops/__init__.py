@@ -207,13 +207,7 @@ from .nan_reductions import (  # noqa: F401
     nansum,
     nanvar,
 )
-from .normalization import (  # noqa: F401
-    batch_normalization,
-    layer_normalization,
-    moments,
-    normalize,
-    rms_normalization,
-)
+from .normalization import batch_normalization, layer_normalization, moments, normalize, rms_normalization  # noqa: F401
 from .pointwise import (  # noqa: F401
     abs,
     absolute,
@@ -326,13 +320,4 @@ from .shape import (  # noqa: F401
     transpose,
 )
 from .softmax import log_softmax, logsumexp, softmax, sparsemax  # noqa: F401
-from .sorting import (  # noqa: F401
-    argsort,
-    bincount,
-    digitize,
-    in_top_k,
-    searchsorted,
-    sort,
-    top_k,
-    unique,
-)
+from .sorting import argsort, bincount, digitize, in_top_k, searchsorted, sort, top_k, unique  # noqa: F401

@@ -34,8 +34,12 @@ def _cumsum_reference(x, *, axis, reverse):
     return np.cumsum(x, axis, dtype=x.dtype)
 
 
-cumsum_op = define_op("cumsum", shape=lambda x, *, axis, reverse: Spec(x.shape, x.dtype), reference=_cumsum_reference,
-                      grad=lambda call, dy: [cumsum_op(dy, axis=call.axis, reverse=not call.reverse)])
+cumsum_op = define_op(
+    "cumsum",
+    shape=lambda x, *, axis, reverse: Spec(x.shape, x.dtype),
+    reference=_cumsum_reference,
+    grad=lambda call, dy: [cumsum_op(dy, axis=call.axis, reverse=not call.reverse)],
+)
 
 
 @public

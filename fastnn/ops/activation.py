@@ -50,13 +50,19 @@ def _define_by_output(name, reference, gradient_reference, second=None):
 
 # ---- functions of straight pieces: at a corner the gradient is that of the flatter side ----
 
-relu_op = _define_by_output("relu", lambda x: np.maximum(x, x.dtype.type(0)),
-                            lambda y, dy: np.where(y > 0, dy, dy.dtype.type(0)))
-relu6_op = _define_by_output("relu6", lambda x: np.minimum(np.maximum(x, x.dtype.type(0)), x.dtype.type(6)),
-                             lambda y, dy: np.where((y > 0) & (y < 6), dy, dy.dtype.type(0)))
+relu_op = _define_by_output(
+    "relu", lambda x: np.maximum(x, x.dtype.type(0)), lambda y, dy: np.where(y > 0, dy, dy.dtype.type(0))
+)
+relu6_op = _define_by_output(
+    "relu6",
+    lambda x: np.minimum(np.maximum(x, x.dtype.type(0)), x.dtype.type(6)),
+    lambda y, dy: np.where((y > 0) & (y < 6), dy, dy.dtype.type(0)),
+)
 _leaky_relu_op = _define_by_output(
-    "leaky_relu", lambda x, negative_slope: np.where(x > 0, x, x * x.dtype.type(negative_slope)),
-    lambda y, dy, negative_slope: np.where(y > 0, dy, dy * dy.dtype.type(negative_slope)))
+    "leaky_relu",
+    lambda x, negative_slope: np.where(x > 0, x, x * x.dtype.type(negative_slope)),
+    lambda y, dy, negative_slope: np.where(y > 0, dy, dy * dy.dtype.type(negative_slope)),
+)
 
 
 def _hard_sigmoid_reference(x):
@@ -64,9 +70,11 @@ def _hard_sigmoid_reference(x):
     return np.minimum(np.maximum(x * sixth + half, zero), one)
 
 
-hard_sigmoid_op = _define_by_output("hard_sigmoid", _hard_sigmoid_reference,
-                                    lambda y, dy: np.where((y > 0) & (y < 1), dy * dy.dtype.type(1 / 6),
-                                                           dy.dtype.type(0)))
+hard_sigmoid_op = _define_by_output(
+    "hard_sigmoid",
+    _hard_sigmoid_reference,
+    lambda y, dy: np.where((y > 0) & (y < 1), dy * dy.dtype.type(1 / 6), dy.dtype.type(0)),
+)
 
 
 def _hard_silu_grad(call, dy):
@@ -93,8 +101,11 @@ def _elu_grad_reference(y, dy, alpha, scale):
 
 # scale * (x if x > 0 else alpha * (exp(x) - 1)): elu, and selu with its two constants.
 _elu_op = _define_by_output(
-    "elu", _elu_reference, _elu_grad_reference,
-    second=lambda call, d: select(call.inputs[0] < 0.0, d * call.inputs[1], 0.0))
+    "elu",
+    _elu_reference,
+    _elu_grad_reference,
+    second=lambda call, d: select(call.inputs[0] < 0.0, d * call.inputs[1], 0.0),
+)
 
 
 def _celu_reference(x, alpha):
@@ -102,18 +113,23 @@ def _celu_reference(x, alpha):
     return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, x.dtype.type(0)) / alpha))
 
 
-celu_op = define_pointwise("celu", _celu_reference, lambda call, dy: [
-    dy * select(call.inputs[0] > 0.0, 1.0, exp_op(call.inputs[0] * (1 / call.alpha)))])
+celu_op = define_pointwise(
+    "celu",
+    _celu_reference,
+    lambda call, dy: [dy * select(call.inputs[0] > 0.0, 1.0, exp_op(call.inputs[0] * (1 / call.alpha)))],
+)
 
 
 def _softplus_reference(x):  # NaN stays: both terms are NaN
     return np.maximum(x, x.dtype.type(0)) + np.log1p(np.exp(-np.abs(x)))
 
 
-softplus_op = define_pointwise("softplus", _softplus_reference,
-                               lambda call, dy: [dy * sigmoid_op(call.inputs[0])])
-log_sigmoid_op = define_pointwise("log_sigmoid", lambda x: -_softplus_reference(-x),
-                                  lambda call, dy: [dy * sigmoid_op(-call.inputs[0])])
+softplus_op = define_pointwise(
+    "softplus", _softplus_reference, lambda call, dy: [dy * sigmoid_op(call.inputs[0])]
+)
+log_sigmoid_op = define_pointwise(
+    "log_sigmoid", lambda x: -_softplus_reference(-x), lambda call, dy: [dy * sigmoid_op(-call.inputs[0])]
+)
 
 # ---- smooth gates ----
 
@@ -130,8 +146,9 @@ def _silu_second(call, d):
     return [d * dy * bend * (2.0 + x * (1.0 - s * 2.0)), silu_grad_op(x, d)]
 
 
-silu_op = define_pointwise("silu", lambda x: x * sigmoid_reference(x),
-                           lambda call, dy: [silu_grad_op(call.inputs[0], dy)])
+silu_op = define_pointwise(
+    "silu", lambda x: x * sigmoid_reference(x), lambda call, dy: [silu_grad_op(call.inputs[0], dy)]
+)
 silu_grad_op = define_pointwise("silu_grad", _silu_grad_reference, _silu_second, inplace=(0, 1))
 
 _GELU_SCALE, _GELU_CUBE = math.sqrt(2 / math.pi), 0.044715  # Hendrycks and Gimpel, 2016
@@ -161,10 +178,12 @@ def _gelu_tanh_second(call, d):
     return [d * dy * bend, gelu_tanh_grad_op(x, d)]
 
 
-gelu_tanh_op = define_pointwise("gelu_tanh", _gelu_tanh_reference,
-                                lambda call, dy: [gelu_tanh_grad_op(call.inputs[0], dy)])
-gelu_tanh_grad_op = define_pointwise("gelu_tanh_grad", _gelu_tanh_grad_reference, _gelu_tanh_second,
-                                     inplace=(0, 1))
+gelu_tanh_op = define_pointwise(
+    "gelu_tanh", _gelu_tanh_reference, lambda call, dy: [gelu_tanh_grad_op(call.inputs[0], dy)]
+)
+gelu_tanh_grad_op = define_pointwise(
+    "gelu_tanh_grad", _gelu_tanh_grad_reference, _gelu_tanh_second, inplace=(0, 1)
+)
 
 
 def _gelu_erf_reference(x):
@@ -184,10 +203,12 @@ def _gelu_erf_second(call, d):
     return [d * dy * bell * (2.0 - square_op(x)), gelu_erf_grad_op(x, d)]
 
 
-gelu_erf_op = define_pointwise("gelu_erf", _gelu_erf_reference,
-                               lambda call, dy: [gelu_erf_grad_op(call.inputs[0], dy)])
-gelu_erf_grad_op = define_pointwise("gelu_erf_grad", _gelu_erf_grad_reference, _gelu_erf_second,
-                                    inplace=(0, 1))
+gelu_erf_op = define_pointwise(
+    "gelu_erf", _gelu_erf_reference, lambda call, dy: [gelu_erf_grad_op(call.inputs[0], dy)]
+)
+gelu_erf_grad_op = define_pointwise(
+    "gelu_erf_grad", _gelu_erf_grad_reference, _gelu_erf_second, inplace=(0, 1)
+)
 
 
 # ---- the public functions ----

@@ -42,8 +42,9 @@ def _cells(extent, count):
 
 def _average(x, axis, count):
     shape = tuple(x.shape)
-    rows = records["reshape"](x,
-                              newshape=(math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])))
+    rows = records["reshape"](
+        x, newshape=(math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :]))
+    )
     y = records["matmul"](_averaging(shape[axis], count, x.dtype), rows, transpose_a=False, transpose_b=False)
     return records["reshape"](y, newshape=(*shape[:axis], count, *shape[axis + 1 :]))
 

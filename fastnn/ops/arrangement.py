@@ -30,10 +30,14 @@ def flipud(x):
 def _as_last(x, name, block_size, data_format):
     x = convert(x)
     if len(x.shape) != 4 or block_size < 1:
-        raise ValueError(f"{name}: `x` must have 4 axes and `block_size` be at least 1, received shape {tuple(x.shape)}, "
-                         f"block_size={block_size}")
+        raise ValueError(
+            f"{name}: `x` must have 4 axes and `block_size` be at least 1, received shape {tuple(x.shape)}, "
+            f"block_size={block_size}"
+        )
     if data_format not in ("channels_last", "channels_first"):
-        raise ValueError(f"{name}: `data_format` must be 'channels_last' or 'channels_first', received {data_format!r}")
+        raise ValueError(
+            f"{name}: `data_format` must be 'channels_last' or 'channels_first', received {data_format!r}"
+        )
     return transpose(x, (0, 2, 3, 1)) if data_format == "channels_first" else x
 
 
@@ -88,7 +92,9 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
     """The patches of images (n, c, h, w) as columns: (n, c * kh * kw, patches)."""
     x = convert(x)
     if len(x.shape) != 4:
-        raise ValueError(f"unfold: `x` must have shape (n, channels, height, width), received {tuple(x.shape)}")
+        raise ValueError(
+            f"unfold: `x` must have shape (n, channels, height, width), received {tuple(x.shape)}"
+        )
     kernel, border = _pair(kernel_size), _pair(padding)
     x = pad(x, [(0, 0), (0, 0), (border[0],) * 2, (border[1],) * 2])
     n, c, h, w = x.shape
@@ -99,15 +105,17 @@ def unfold(x, kernel_size, dilation=1, padding=0, stride=1):
 
 @public
 def fold(x, output_size, kernel_size, dilation=1, padding=0, stride=1):
-    """Columns of patches (n, c * kh * kw, patches) added into images (n, c, *output_size): the transpose of `unfold`."""
+    """Columns of patches (n, c * kh * kw, patches) added into images (n, c, *output_size): `unfold` transposed."""
     x = convert(x)
     kernel, border, size = _pair(kernel_size), _pair(padding), _pair(output_size)
     n, columns, count = x.shape
     whole = (size[0] + 2 * border[0], size[1] + 2 * border[1])
     places = _patch_places(whole, kernel, _pair(dilation), _pair(stride))
     if places.shape[1] != count or columns % (kernel[0] * kernel[1]):
-        raise ValueError(f"fold: images of {size} with this kernel have {places.shape[1]} patches of a multiple of "
-                         f"{kernel[0] * kernel[1]} values, received shape {tuple(x.shape)}")
+        raise ValueError(
+            f"fold: images of {size} with this kernel have {places.shape[1]} patches of a multiple of "
+            f"{kernel[0] * kernel[1]} values, received shape {tuple(x.shape)}"
+        )
     c = columns // (kernel[0] * kernel[1])
     flat = transpose(reshaped(x, (n * c, places.size)), (1, 0))
     image = transpose(segment_sum(flat, places.reshape(-1), num_segments=whole[0] * whole[1]), (1, 0))
@@ -148,13 +156,17 @@ def rearrange(tensor, pattern, **axes_lengths):
     if sorted(names) != sorted(name for group in after for name in group) or len(set(names)) != len(names):
         raise ValueError(f"rearrange: both sides of {pattern!r} must name the same axes, each once")
     if len(before) != len(x.shape):
-        raise ValueError(f"rearrange: {pattern!r} names {len(before)} axes, the tensor has shape {tuple(x.shape)}")
+        raise ValueError(
+            f"rearrange: {pattern!r} names {len(before)} axes, the tensor has shape {tuple(x.shape)}"
+        )
     length = dict(axes_lengths)
     for extent, group in zip(x.shape, before, strict=True):
         open_names = [name for name in group if name not in length]
         known = int(np.prod([length[name] for name in group if name in length]))
         if len(open_names) > 1 or extent % max(known, 1) or (not open_names and known != extent):
-            raise ValueError(f"rearrange: an axis of {extent} cannot be split into {group} with {axes_lengths}")
+            raise ValueError(
+                f"rearrange: an axis of {extent} cannot be split into {group} with {axes_lengths}"
+            )
         if open_names:
             length[open_names[0]] = extent // known
     x = reshaped(x, [length[name] for name in names])
@@ -171,8 +183,12 @@ def _view_shape(x, *, dtype):
     return Spec((*x.shape[:-1], x.shape[-1] * have // want), dtype)
 
 
-view_op = define_op("view", shape=_view_shape, grad=no_gradient("other bits"),
-                    reference=lambda x, *, dtype: np.ascontiguousarray(x).view(dtype))
+view_op = define_op(
+    "view",
+    shape=_view_shape,
+    grad=no_gradient("other bits"),
+    reference=lambda x, *, dtype: np.ascontiguousarray(x).view(dtype),
+)
 
 
 @public
@@ -191,9 +207,13 @@ def view_as_real(x):
 
 
 complex_op = define_op(
-    "complex", grad=no_gradient("complex"),
+    "complex",
+    grad=no_gradient("complex"),
     shape=lambda real, imaginary: Spec(real.shape, "complex128" if real.dtype == "float64" else "complex64"),
-    reference=lambda real, imaginary: (real + 1j * imaginary).astype("complex128" if real.dtype == "float64" else "complex64"))
+    reference=lambda real, imaginary: (real + 1j * imaginary).astype(
+        "complex128" if real.dtype == "float64" else "complex64"
+    ),
+)
 
 
 @public
@@ -201,7 +221,9 @@ def view_as_complex(x):
     """The complex tensor whose real and imaginary parts the last axis (of 2) holds."""
     x = convert(x)
     if not x.shape or x.shape[-1] != 2:
-        raise ValueError(f"view_as_complex: the last axis must hold 2 values, received shape {tuple(x.shape)}")
+        raise ValueError(
+            f"view_as_complex: the last axis must hold 2 values, received shape {tuple(x.shape)}"
+        )
     return complex_op(x[..., 0], x[..., 1])
 
 

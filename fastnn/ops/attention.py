@@ -46,30 +46,41 @@ def _extras(extras, bias, masks, rate):
 def _shape(q, k, v, *extras, scale, causal, window, bias, masks, rate, blank):
     for name, x in (("query", q), ("key", k), ("value", v)):
         if len(x.shape) != 4:
-            raise ValueError(f"dot_product_attention: `{name}` must have the axes (batch, tokens, heads, "
-                             "features), "
-                             f"received shape {tuple(x.shape)}")
+            raise ValueError(
+                f"dot_product_attention: `{name}` must have the axes (batch, tokens, heads, "
+                "features), "
+                f"received shape {tuple(x.shape)}"
+            )
     if len({q.dtype, k.dtype, v.dtype}) > 1 or not dtypes.is_float(q.dtype):
-        raise ValueError("dot_product_attention: `query`, `key` and `value` must be floats of one dtype, "
-                         "received "
-                         f"{q.dtype}, {k.dtype} and {v.dtype}")
+        raise ValueError(
+            "dot_product_attention: `query`, `key` and `value` must be floats of one dtype, "
+            "received "
+            f"{q.dtype}, {k.dtype} and {v.dtype}"
+        )
     batch, t, heads, h = q.shape
     s, kv = k.shape[1:3]
     if tuple(k.shape) != (batch, s, kv, h) or tuple(v.shape[:3]) != (batch, s, kv):
-        raise ValueError("dot_product_attention: `query`, `key` and `value` must share the batch axis, "
-                         "`key` and `value` "
-                         "the axes of tokens and heads, `query` and `key` that of features; received shapes "
-                         f"{tuple(q.shape)}, {tuple(k.shape)} and {tuple(v.shape)}")
+        raise ValueError(
+            "dot_product_attention: `query`, `key` and `value` must share the batch axis, "
+            "`key` and `value` "
+            "the axes of tokens and heads, `query` and `key` that of features; received shapes "
+            f"{tuple(q.shape)}, {tuple(k.shape)} and {tuple(v.shape)}"
+        )
     if not kv or heads % kv:
-        raise ValueError(f"dot_product_attention: the heads of `query`, {heads}, must be a multiple of "
-                         f"those of `key`, {kv}")
+        raise ValueError(
+            f"dot_product_attention: the heads of `query`, {heads}, must be a multiple of "
+            f"those of `key`, {kv}"
+        )
     first, hiding, seed = _extras(extras, bias, masks, rate)
     for name, x in [("bias", first)] * bias + [("mask", m) for m in hiding]:
-        if len(x.shape) != 4 or any(n not in (1, m) for n,
-                                    m in zip(x.shape, (batch, heads, t, s), strict=True)):
-            raise ValueError(f"dot_product_attention: `{name}` must broadcast to (batch, heads, query "
-                             "tokens, key tokens), "
-                             f"{(batch, heads, t, s)}, received shape {tuple(x.shape)}")
+        if len(x.shape) != 4 or any(
+            n not in (1, m) for n, m in zip(x.shape, (batch, heads, t, s), strict=True)
+        ):
+            raise ValueError(
+                f"dot_product_attention: `{name}` must broadcast to (batch, heads, query "
+                "tokens, key tokens), "
+                f"{(batch, heads, t, s)}, received shape {tuple(x.shape)}"
+            )
     if rate:
         check_seed("dot_product_attention", seed)
     rows = Spec((batch, heads, t), q.dtype)
@@ -77,6 +88,7 @@ def _shape(q, k, v, *extras, scale, causal, window, bias, masks, rate, blank):
 
 
 # ---- reference ----
+
 
 def _seen(shape, hiding, causal, window):
     """Which keys each query sees: bool, broadcasting to `shape` (batch, heads, t, s), or None for all."""
@@ -177,6 +189,7 @@ def _grad_reference(q, k, v, *others, **attrs):
 
 # ---- written out in other ops: gradients of gradients, and for a bias ----
 
+
 def _composed(q, k, v, *extras, scale, causal, window, bias, masks, rate, blank):
     """(y, ds): attention's result, and the gradient for the scores as a function of dy."""
     first, hiding, seed = _extras(extras, bias, masks, rate)
@@ -189,12 +202,16 @@ def _composed(q, k, v, *extras, scale, causal, window, bias, masks, rate, blank)
     shape = tuple(scores.shape)
     band = _seen(shape, [], causal, window)
     for mask in ([] if band is None else [Tensor(band[None, None])]) + hiding:
-        scores = records["where"](records["broadcast_to"](mask, shape=shape), scores,
-                                  convert(_HIDDEN, dtype=scores.dtype))
+        scores = records["where"](
+            records["broadcast_to"](mask, shape=shape), scores, convert(_HIDDEN, dtype=scores.dtype)
+        )
     p = records["softmax"](scores, axis=3)
     if blank:
-        p = records["where"](records["greater"](scores, convert(_HIDDEN, dtype=scores.dtype)), p,
-                             records["broadcast_to"](convert(0.0, dtype=p.dtype), shape=shape))
+        p = records["where"](
+            records["greater"](scores, convert(_HIDDEN, dtype=scores.dtype)),
+            p,
+            records["broadcast_to"](convert(0.0, dtype=p.dtype), shape=shape),
+        )
     if rate:
         p = p * _composed_kept(seed, shape, rate, p.dtype)
     return einsum("bnts,bsne->btne", p, v)
@@ -225,8 +242,11 @@ def _kept_shape(seed, *, shape, rate, dtype):
 
 
 _composed_kept_op = define_op(
-    "attention_kept", shape=_kept_shape, grad=lambda call, dy: [None],
-    reference=lambda seed, *, shape, rate, dtype: _kept(seed, shape, rate, dtype))
+    "attention_kept",
+    shape=_kept_shape,
+    grad=lambda call, dy: [None],
+    reference=lambda seed, *, shape, rate, dtype: _kept(seed, shape, rate, dtype),
+)
 
 
 def _composed_kept(seed, shape, rate, dtype):
@@ -257,15 +277,24 @@ def _sizes(call, splits):
 def _fits(call):
     floats = [*call.inputs[: 3 + call.bias], *call.outputs]
     hiding = call.inputs[3 + call.bias : 3 + call.bias + call.masks]
-    return (all(b.dtype == "float32" for b in floats) and all(b.dtype == "bool" for b in hiding)
-            and call.masks <= _MOST_MASKS and all(0 < n < 2**24 for x in call.inputs[:3] for n in x.shape))
+    return (
+        all(b.dtype == "float32" for b in floats)
+        and all(b.dtype == "bool" for b in hiding)
+        and call.masks <= _MOST_MASKS
+        and all(0 < n < 2**24 for x in call.inputs[:3] for n in x.shape)
+    )
 
 
 def _kernel(call):
     if not _fits(call):
         return False
-    call.emit("attention_f32", reads=call.inputs, writes=call.outputs, sizes=_sizes(call, 1),
-              attrs=[call.scale, call.rate, call.blank])
+    call.emit(
+        "attention_f32",
+        reads=call.inputs,
+        writes=call.outputs,
+        sizes=_sizes(call, 1),
+        attrs=[call.scale, call.rate, call.blank],
+    )
 
 
 def _grad_kernel(call):
@@ -275,13 +304,19 @@ def _grad_kernel(call):
     splits = max(1, min(_UNITS // (k.shape[0] * k.shape[2]), -(-k.shape[1] // 96)))
     dq, dk, dv = call.outputs
     partial = dq if splits == 1 else call.workspace(splits * dq.nbytes)
-    call.emit("attention_grad_f32", reads=call.inputs, writes=[partial, dk, dv], sizes=_sizes(call, splits),
-              attrs=[call.scale, call.rate, call.blank])
+    call.emit(
+        "attention_grad_f32",
+        reads=call.inputs,
+        writes=[partial, dk, dv],
+        sizes=_sizes(call, splits),
+        attrs=[call.scale, call.rate, call.blank],
+    )
     if splits > 1:
         call.emit("sum_f32", reads=[partial], writes=[dq], sizes=[1, splits, dq.size, 1], attrs=[1.0])
 
 
 # ---- the records ----
+
 
 def _grad(call, dy, *_):
     count = len(call.inputs)
@@ -298,8 +333,12 @@ attention_op = define_op("attention", shape=_shape, reference=_reference, kernel
 
 # The inputs of `attention`, its outputs, dy -> dq, dk, dv.
 attention_grad_op = define_op(
-    "attention_grad", reference=_grad_reference, kernel=_grad_kernel, grad=gradient_of(_grad_composed),
-    shape=lambda q, k, v, *others, **attrs: tuple(Spec(x.shape, x.dtype) for x in (q, k, v)))
+    "attention_grad",
+    reference=_grad_reference,
+    kernel=_grad_kernel,
+    grad=gradient_of(_grad_composed),
+    shape=lambda q, k, v, *others, **attrs: tuple(Spec(x.shape, x.dtype) for x in (q, k, v)),
+)
 
 
 def attend(q, k, v, *, scale, bias=None, masks=(), causal=False, window=0, rate=0.0, seed=None, blank=False):
@@ -311,14 +350,33 @@ def attend(q, k, v, *, scale, bias=None, masks=(), causal=False, window=0, rate=
     while len(masks) > _MOST_MASKS:
         masks.append(records["logical_and"](masks.pop(), masks.pop()))
     extras = [*([] if bias is None else [bias]), *masks, *([seed] if rate else [])]
-    return attention_op(q, k, v, *extras, scale=float(scale), causal=bool(causal), window=int(window or 0),
-                        bias=bias is not None, masks=len(masks), rate=float(rate), blank=bool(blank))[0]
+    return attention_op(
+        q,
+        k,
+        v,
+        *extras,
+        scale=float(scale),
+        causal=bool(causal),
+        window=int(window or 0),
+        bias=bias is not None,
+        masks=len(masks),
+        rate=float(rate),
+        blank=bool(blank),
+    )[0]
 
 
 @public
-def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, is_causal=False,
-                          flash_attention=None,
-                          attn_logits_soft_cap=None):
+def dot_product_attention(
+    query,
+    key,
+    value,
+    bias=None,
+    mask=None,
+    scale=None,
+    is_causal=False,
+    flash_attention=None,
+    attn_logits_soft_cap=None,
+):
     """softmax(scale * query key' + bias) value, for each head; memory grows with tokens, not with their
     square.
 
@@ -337,9 +395,11 @@ def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, i
     Source: Keras 3 `ops.dot_product_attention`; Vaswani et al., NeurIPS 2017; Dao et al., arXiv 2205.14135.
     """
     if attn_logits_soft_cap is not None:
-        raise ValueError("dot_product_attention: `attn_logits_soft_cap` is for JAX on TPU only; leave it "
-                         "None, received "
-                         f"{attn_logits_soft_cap!r}")
+        raise ValueError(
+            "dot_product_attention: `attn_logits_soft_cap` is for JAX on TPU only; leave it "
+            "None, received "
+            f"{attn_logits_soft_cap!r}"
+        )
     q, k, v = convert(query), convert(key), convert(value)
     dtype = dtypes.promote(dtypes.promote(q.dtype, k.dtype), v.dtype)
     q, k, v = convert(q, dtype=dtype), convert(k, dtype=dtype), convert(v, dtype=dtype)
@@ -352,8 +412,11 @@ def dot_product_attention(query, key, value, bias=None, mask=None, scale=None, i
 
 def _four_axes(name, x):
     if len(x.shape) > 4:
-        raise ValueError(f"dot_product_attention: `{name}` must have at most 4 axes, (batch, heads, query "
-                         "tokens, key "
-                         f"tokens), received shape {tuple(x.shape)}")
-    return records["reshape"](x,
-                              newshape=(1,) * (4 - len(x.shape)) + tuple(x.shape)) if len(x.shape) < 4 else x
+        raise ValueError(
+            f"dot_product_attention: `{name}` must have at most 4 axes, (batch, heads, query "
+            "tokens, key "
+            f"tokens), received shape {tuple(x.shape)}"
+        )
+    return (
+        records["reshape"](x, newshape=(1,) * (4 - len(x.shape)) + tuple(x.shape)) if len(x.shape) < 4 else x
+    )

@@ -15,8 +15,9 @@ def canonical_axis(op, axis, ndim):
     except TypeError:
         raise TypeError(f"{op}: `axis` must be an int, received {axis!r}") from None
     if not -ndim <= number < ndim:
-        raise ValueError(f"{op}: `axis` must lie in {-ndim}..{ndim - 1} for a tensor with {ndim} axes, "
-                         f"received {axis!r}")
+        raise ValueError(
+            f"{op}: `axis` must lie in {-ndim}..{ndim - 1} for a tensor with {ndim} axes, received {axis!r}"
+        )
     return number % ndim
 
 

@@ -40,8 +40,10 @@ def cond(pred, true_fn, false_fn):
         b = variable.read() if b is None else b
         if a is not b:
             context.graph.assign(variable, where(pred, a, b))
-    chosen = [a if a is b or a is None else where(pred, a, b)
-              for a, b in zip(nest.flatten(first), nest.flatten(second), strict=True)]
+    chosen = [
+        a if a is b or a is None else where(pred, a, b)
+        for a, b in zip(nest.flatten(first), nest.flatten(second), strict=True)
+    ]
     return nest.pack(first, chosen)
 
 
@@ -63,8 +65,9 @@ def switch(index, branches, *operands):
     chosen = branches[-1](*operands) if len(branches) == 1 else None
     if chosen is not None:
         return chosen
-    return cond(index <= 0, lambda: branches[0](*operands),
-                lambda: switch(index - 1, branches[1:], *operands))
+    return cond(
+        index <= 0, lambda: branches[0](*operands), lambda: switch(index - 1, branches[1:], *operands)
+    )
 
 
 def while_loop(cond, body, loop_vars, maximum_iterations=None):  # noqa: F811 - Keras's name for the condition
@@ -81,12 +84,16 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):  # noqa: F811 - 
         test = cond(*state)
         if type(test) is Traced:
             if maximum_iterations is None:
-                raise TypeError("while_loop: in a trace the number of rounds must not depend on traced values; give "
-                                "`maximum_iterations`, or use fori_loop or scan")
+                raise TypeError(
+                    "while_loop: in a trace the number of rounds must not depend on traced values; give "
+                    "`maximum_iterations`, or use fori_loop or scan"
+                )
             going = test if going is None else records["logical_and"](going, test)
             new = body(*state)
             new = (new,) if single and not isinstance(new, (list, tuple)) else tuple(new)
-            state = nest.pack(state, [where(going, a, b) for a, b in zip(nest.flatten(new), nest.flatten(state))])
+            state = nest.pack(
+                state, [where(going, a, b) for a, b in zip(nest.flatten(new), nest.flatten(state))]
+            )
         else:
             if not bool(np.asarray(test)):
                 break
@@ -116,8 +123,10 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
         raise ValueError("scan: give `xs`, or `length`")
     count = int(length) if length is not None else leaves[0].shape[0]
     if any(x.shape[0] != count for x in leaves):
-        raise ValueError(f"scan: all of `xs` must have {count} slices along the first axis, received "
-                         f"{[x.shape[0] for x in leaves]}")
+        raise ValueError(
+            f"scan: all of `xs` must have {count} slices along the first axis, received "
+            f"{[x.shape[0] for x in leaves]}"
+        )
     carry, made = init, []
     for i in range(count)[:: -1 if reverse else 1]:
         x = nest.pack(xs, [leaf[i] for leaf in leaves]) if xs is not None else None
@@ -204,14 +213,15 @@ def _custom_grad(call, *douts):
 
 # The outputs, tied to the inputs of the function that computed them: its gradient goes from one to the other.
 custom_gradient_op = define_op(
-    "custom_gradient", grad=_custom_grad, kernel=_custom_kernel,
+    "custom_gradient",
+    grad=_custom_grad,
+    kernel=_custom_kernel,
     shape=lambda *xs, count, rule: tuple(Spec(x.shape, x.dtype) for x in xs[:count]),
-    reference=lambda *xs, count, rule: tuple(xs[:count]))
+    reference=lambda *xs, count, rule: tuple(xs[:count]),
+)
 
 
 def custom_gradient(f):
     """A decorator for a function that returns (result, gradient function): the latter takes the results' gradients
     and gives the arguments'. Works eagerly and in traces."""
     return _CustomGradient(f)
-
-

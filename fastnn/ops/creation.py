@@ -71,8 +71,14 @@ def full_like(x, fill_value, dtype=None):
 
 def eye(N, M=None, k=0, dtype=None):  # noqa: N803 - Keras's names
     """(N, M) zeros with ones on diagonal `k`; M is N by default."""
-    return Tensor(np.eye(operator.index(N), None if M is None else operator.index(M), k,
-                         dtypes.NUMPY[dtypes.standardize(dtype)]))
+    return Tensor(
+        np.eye(
+            operator.index(N),
+            None if M is None else operator.index(M),
+            k,
+            dtypes.NUMPY[dtypes.standardize(dtype)],
+        )
+    )
 
 
 def identity(n, dtype=None):
@@ -108,15 +114,18 @@ def arange(start, stop=None, step=None, dtype=None):
 def _spaced(function, start, stop, dtype, **options):
     start, stop = np.asarray(start), np.asarray(stop)
     if dtype is None:
-        dtype = dtypes.promote(dtypes.standardize(None), *[dtypes.NAME[a.dtype] for a in (start, stop)
-                                                           if a.dtype in (np.float16, np.float32)])
+        dtype = dtypes.promote(
+            dtypes.standardize(None),
+            *[dtypes.NAME[a.dtype] for a in (start, stop) if a.dtype in (np.float16, np.float32)],
+        )
     return function(start, stop, **options), dtypes.NUMPY[dtypes.standardize(dtype)]
 
 
 def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
     """`num` evenly spaced numbers from `start` to `stop`; with `retstep`, (them, their distance)."""
-    (values, step), dtype = _spaced(np.linspace, start, stop, dtype, num=num, endpoint=endpoint, retstep=True,
-                                    axis=axis)
+    (values, step), dtype = _spaced(
+        np.linspace, start, stop, dtype, num=num, endpoint=endpoint, retstep=True, axis=axis
+    )
     values = Tensor(values.astype(dtype))
     return (values, Tensor(np.asarray(step, dtype))) if retstep else values
 
@@ -134,6 +143,7 @@ def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
 
 
 # ---- bands of matrices ----
+
 
 def _band_reference(x, *, low, high):
     rows, cols = np.indices(x.shape[-2:], sparse=True)
@@ -154,8 +164,12 @@ def _band_shape(x, *, low, high):
     return Spec(x.shape, x.dtype)
 
 
-band_op = define_op("keep_band", shape=_band_shape, reference=_band_reference,
-                    grad=lambda call, dy: [band_op(dy, low=call.low, high=call.high)])
+band_op = define_op(
+    "keep_band",
+    shape=_band_shape,
+    reference=_band_reference,
+    grad=lambda call, dy: [band_op(dy, low=call.low, high=call.high)],
+)
 
 
 @public
@@ -172,6 +186,7 @@ def triu(x, k=0):
 
 # ---- diagonals: taking one and making one are each other's gradients ----
 
+
 def _diagonal_shape(x, *, offset):
     rows, cols = x.shape[-2:]
     length = max(min(rows + min(offset, 0), cols - max(offset, 0)), 0)
@@ -185,13 +200,18 @@ def _from_diagonal_reference(x, *, offset, shape):
     return y
 
 
-diagonal_op = define_op("diagonal", shape=_diagonal_shape,
-                        reference=lambda x, *, offset: x.diagonal(offset, -2, -1).copy(),
-                        grad=lambda call, dy: [from_diagonal_op(dy, offset=call.offset,
-                                                                shape=tuple(call.inputs[0].shape[-2:]))])
-from_diagonal_op = define_op("from_diagonal", reference=_from_diagonal_reference,
-                             shape=lambda x, *, offset, shape: Spec((*x.shape[:-1], *shape), x.dtype),
-                             grad=lambda call, dy: [diagonal_op(dy, offset=call.offset)])
+diagonal_op = define_op(
+    "diagonal",
+    shape=_diagonal_shape,
+    reference=lambda x, *, offset: x.diagonal(offset, -2, -1).copy(),
+    grad=lambda call, dy: [from_diagonal_op(dy, offset=call.offset, shape=tuple(call.inputs[0].shape[-2:]))],
+)
+from_diagonal_op = define_op(
+    "from_diagonal",
+    reference=_from_diagonal_reference,
+    shape=lambda x, *, offset, shape: Spec((*x.shape[:-1], *shape), x.dtype),
+    grad=lambda call, dy: [diagonal_op(dy, offset=call.offset)],
+)
 
 
 @public
@@ -202,8 +222,10 @@ def diagonal(x, offset=0, axis1=0, axis2=1):
     x = convert(x)
     rank = len(x.shape)
     if rank < 2 or canonical_axis("diagonal", axis1, rank) == canonical_axis("diagonal", axis2, rank):
-        raise ValueError(f"diagonal: `axis1` and `axis2` must be two different axes of an input of shape "
-                         f"{tuple(x.shape)}, received {axis1} and {axis2}")
+        raise ValueError(
+            f"diagonal: `axis1` and `axis2` must be two different axes of an input of shape "
+            f"{tuple(x.shape)}, received {axis1} and {axis2}"
+        )
     return diagonal_op(moveaxis(x, (axis1, axis2), (-2, -1)), offset=operator.index(offset))
 
 
@@ -228,6 +250,7 @@ def diagflat(x, k=0):
 
 
 # ---- to and from ----
+
 
 def convert_to_tensor(x, dtype=None, sparse=None, ragged=None):
     """`x` (array, number, list, variable, tensor) as a tensor; Python floats become `floatx`, ints int32."""

@@ -93,8 +93,12 @@ def _place_kernel(call):
 
 
 pick_class_op = define_op(
-    "pick_class", shape=_pick_shape, reference=_picked, kernel=_rows_kernel("pick_class_f32"),
-    grad=lambda call, dy: [place_class_op(call.inputs[1], dy, classes=call.inputs[0].shape[-1]), None])
+    "pick_class",
+    shape=_pick_shape,
+    reference=_picked,
+    kernel=_rows_kernel("pick_class_f32"),
+    grad=lambda call, dy: [place_class_op(call.inputs[1], dy, classes=call.inputs[0].shape[-1]), None],
+)
 place_class_op = define_op(
     "place_class",
     shape=lambda labels, dy, *, classes: Spec((*labels.shape, classes), dy.dtype),
@@ -133,12 +137,20 @@ def _sparse_grad_composed(logits, labels, log_sum, dy):
 
 
 sparse_softmax_cross_entropy_op = define_op(
-    "sparse_softmax_cross_entropy", shape=_sparse_shape, reference=_sparse_reference,
+    "sparse_softmax_cross_entropy",
+    shape=_sparse_shape,
+    reference=_sparse_reference,
     kernel=_rows_kernel("sparse_softmax_cross_entropy_f32"),
-    grad=lambda call, dy, _: [sparse_softmax_cross_entropy_grad_op(*call.inputs, call.outputs[1], dy), None])
+    grad=lambda call, dy, _: [sparse_softmax_cross_entropy_grad_op(*call.inputs, call.outputs[1], dy), None],
+)
 sparse_softmax_cross_entropy_grad_op = define_op(
-    "sparse_softmax_cross_entropy_grad", shape=same_shape, reference=_sparse_grad_reference, inplace=(0,),
-    kernel=_rows_kernel("sparse_softmax_cross_entropy_grad_f32"), grad=gradient_of(_sparse_grad_composed))
+    "sparse_softmax_cross_entropy_grad",
+    shape=same_shape,
+    reference=_sparse_grad_reference,
+    inplace=(0,),
+    kernel=_rows_kernel("sparse_softmax_cross_entropy_grad_f32"),
+    grad=gradient_of(_sparse_grad_composed),
+)
 
 
 def _sparse_both_reference(logits, labels, dy):
@@ -151,9 +163,14 @@ def _both_shape(logits, target, dy):
 
 
 # Loss and gradient at once: what passes/pairs.py makes of the two calls above (or below).
-define_op("sparse_softmax_cross_entropy_both", shape=_both_shape, reference=_sparse_both_reference,
-          inplace={1: (0,)}, kernel=_rows_kernel("sparse_softmax_cross_entropy_both_f32"),
-          grad=no_gradient("fusion runs after differentiation"))
+define_op(
+    "sparse_softmax_cross_entropy_both",
+    shape=_both_shape,
+    reference=_sparse_both_reference,
+    inplace={1: (0,)},
+    kernel=_rows_kernel("sparse_softmax_cross_entropy_both_f32"),
+    grad=no_gradient("fusion runs after differentiation"),
+)
 
 
 # ---- distributions ----
@@ -185,16 +202,27 @@ def _dense_grad(call, dy, _):
     logits, targets = call.inputs
     log_sum = call.outputs[1]
     needs = call.needs or (True, True)
-    return [softmax_cross_entropy_grad_op(logits, targets, log_sum, dy) if needs[0] else None,
-            (_column(log_sum) - logits) * _column(dy) if needs[1] else None]
+    return [
+        softmax_cross_entropy_grad_op(logits, targets, log_sum, dy) if needs[0] else None,
+        (_column(log_sum) - logits) * _column(dy) if needs[1] else None,
+    ]
 
 
 softmax_cross_entropy_op = define_op(
-    "softmax_cross_entropy", shape=_dense_shape, reference=_dense_reference, grad=_dense_grad,
-    kernel=_rows_kernel("softmax_cross_entropy_f32"))
+    "softmax_cross_entropy",
+    shape=_dense_shape,
+    reference=_dense_reference,
+    grad=_dense_grad,
+    kernel=_rows_kernel("softmax_cross_entropy_f32"),
+)
 softmax_cross_entropy_grad_op = define_op(
-    "softmax_cross_entropy_grad", shape=same_shape, reference=_dense_grad_reference, inplace=(0, 1),
-    kernel=_rows_kernel("softmax_cross_entropy_grad_f32"), grad=gradient_of(_dense_grad_composed))
+    "softmax_cross_entropy_grad",
+    shape=same_shape,
+    reference=_dense_grad_reference,
+    inplace=(0, 1),
+    kernel=_rows_kernel("softmax_cross_entropy_grad_f32"),
+    grad=gradient_of(_dense_grad_composed),
+)
 
 
 def _dense_both_reference(logits, targets, dy):
@@ -202,9 +230,14 @@ def _dense_both_reference(logits, targets, dy):
     return loss, _dense_grad_reference(logits, targets, log_sum, dy)
 
 
-define_op("softmax_cross_entropy_both", shape=_both_shape, reference=_dense_both_reference, inplace={1: (0,)},
-          kernel=_rows_kernel("softmax_cross_entropy_both_f32"),
-          grad=no_gradient("fusion runs after differentiation"))
+define_op(
+    "softmax_cross_entropy_both",
+    shape=_both_shape,
+    reference=_dense_both_reference,
+    inplace={1: (0,)},
+    kernel=_rows_kernel("softmax_cross_entropy_both_f32"),
+    grad=no_gradient("fusion runs after differentiation"),
+)
 
 
 # ---- two classes ----

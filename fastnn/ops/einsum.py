@@ -24,8 +24,9 @@ def _parse(subscripts, operands_):
     inputs, arrow, output = text.partition("->")
     terms = inputs.split(",")
     if len(terms) != len(operands_):
-        raise ValueError(f"einsum: `subscripts` {subscripts!r} names {len(terms)} operands, received "
-                         f"{len(operands_)}")
+        raise ValueError(
+            f"einsum: `subscripts` {subscripts!r} names {len(terms)} operands, received {len(operands_)}"
+        )
     for term in (*terms, output):
         rest = term.replace("...", "", 1)
         if any(c not in string.ascii_letters for c in rest):
@@ -37,8 +38,9 @@ def _parse(subscripts, operands_):
     for term, x in zip(terms, operands_, strict=True):
         rank, named = len(x.shape), len(term.replace("...", ""))
         if rank < named or ("..." not in term and rank != named):
-            raise ValueError(f"einsum: {term!r} in {subscripts!r} does not fit an operand of shape "
-                             f"{tuple(x.shape)}")
+            raise ValueError(
+                f"einsum: {term!r} in {subscripts!r} does not fit an operand of shape {tuple(x.shape)}"
+            )
         before, dots, after = term.partition("...")
         count = rank - named if dots else 0
         hidden = max(hidden, count)
@@ -48,8 +50,10 @@ def _parse(subscripts, operands_):
             raise ValueError(f"einsum: the result in {subscripts!r} names an axis twice")
         before, dots, after = output.partition("...")
         if hidden and not dots:
-            raise ValueError(f"einsum: {subscripts!r} has '...' among its operands, but its result has none; "
-                             "write '...' there too, or sum those axes first with ops.sum")
+            raise ValueError(
+                f"einsum: {subscripts!r} has '...' among its operands, but its result has none; "
+                "write '...' there too, or sum those axes first with ops.sum"
+            )
         result = [*before, *(_hidden(hidden) if dots else ()), *after]
     else:
         letters = [c for c in inputs if c in string.ascii_letters]
@@ -70,8 +74,10 @@ def _extents(labels, tensors, subscripts):
         for label, n in zip(term, x.shape, strict=True):
             if extents.setdefault(label, n) != n:
                 if 1 not in (n, extents[label]):
-                    raise ValueError(f"einsum: in {subscripts!r} the axis {label!r} has extents "
-                                     f"{extents[label]} and {n}; they must be equal or 1")
+                    raise ValueError(
+                        f"einsum: in {subscripts!r} the axis {label!r} has extents "
+                        f"{extents[label]} and {n}; they must be equal or 1"
+                    )
                 extents[label] = max(n, extents[label]) if 0 not in (n, extents[label]) else 0
     return extents
 
@@ -83,14 +89,16 @@ def _without_repeats(x, term):
         if len(at) > 1:
             first, second = at[:2]
             if x.shape[first] != x.shape[second]:
-                raise ValueError(f"einsum: axis {label!r} is a diagonal of extents {x.shape[first]} and "
-                                 f"{x.shape[second]}, which must be equal")
+                raise ValueError(
+                    f"einsum: axis {label!r} is a diagonal of extents {x.shape[first]} and "
+                    f"{x.shape[second]}, which must be equal"
+                )
             shape = [n if i in (first, second) else 1 for i, n in enumerate(x.shape)]
             pick = Tensor(np.eye(x.shape[first], dtype=bool).reshape(shape))
             zero = Tensor(np.zeros((), x.dtype))
             kept = records["where"](pick, x, zero)  # not a product: 0 * inf off the diagonal is NaN
             kept = records["sum"](kept, axis=(second,), keepdims=False)
-            return _without_repeats(convert(kept, dtype=x.dtype), [*term[:second], *term[second + 1:]])
+            return _without_repeats(convert(kept, dtype=x.dtype), [*term[:second], *term[second + 1 :]])
     return x, term
 
 
@@ -144,8 +152,9 @@ def _path(labels, result, extents):
     if len(letter) < len(extents):
         return [(0, 1)] * (len(labels) - 1)
     shapes = [np.broadcast_to(np.float32(0), [extents[label] for label in term]) for term in labels]
-    path = np.einsum_path(f"{','.join(terms)}->{''.join(letter[label] for label in result)}", *shapes,
-                          optimize="greedy")[0][1:]
+    path = np.einsum_path(
+        f"{','.join(terms)}->{''.join(letter[label] for label in result)}", *shapes, optimize="greedy"
+    )[0][1:]
     pairs = []
     for step in path:
         step = sorted(step)

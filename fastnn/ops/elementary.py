@@ -63,13 +63,22 @@ def sigmoid_reference(x):
     return (np.where(x >= 0, 1, e) / (1 + e)).astype(x.dtype)
 
 
-sigmoid_op = define_pointwise("sigmoid", sigmoid_reference,
-                              lambda call, dy: [sigmoid_grad_op(call.output, dy)])
-sigmoid_grad_op = define_pointwise("sigmoid_grad", lambda y, dy: dy * y * (1 - y), lambda call, d: [
-    d * call.inputs[1] * (1.0 - call.inputs[0] * 2.0), sigmoid_grad_op(call.inputs[0], d)], inplace=(0, 1))
+sigmoid_op = define_pointwise(
+    "sigmoid", sigmoid_reference, lambda call, dy: [sigmoid_grad_op(call.output, dy)]
+)
+sigmoid_grad_op = define_pointwise(
+    "sigmoid_grad",
+    lambda y, dy: dy * y * (1 - y),
+    lambda call, d: [d * call.inputs[1] * (1.0 - call.inputs[0] * 2.0), sigmoid_grad_op(call.inputs[0], d)],
+    inplace=(0, 1),
+)
 tanh_op = define_pointwise("tanh", np.tanh, lambda call, dy: [tanh_grad_op(call.output, dy)])
-tanh_grad_op = define_pointwise("tanh_grad", lambda y, dy: dy * (1 - y * y), lambda call, d: [
-    d * call.inputs[1] * call.inputs[0] * -2.0, tanh_grad_op(call.inputs[0], d)], inplace=(0, 1))
+tanh_grad_op = define_pointwise(
+    "tanh_grad",
+    lambda y, dy: dy * (1 - y * y),
+    lambda call, d: [d * call.inputs[1] * call.inputs[0] * -2.0, tanh_grad_op(call.inputs[0], d)],
+    inplace=(0, 1),
+)
 
 
 def _softmax_pair(call, dy):  # d log(e^a + e^b) = sigmoid(a - b) da + sigmoid(b - a) db
@@ -86,15 +95,18 @@ sin_op = define_pointwise("sin", np.sin, _at_input(lambda dy, x: dy * cos_op(x))
 cos_op = define_pointwise("cos", np.cos, _at_input(lambda dy, x: -(dy * sin_op(x))))
 tan_op = define_pointwise("tan", np.tan, _at_output(lambda dy, y: dy * (square_op(y) + 1.0)))
 arcsin_op = define_pointwise("arcsin", np.arcsin, _at_input(lambda dy, x: dy * rsqrt_op(1.0 - square_op(x))))
-arccos_op = define_pointwise("arccos", np.arccos,
-                             _at_input(lambda dy, x: -(dy * rsqrt_op(1.0 - square_op(x)))))
+arccos_op = define_pointwise(
+    "arccos", np.arccos, _at_input(lambda dy, x: -(dy * rsqrt_op(1.0 - square_op(x))))
+)
 arctan_op = define_pointwise("arctan", np.arctan, _at_input(lambda dy, x: dy / (square_op(x) + 1.0)))
 sinh_op = define_pointwise("sinh", np.sinh, _at_input(lambda dy, x: dy * cosh_op(x)))
 cosh_op = define_pointwise("cosh", np.cosh, _at_input(lambda dy, x: dy * sinh_op(x)))
-arcsinh_op = define_pointwise("arcsinh", np.arcsinh,
-                              _at_input(lambda dy, x: dy * rsqrt_op(square_op(x) + 1.0)))
-arccosh_op = define_pointwise("arccosh", np.arccosh,
-                              _at_input(lambda dy, x: dy * rsqrt_op((x - 1.0) * (x + 1.0))))
+arcsinh_op = define_pointwise(
+    "arcsinh", np.arcsinh, _at_input(lambda dy, x: dy * rsqrt_op(square_op(x) + 1.0))
+)
+arccosh_op = define_pointwise(
+    "arccosh", np.arccosh, _at_input(lambda dy, x: dy * rsqrt_op((x - 1.0) * (x + 1.0)))
+)
 arctanh_op = define_pointwise("arctanh", np.arctanh, _at_input(lambda dy, x: dy / (1.0 - square_op(x))))
 
 
@@ -105,9 +117,14 @@ def _arctan2_grad(call, dy):
 
 
 arctan2_op = define_binary("arctan2", np.arctan2, _arctan2_grad)
-hypot_op = define_binary("hypot", np.hypot, lambda call, dy: [
-    sum_to(dy * select(equal_op(call.output, constant(0.0, x.dtype)), 0.0, x / call.output), x.shape)
-    for x in call.inputs])
+hypot_op = define_binary(
+    "hypot",
+    np.hypot,
+    lambda call, dy: [
+        sum_to(dy * select(equal_op(call.output, constant(0.0, x.dtype)), 0.0, x / call.output), x.shape)
+        for x in call.inputs
+    ],
+)
 
 
 def _sinc_grad(call, dy):  # (cos(pi x) - sinc(x)) / x, and 0 at 0
@@ -135,15 +152,42 @@ def _erfinv_reference(y):
     wide = np.asarray(y, np.float64)
     w = -np.log((1 - wide) * (1 + wide))
     near, far = w - 2.5, np.sqrt(np.maximum(w, 0)) - 3
-    x = wide * np.where(w < 5, np.polyval(
-        [2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087, -0.00125372503,
-         -0.00417768164, 0.246640727, 1.50140941], near), np.polyval(
-        [-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773, -0.0076224613,
-         0.00943887047, 1.00167406, 2.83297682], far))
+    x = wide * np.where(
+        w < 5,
+        np.polyval(
+            [
+                2.81022636e-08,
+                3.43273939e-07,
+                -3.5233877e-06,
+                -4.39150654e-06,
+                0.00021858087,
+                -0.00125372503,
+                -0.00417768164,
+                0.246640727,
+                1.50140941,
+            ],
+            near,
+        ),
+        np.polyval(
+            [
+                -0.000200214257,
+                0.000100950558,
+                0.00134934322,
+                -0.00367342844,
+                0.00573950773,
+                -0.0076224613,
+                0.00943887047,
+                1.00167406,
+                2.83297682,
+            ],
+            far,
+        ),
+    )
     inside = np.abs(wide) < 1
     for _ in range(2):
-        error = np.where(x > 0, (1 - wide) - _erfc(x).astype(np.float64),
-                         _erfc(-x).astype(np.float64) - (1 + wide))
+        error = np.where(
+            x > 0, (1 - wide) - _erfc(x).astype(np.float64), _erfc(-x).astype(np.float64) - (1 + wide)
+        )
         # error is erf(x) - y, taken from the nearer end so that no digits cancel
         step = error / (_TWO_OVER_ROOT_PI * np.exp(-x * x))
         x = np.where(inside, x - step / (1 + x * step), x)
@@ -151,14 +195,26 @@ def _erfinv_reference(y):
     return x.astype(y.dtype)
 
 
-erf_op = define_pointwise("erf", erf_reference,
-                          _at_input(lambda dy, x: dy * (exp_op(-square_op(x)) * _TWO_OVER_ROOT_PI)))
-erfc_op = define_pointwise("erfc", lambda x: np.asarray(_erfc(x)).astype(x.dtype),
-                           _at_input(lambda dy, x: dy * (exp_op(-square_op(x)) * -_TWO_OVER_ROOT_PI)))
-erfinv_op = define_op("erfinv", shape=same_shape, reference=quiet(_erfinv_reference),
-                      grad=_at_output(lambda dy, y: dy * (exp_op(square_op(y)) * (1 / _TWO_OVER_ROOT_PI))))
-i0_op = define_op("i0", shape=same_shape, reference=quiet(np.i0),
-                  grad=no_gradient("its derivative, the Bessel function I1, has no record"))
+erf_op = define_pointwise(
+    "erf", erf_reference, _at_input(lambda dy, x: dy * (exp_op(-square_op(x)) * _TWO_OVER_ROOT_PI))
+)
+erfc_op = define_pointwise(
+    "erfc",
+    lambda x: np.asarray(_erfc(x)).astype(x.dtype),
+    _at_input(lambda dy, x: dy * (exp_op(-square_op(x)) * -_TWO_OVER_ROOT_PI)),
+)
+erfinv_op = define_op(
+    "erfinv",
+    shape=same_shape,
+    reference=quiet(_erfinv_reference),
+    grad=_at_output(lambda dy, y: dy * (exp_op(square_op(y)) * (1 / _TWO_OVER_ROOT_PI))),
+)
+i0_op = define_op(
+    "i0",
+    shape=same_shape,
+    reference=quiet(np.i0),
+    grad=no_gradient("its derivative, the Bessel function I1, has no record"),
+)
 
 # ---- rounding and pieces of floats ----
 
@@ -166,32 +222,44 @@ floor_op = define_pointwise("floor", np.floor, STEPS)
 ceil_op = define_pointwise("ceil", np.ceil, STEPS)
 rint_op = define_pointwise("rint", np.rint, STEPS)
 trunc_op = define_pointwise("trunc", np.trunc, STEPS)
-round_op = define_op("round", shape=same_shape, reference=lambda x, decimals: np.round(x, decimals),
-                     grad=STEPS)
+round_op = define_op(
+    "round", shape=same_shape, reference=lambda x, decimals: np.round(x, decimals), grad=STEPS
+)
 signbit_op = define_op("signbit", shape=lambda x: Spec(x.shape, "bool"), reference=np.signbit, grad=STEPS)
-nextafter_op = define_op("nextafter", shape=broadcasting("nextafter"), reference=quiet(np.nextafter),
-                         grad=STEPS)
+nextafter_op = define_op(
+    "nextafter", shape=broadcasting("nextafter"), reference=quiet(np.nextafter), grad=STEPS
+)
 gcd_op = define_op("gcd", shape=broadcasting("gcd"), reference=np.gcd, grad=STEPS)
 lcm_op = define_op("lcm", shape=broadcasting("lcm"), reference=np.lcm, grad=STEPS)
-ldexp_op = define_op("ldexp", shape=lambda x, e: Spec(np.broadcast_shapes(x.shape, e.shape), x.dtype),
-                     reference=quiet(np.ldexp), grad=lambda call, dy: [
-                         sum_to(ldexp_op(dy, call.inputs[1]), call.inputs[0].shape), None])
+ldexp_op = define_op(
+    "ldexp",
+    shape=lambda x, e: Spec(np.broadcast_shapes(x.shape, e.shape), x.dtype),
+    reference=quiet(np.ldexp),
+    grad=lambda call, dy: [sum_to(ldexp_op(dy, call.inputs[1]), call.inputs[0].shape), None],
+)
 heaviside_op = define_op("heaviside", shape=broadcasting("heaviside"), reference=np.heaviside, grad=STEPS)
 
 
 # ---- complex numbers ----
 
+
 def _part_shape(x):
     return Spec(x.shape, {"complex64": "float32", "complex128": "float64"}.get(x.dtype, x.dtype))
 
 
-real_op = define_op("real", shape=_part_shape, reference=lambda x: np.array(np.real(x)),
-                    grad=lambda call, dy: [convert(dy, dtype=call.inputs[0].dtype)])
-imag_op = define_op("imag", shape=_part_shape, reference=lambda x: np.array(np.imag(x)),
-                    grad=no_gradient("complex input"))
+real_op = define_op(
+    "real",
+    shape=_part_shape,
+    reference=lambda x: np.array(np.real(x)),
+    grad=lambda call, dy: [convert(dy, dtype=call.inputs[0].dtype)],
+)
+imag_op = define_op(
+    "imag", shape=_part_shape, reference=lambda x: np.array(np.imag(x)), grad=no_gradient("complex input")
+)
 angle_op = define_op("angle", shape=_part_shape, reference=np.angle, grad=no_gradient("complex input"))
-conjugate_op = define_op("conjugate", shape=same_shape, reference=np.conjugate,
-                         grad=lambda call, dy: [conjugate_op(dy)])
+conjugate_op = define_op(
+    "conjugate", shape=same_shape, reference=np.conjugate, grad=lambda call, dy: [conjugate_op(dy)]
+)
 
 # ---- the public functions ----
 
@@ -325,8 +393,9 @@ def ldexp(x1, x2):
     """
     (x1,), x2 = float_operands(x1), convert(x2)
     if not dtypes.is_integer(x2.dtype):
-        raise TypeError(f"ldexp: the exponents `x2` must be integers, received {x2.dtype}; cast them with "
-                        "ops.cast")
+        raise TypeError(
+            f"ldexp: the exponents `x2` must be integers, received {x2.dtype}; cast them with ops.cast"
+        )
     return ldexp_op(x1, convert(x2, dtype="int32"))
 
 

@@ -17,24 +17,37 @@ from .shape import flip, pad, reshaped, transpose
 def _transform_reference(real, imaginary, *, axes, inverse):
     x = real + 1j * imaginary
     size = np.prod([x.shape[axis] for axis in range(-axes, 0)])
-    y = np.fft.ifftn(x, axes=tuple(range(-axes, 0))) * size if inverse else np.fft.fftn(x, axes=tuple(range(-axes, 0)))
+    y = (
+        np.fft.ifftn(x, axes=tuple(range(-axes, 0))) * size
+        if inverse
+        else np.fft.fftn(x, axes=tuple(range(-axes, 0)))
+    )
     return y.real.astype(real.dtype), y.imag.astype(real.dtype)
 
 
 # The sum of x exp(-+ 2 pi i jk / n) without a factor, so that the gradient is the same op with the other sign.
 transform_op = define_op(
-    "fourier", reference=_transform_reference,
-    shape=lambda real, imaginary, *, axes, inverse: (Spec(real.shape, real.dtype), Spec(real.shape, real.dtype)),
-    grad=lambda call, dr, di: list(transform_op(dr, di, axes=call.axes, inverse=not call.inverse)))
+    "fourier",
+    reference=_transform_reference,
+    shape=lambda real, imaginary, *, axes, inverse: (
+        Spec(real.shape, real.dtype),
+        Spec(real.shape, real.dtype),
+    ),
+    grad=lambda call, dr, di: list(transform_op(dr, di, axes=call.axes, inverse=not call.inverse)),
+)
 
 
 def _pair(name, x, rank):
     if not isinstance(x, (tuple, list)) or len(x) != 2:
-        raise ValueError(f"{name}: `x` must be a pair (real part, imaginary part), received {type(x).__name__}")
+        raise ValueError(
+            f"{name}: `x` must be a pair (real part, imaginary part), received {type(x).__name__}"
+        )
     real, imaginary = (as_float(convert(part)) for part in x)
     if real.shape != imaginary.shape or len(real.shape) < rank:
-        raise ValueError(f"{name}: the real and imaginary parts must have one shape of {rank} or more axes, received "
-                         f"{tuple(real.shape)} and {tuple(imaginary.shape)}")
+        raise ValueError(
+            f"{name}: the real and imaginary parts must have one shape of {rank} or more axes, received "
+            f"{tuple(real.shape)} and {tuple(imaginary.shape)}"
+        )
     return real, imaginary
 
 
@@ -73,7 +86,9 @@ def rfft(x, fft_length=None):
     x = as_float(convert(x))
     x = _resized(x, x.shape[-1] if fft_length is None else fft_length)
     half = x.shape[-1] // 2 + 1
-    return tuple(get_item(part, (Ellipsis, slice(0, half))) for part in transform_op(x, x * 0.0, axes=1, inverse=False))
+    return tuple(
+        get_item(part, (Ellipsis, slice(0, half))) for part in transform_op(x, x * 0.0, axes=1, inverse=False)
+    )
 
 
 @public
@@ -85,7 +100,10 @@ def irfft(x, fft_length=None):
     real, imaginary = _resized(real, half), _resized(imaginary, half)
     mirrored = slice(1, half - 1 if length % 2 == 0 else half)
     back = [flip(get_item(part, (Ellipsis, mirrored)), axis=-1) for part in (real, imaginary)]
-    real, imaginary = concatenate([real, back[0]], axis=-1), concatenate([imaginary, negative(back[1])], axis=-1)
+    real, imaginary = (
+        concatenate([real, back[0]], axis=-1),
+        concatenate([imaginary, negative(back[1])], axis=-1),
+    )
     return transform_op(real, imaginary, axes=1, inverse=True)[0] / float(length)
 
 
@@ -106,11 +124,15 @@ def extract_sequences(x, sequence_length, sequence_stride):
 def _window(name, window, sequence_length, fft_length, dtype):
     """The window's values in the middle of `fft_length` zeros."""
     if fft_length < sequence_length:
-        raise ValueError(f"{name}: `fft_length` must be at least `sequence_length`={sequence_length}, received "
-                         f"{fft_length}")
+        raise ValueError(
+            f"{name}: `fft_length` must be at least `sequence_length`={sequence_length}, received "
+            f"{fft_length}"
+        )
     if isinstance(window, str):
         if window not in ("hann", "hamming"):
-            raise ValueError(f"{name}: `window` must be 'hann', 'hamming', a vector or None, received {window!r}")
+            raise ValueError(
+                f"{name}: `window` must be 'hann', 'hamming', a vector or None, received {window!r}"
+            )
         turn = 2.0 * np.pi * np.arange(sequence_length) / sequence_length
         base = 0.5 if window == "hann" else 0.54
         values = base - (1.0 - base) * np.cos(turn)
@@ -119,8 +141,10 @@ def _window(name, window, sequence_length, fft_length, dtype):
     else:
         values = np.asarray(window)
         if values.shape != (sequence_length,):
-            raise ValueError(f"{name}: `window` must be a vector of `sequence_length`={sequence_length} values, received "
-                             f"shape {values.shape}")
+            raise ValueError(
+                f"{name}: `window` must be a vector of `sequence_length`={sequence_length} values, received "
+                f"shape {values.shape}"
+            )
     left = (fft_length - sequence_length) // 2
     return np.pad(values, (left, fft_length - sequence_length - left)).astype(dtype)
 
@@ -150,7 +174,9 @@ def istft(x, sequence_length, sequence_stride, fft_length, length=None, window="
     flat = reshaped(frames, (int(np.prod(lead)), count * fft_length))
 
     added = transpose(segment_sum(transpose(flat, (1, 0)), places, num_segments=whole), (1, 0))
-    added = reshaped(added, (*lead, whole)) / convert(np.where(weight > 1e-11, weight, 1.0).astype(real.dtype))
+    added = reshaped(added, (*lead, whole)) / convert(
+        np.where(weight > 1e-11, weight, 1.0).astype(real.dtype)
+    )
     start = fft_length // 2 if center else 0
     stop = start + length if length is not None else whole - start if center else whole
     return _resized(get_item(added, (Ellipsis, slice(start, min(stop, whole)))), stop - start)

@@ -25,13 +25,21 @@ def _hits_kernel(call):
     labels, scores = call.inputs
     if scores.dtype != "float32" or labels.dtype not in ELEMENT:
         return False
-    call.emit("class_hits_f32", reads=call.inputs, writes=call.outputs,
-              sizes=[labels.size, scores.shape[-1], ELEMENT[labels.dtype]])
+    call.emit(
+        "class_hits_f32",
+        reads=call.inputs,
+        writes=call.outputs,
+        sizes=[labels.size, scores.shape[-1], ELEMENT[labels.dtype]],
+    )
 
 
 class_hits = define_op(
-    "class_hits", shape=_hits_shape, grad=_TRUTH, kernel=_hits_kernel,
-    reference=lambda labels, scores: (np.argmax(scores, -1) == labels).astype(np.float32))
+    "class_hits",
+    shape=_hits_shape,
+    grad=_TRUTH,
+    kernel=_hits_kernel,
+    reference=lambda labels, scores: (np.argmax(scores, -1) == labels).astype(np.float32),
+)
 
 
 def _peak_shape(a, b):
@@ -47,10 +55,18 @@ def _peak_kernel(call):
     a, b = call.inputs
     if a.dtype != "float32" or b.dtype != "float32":
         return False
-    call.emit("shared_peak_f32", reads=call.inputs, writes=call.outputs,
-              sizes=[math.prod(a.shape[:-1]), a.shape[-1]])
+    call.emit(
+        "shared_peak_f32",
+        reads=call.inputs,
+        writes=call.outputs,
+        sizes=[math.prod(a.shape[:-1]), a.shape[-1]],
+    )
 
 
 shared_peak = define_op(
-    "shared_peak", shape=_peak_shape, grad=_TRUTH, kernel=_peak_kernel,
-    reference=lambda a, b: (np.argmax(a, -1) == np.argmax(b, -1)).astype(np.float32))
+    "shared_peak",
+    shape=_peak_shape,
+    grad=_TRUTH,
+    kernel=_peak_kernel,
+    reference=lambda a, b: (np.argmax(a, -1) == np.argmax(b, -1)).astype(np.float32),
+)

@@ -46,6 +46,7 @@ def _located(indices, extent):
 
 # ---- take and its gradient ----
 
+
 def _take_shape(x, indices, *, axis):
     return Spec((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :]), x.dtype)
 
@@ -88,8 +89,13 @@ def _take_kernel(call):
     )
 
 
-take_op = define_op("take", shape=_take_shape, reference=_take_reference, kernel=_take_kernel,
-                    grad=lambda call, dy: [_take_gradient(call, dy), None])
+take_op = define_op(
+    "take",
+    shape=_take_shape,
+    reference=_take_reference,
+    kernel=_take_kernel,
+    grad=lambda call, dy: [_take_gradient(call, dy), None],
+)
 
 
 def _take_gradient(call, dy):
@@ -151,6 +157,7 @@ def take(x, indices, axis=None):
 
 # ---- take_along_axis and its gradient ----
 
+
 def _along_shape(x, indices, *, axis):
     return Spec(tuple(indices.shape), x.dtype)
 
@@ -169,14 +176,30 @@ def _along_kernel(call):
     if x.dtype not in ("float32", "int32", "uint32"):
         return False
     shape = x.shape
-    call.emit("take_along_b32_" + _index_name(indices), reads=[x, indices], writes=call.outputs,
-              sizes=[math.prod(shape[: call.axis]), shape[call.axis], indices.shape[call.axis],
-                     math.prod(shape[call.axis + 1 :])], attrs=[_fill_bits(x.dtype)])
+    call.emit(
+        "take_along_b32_" + _index_name(indices),
+        reads=[x, indices],
+        writes=call.outputs,
+        sizes=[
+            math.prod(shape[: call.axis]),
+            shape[call.axis],
+            indices.shape[call.axis],
+            math.prod(shape[call.axis + 1 :]),
+        ],
+        attrs=[_fill_bits(x.dtype)],
+    )
 
 
-along_op = define_op("take_along_axis", shape=_along_shape, reference=_along_reference, kernel=_along_kernel,
-                     grad=lambda call, dy: [along_grad_op(dy, call.inputs[1], axis=call.axis,
-                                                          extent=call.inputs[0].shape[call.axis]), None])
+along_op = define_op(
+    "take_along_axis",
+    shape=_along_shape,
+    reference=_along_reference,
+    kernel=_along_kernel,
+    grad=lambda call, dy: [
+        along_grad_op(dy, call.inputs[1], axis=call.axis, extent=call.inputs[0].shape[call.axis]),
+        None,
+    ],
+)
 
 
 def _along_grad_shape(dy, indices, *, axis, extent):
@@ -210,9 +233,13 @@ def _along_grad_kernel(call):
     )
 
 
-along_grad_op = define_op("take_along_axis_grad", shape=_along_grad_shape, reference=_along_grad_reference,
-                          kernel=_along_grad_kernel,
-                          grad=lambda call, ddx: [along_op(ddx, call.inputs[1], axis=call.axis), None])
+along_grad_op = define_op(
+    "take_along_axis_grad",
+    shape=_along_grad_shape,
+    reference=_along_grad_reference,
+    kernel=_along_grad_kernel,
+    grad=lambda call, ddx: [along_op(ddx, call.inputs[1], axis=call.axis), None],
+)
 
 
 @public
@@ -227,8 +254,10 @@ def take_along_axis(x, indices, axis=None):
     rank = len(x.shape)
     axis = canonical_axis("take_along_axis", axis, rank)
     if len(indices.shape) != rank:
-        raise ValueError(f"take_along_axis: `indices` must have as many axes as `x`, received shapes "
-                         f"{tuple(indices.shape)} and {tuple(x.shape)}")
+        raise ValueError(
+            f"take_along_axis: `indices` must have as many axes as `x`, received shapes "
+            f"{tuple(indices.shape)} and {tuple(x.shape)}"
+        )
     others = np.broadcast_shapes(
         *[(*s[:axis], 1, *s[axis + 1 :]) for s in (tuple(x.shape), tuple(indices.shape))]
     )
@@ -238,6 +267,7 @@ def take_along_axis(x, indices, axis=None):
 
 
 # ---- gather_nd and scatter: each is the other's gradient ----
+
 
 def _points(indices, shape):
     """(places, outside): one index array an axis that `indices` (..., depth) names, those outside at 0."""
@@ -258,8 +288,9 @@ def _gather_nd_reference(x, indices):
 def _gather_nd_shape(x, indices):
     depth = indices.shape[-1]
     if depth > len(x.shape):
-        raise ValueError(f"gather_nd: the last axis of `indices` names {depth} axes of an input of shape "
-                         f"{tuple(x.shape)}")
+        raise ValueError(
+            f"gather_nd: the last axis of `indices` names {depth} axes of an input of shape {tuple(x.shape)}"
+        )
     return Spec((*indices.shape[:-1], *x.shape[depth:]), x.dtype)
 
 
@@ -293,8 +324,12 @@ def _scatter_reference(indices, values, *, shape):
     return y
 
 
-scatter_op = define_op("scatter", shape=_scatter_shape, reference=_scatter_reference,
-                       grad=lambda call, dy: [None, gather_nd_op(dy, call.inputs[0])])
+scatter_op = define_op(
+    "scatter",
+    shape=_scatter_shape,
+    reference=_scatter_reference,
+    grad=lambda call, dy: [None, gather_nd_op(dy, call.inputs[0])],
+)
 
 
 @public
@@ -343,8 +378,11 @@ def _scatter_update_grad(call, dy):
     zero = convert(0.0, dtype=dy.dtype)
     where, equal = records["where"], records["equal"]
     chosen = equal(gather_nd_op(call.output, indices), updates)
-    return [where(equal(call.output, x), dy, broadcast(zero, tuple(dy.shape))), None,
-            where(chosen, picked, broadcast(zero, tuple(picked.shape)))]
+    return [
+        where(equal(call.output, x), dy, broadcast(zero, tuple(dy.shape))),
+        None,
+        where(chosen, picked, broadcast(zero, tuple(picked.shape))),
+    ]
 
 
 scatter_update_op = define_op(
@@ -362,8 +400,9 @@ def scatter_update(inputs, indices, updates, reduction=None):
     reduction: None (replace; of places named twice the last counts), "add", "mul", "max" or "min".
     """
     if reduction is not None and reduction not in _REDUCTIONS:
-        raise ValueError(f"scatter_update: `reduction` must be None, 'add', 'mul', 'max' or 'min', received "
-                         f"{reduction!r}")
+        raise ValueError(
+            f"scatter_update: `reduction` must be None, 'add', 'mul', 'max' or 'min', received {reduction!r}"
+        )
     inputs = convert(inputs)
     return scatter_update_op(
         inputs,
@@ -375,9 +414,12 @@ def scatter_update(inputs, indices, updates, reduction=None):
 
 # ---- windows whose place is a tensor ----
 
+
 def _clamped(starts, sizes, shape):
-    return tuple(builtin_slice(a, a + n) for a, n in
-                 ((min(max(int(a), 0), m - n), n) for a, n, m in zip(starts, sizes, shape, strict=False)))
+    return tuple(
+        builtin_slice(a, a + n)
+        for a, n in ((min(max(int(a), 0), m - n), n) for a, n, m in zip(starts, sizes, shape, strict=False))
+    )
 
 
 def _window_shape(x, starts, *, sizes):
@@ -386,8 +428,11 @@ def _window_shape(x, starts, *, sizes):
 
 
 def _check_window(name, x, starts, sizes):
-    if len(sizes) != len(x.shape) or tuple(starts.shape) != (len(sizes),) or any(
-            not 0 <= n <= m for n, m in zip(sizes, x.shape, strict=False)):
+    if (
+        len(sizes) != len(x.shape)
+        or tuple(starts.shape) != (len(sizes),)
+        or any(not 0 <= n <= m for n, m in zip(sizes, x.shape, strict=False))
+    ):
         raise ValueError(
             f"{name}: a window of shape {tuple(sizes)} with {tuple(starts.shape)} start indices does not "
             f"fit into an input of shape {tuple(x.shape)}"
@@ -414,9 +459,15 @@ def _window_update_reference(x, updates, starts):
 
 
 window_update_op = define_op(
-    "dynamic_slice_update", shape=_window_update_shape, reference=_window_update_reference,
-    grad=lambda call, dy: [window_update_op(dy, zeros_like(call.inputs[1]), call.inputs[2]),
-                           window_op(dy, call.inputs[2], sizes=tuple(call.inputs[1].shape)), None])
+    "dynamic_slice_update",
+    shape=_window_update_shape,
+    reference=_window_update_reference,
+    grad=lambda call, dy: [
+        window_update_op(dy, zeros_like(call.inputs[1]), call.inputs[2]),
+        window_op(dy, call.inputs[2], sizes=tuple(call.inputs[1].shape)),
+        None,
+    ],
+)
 
 
 def _starts(start_indices, name):
@@ -466,6 +517,7 @@ def slice_update(inputs, start_indices, updates):
 
 
 # ---- x[...] ----
+
 
 def _index_key(template, arrays):
     arrays = iter(arrays)
@@ -523,13 +575,24 @@ def _index_grad_reference(dy, *arrays, template, shape):
     return dx
 
 
-index_op = define_op("index", shape=_index_shape, reference=_index_reference,
-                     grad=lambda call, dy: [index_grad_op(dy, *call.inputs[1:], template=call.template,
-                                                          shape=tuple(call.inputs[0].shape)),
-                                            *[None] * (len(call.inputs) - 1)])
-index_grad_op = define_op("index_grad", shape=_index_grad_shape, reference=_index_grad_reference,
-                          grad=lambda call, ddx: [index_op(ddx, *call.inputs[1:], template=call.template),
-                                                  *[None] * (len(call.inputs) - 1)])
+index_op = define_op(
+    "index",
+    shape=_index_shape,
+    reference=_index_reference,
+    grad=lambda call, dy: [
+        index_grad_op(dy, *call.inputs[1:], template=call.template, shape=tuple(call.inputs[0].shape)),
+        *[None] * (len(call.inputs) - 1),
+    ],
+)
+index_grad_op = define_op(
+    "index_grad",
+    shape=_index_grad_shape,
+    reference=_index_grad_reference,
+    grad=lambda call, ddx: [
+        index_op(ddx, *call.inputs[1:], template=call.template),
+        *[None] * (len(call.inputs) - 1),
+    ],
+)
 
 
 def _expanded(key, rank):
@@ -634,6 +697,7 @@ def nonzero(x):
 
 # ---- one-hot codes ----
 
+
 def _one_hot_shape(x, *, num_classes, axis, dtype):
     return Spec((*x.shape[:axis], num_classes, *x.shape[axis:]), dtype)
 
@@ -647,12 +711,21 @@ def _one_hot_kernel(call):
     x = call.inputs[0]
     if x.dtype not in ("int32", "int64") or call.dtype != "float32":
         return False
-    call.emit("one_hot_f32_" + _index_name(x), reads=[x], writes=call.outputs,
-              sizes=[math.prod(x.shape[: call.axis]), call.num_classes, math.prod(x.shape[call.axis :])])
+    call.emit(
+        "one_hot_f32_" + _index_name(x),
+        reads=[x],
+        writes=call.outputs,
+        sizes=[math.prod(x.shape[: call.axis]), call.num_classes, math.prod(x.shape[call.axis :])],
+    )
 
 
-one_hot_op = define_op("one_hot", shape=_one_hot_shape, reference=_one_hot_reference, kernel=_one_hot_kernel,
-                       grad=no_gradient("integer input"))
+one_hot_op = define_op(
+    "one_hot",
+    shape=_one_hot_shape,
+    reference=_one_hot_reference,
+    kernel=_one_hot_kernel,
+    grad=no_gradient("integer input"),
+)
 
 
 @public
@@ -682,8 +755,9 @@ def _multi_hot_shape(x, *, num_classes, axis, dtype):
     return Spec(tuple(shape), dtype)
 
 
-multi_hot_op = define_op("multi_hot", shape=_multi_hot_shape, reference=_multi_hot_reference,
-                         grad=no_gradient("integer input"))
+multi_hot_op = define_op(
+    "multi_hot", shape=_multi_hot_shape, reference=_multi_hot_reference, grad=no_gradient("integer input")
+)
 
 
 @public

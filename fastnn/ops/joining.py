@@ -27,14 +27,17 @@ def converted(xs, name):
 
 # ---- concatenate and split: each is the other's gradient ----
 
+
 def _concatenate_shape(*xs, axis):
     first = xs[0].shape
     for i, x in enumerate(xs):
         if len(x.shape) != len(first) or any(
             m != n for a, (m, n) in enumerate(zip(x.shape, first, strict=False)) if a != axis
         ):
-            raise ValueError(f"concatenate: all inputs must agree in every axis but {axis}, received shapes "
-                             f"{[tuple(x.shape) for x in xs]}: input {i} does not fit the first")
+            raise ValueError(
+                f"concatenate: all inputs must agree in every axis but {axis}, received shapes "
+                f"{[tuple(x.shape) for x in xs]}: input {i} does not fit the first"
+            )
     return Spec((*first[:axis], sum(x.shape[axis] for x in xs), *first[axis + 1 :]), xs[0].dtype)
 
 
@@ -47,17 +50,24 @@ def _parts_kernel(call, kernel, whole, parts):
         group = parts[first : first + MOST_PARTS]
         widths = [part.size // max(outer, 1) * width for part in group]
         reads, writes = (group, [whole]) if kernel == "concat_bytes" else ([whole], group)
-        call.emit(kernel, reads=reads, writes=writes,
-                  sizes=[outer, math.prod(whole.shape[call.axis :]) * width, start, len(group), *widths])
+        call.emit(
+            kernel,
+            reads=reads,
+            writes=writes,
+            sizes=[outer, math.prod(whole.shape[call.axis :]) * width, start, len(group), *widths],
+        )
         start += sum(widths)
 
 
 concatenate_op = define_op(
-    "concatenate", shape=_concatenate_shape,
+    "concatenate",
+    shape=_concatenate_shape,
     reference=lambda *xs, axis: np.concatenate(xs, axis),
     kernel=lambda call: _parts_kernel(call, "concat_bytes", call.output, call.inputs),
-    grad=lambda call, dy: _as_list(split_op(dy, sizes=tuple(x.shape[call.axis] for x in call.inputs),
-                                            axis=call.axis)))
+    grad=lambda call, dy: _as_list(
+        split_op(dy, sizes=tuple(x.shape[call.axis] for x in call.inputs), axis=call.axis)
+    ),
+)
 
 
 def _as_list(parts):
@@ -69,10 +79,12 @@ def _split_shape(x, *, sizes, axis):
 
 
 split_op = define_op(
-    "split", shape=_split_shape,
+    "split",
+    shape=_split_shape,
     reference=lambda x, *, sizes, axis: tuple(np.split(x, np.cumsum(sizes[:-1]), axis)),
     kernel=lambda call: _parts_kernel(call, "split_bytes", call.inputs[0], call.outputs),
-    grad=lambda call, *douts: [joined(list(douts), call.axis)])
+    grad=lambda call, *douts: [joined(list(douts), call.axis)],
+)
 
 
 def joined(parts, axis):
@@ -101,9 +113,13 @@ def _stack_shape(*xs, axis):
     return Spec((*first[:axis], len(xs), *first[axis:]), xs[0].dtype)
 
 
-stack_op = define_op("stack", shape=_stack_shape, reference=lambda *xs, axis: np.stack(xs, axis),
-                     kernel=lambda call: _parts_kernel(call, "concat_bytes", call.output, call.inputs),
-                     grad=lambda call, dy: unstack(dy, axis=call.axis))
+stack_op = define_op(
+    "stack",
+    shape=_stack_shape,
+    reference=lambda *xs, axis: np.stack(xs, axis),
+    kernel=lambda call: _parts_kernel(call, "concat_bytes", call.output, call.inputs),
+    grad=lambda call, dy: unstack(dy, axis=call.axis),
+)
 
 
 @public

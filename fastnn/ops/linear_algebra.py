@@ -1,7 +1,7 @@
 """Linear algebra on stacks of matrices, by NumPy, with gradients.
 
-Gradients after M. Giles, "An extended collection of matrix derivative results" (2008), and J. Townsend, "Differentiating
-the singular value decomposition" (2016).
+Gradients after M. Giles, "An extended collection of matrix derivative results" (2008), and J. Townsend,
+"Differentiating the singular value decomposition" (2016).
 """
 
 import numpy as np
@@ -23,8 +23,10 @@ from .shape import expand_dims, moveaxis, reshaped, swapaxes
 def _matrices(name, x, square_too=False):
     x = as_float(convert(x))
     if len(x.shape) < 2 or (square_too and x.shape[-1] != x.shape[-2]):
-        raise ValueError(f"{name}: `x` must hold {'square ' if square_too else ''}matrices in its last two axes, received "
-                         f"shape {tuple(x.shape)}")
+        raise ValueError(
+            f"{name}: `x` must hold {'square ' if square_too else ''}matrices in its last two axes, received "
+            f"shape {tuple(x.shape)}"
+        )
     return x
 
 
@@ -76,8 +78,12 @@ def _det_grad(call, dy):
     return [scale * _turned(inv_op(call.inputs[0]))]
 
 
-det_op = define_op("det", shape=lambda x: Spec(x.shape[:-2], x.dtype), reference=lambda x: np.asarray(np.linalg.det(x)),
-                   grad=_det_grad)
+det_op = define_op(
+    "det",
+    shape=lambda x: Spec(x.shape[:-2], x.dtype),
+    reference=lambda x: np.asarray(np.linalg.det(x)),
+    grad=_det_grad,
+)
 
 
 @public
@@ -87,9 +93,11 @@ def det(x):
 
 
 slogdet_op = define_op(
-    "slogdet", shape=lambda x: (Spec(x.shape[:-2], x.dtype), Spec(x.shape[:-2], x.dtype)),
+    "slogdet",
+    shape=lambda x: (Spec(x.shape[:-2], x.dtype), Spec(x.shape[:-2], x.dtype)),
     reference=lambda x: tuple(np.asarray(part) for part in np.linalg.slogdet(x)),
-    grad=lambda call, dsign, dlog: [expand_dims(expand_dims(dlog, -1), -1) * _turned(inv_op(call.inputs[0]))])
+    grad=lambda call, dsign, dlog: [expand_dims(expand_dims(dlog, -1), -1) * _turned(inv_op(call.inputs[0]))],
+)
 
 
 @public
@@ -117,7 +125,9 @@ def _cholesky_grad(call, dy):
     return [(whole + _turned(whole)) * 0.5]
 
 
-cholesky_op = define_op("cholesky", shape=_same, reference=_careful("cholesky", np.linalg.cholesky), grad=_cholesky_grad)
+cholesky_op = define_op(
+    "cholesky", shape=_same, reference=_careful("cholesky", np.linalg.cholesky), grad=_cholesky_grad
+)
 
 
 @public
@@ -144,8 +154,12 @@ def _solve_grad(call, dy):
     return [negative(matmul(db, _turned(call.output))), db]
 
 
-solve_op = define_op("solve", shape=lambda a, b: Spec(b.shape, b.dtype), reference=_careful("solve", np.linalg.solve),
-                     grad=_solve_grad)
+solve_op = define_op(
+    "solve",
+    shape=lambda a, b: Spec(b.shape, b.dtype),
+    reference=_careful("solve", np.linalg.solve),
+    grad=_solve_grad,
+)
 
 
 def _triangle(a, lower):
@@ -160,8 +174,11 @@ def _solve_triangular_grad(call, dy):
 
 
 solve_triangular_op = define_op(
-    "solve_triangular", shape=lambda a, b, *, lower: Spec(b.shape, b.dtype), grad=_solve_triangular_grad,
-    reference=_careful("solve_triangular", lambda a, b, *, lower: np.linalg.solve(_triangle(a, lower), b)))
+    "solve_triangular",
+    shape=lambda a, b, *, lower: Spec(b.shape, b.dtype),
+    grad=_solve_triangular_grad,
+    reference=_careful("solve_triangular", lambda a, b, *, lower: np.linalg.solve(_triangle(a, lower), b)),
+)
 
 
 def _solved(name, op, a, b, **attrs):
@@ -169,8 +186,10 @@ def _solved(name, op, a, b, **attrs):
     vector = len(b.shape) == len(a.shape) - 1
     b = expand_dims(b, -1) if vector else b
     if b.shape[:-1] != a.shape[:-1]:
-        raise ValueError(f"{name}: `b` must have shape {tuple(a.shape[:-1])} or {(*a.shape[:-1], 'k')} for matrices of shape "
-                         f"{tuple(a.shape)}, received {tuple(b.shape)}")
+        raise ValueError(
+            f"{name}: `b` must have shape {tuple(a.shape[:-1])} or {(*a.shape[:-1], 'k')} for matrices of shape "
+            f"{tuple(a.shape)}, received {tuple(b.shape)}"
+        )
     found = op(a, b, **attrs)
     return found[..., 0] if vector else found
 
@@ -205,8 +224,12 @@ def _eigh_grad(call, dw, dv):
     return [(whole + _turned(whole)) * 0.5]
 
 
-eigh_op = define_op("eigh", shape=lambda x: (Spec(x.shape[:-1], x.dtype), Spec(x.shape, x.dtype)),
-                    reference=_careful("eigh", lambda x: tuple(np.linalg.eigh(x))), grad=_eigh_grad)
+eigh_op = define_op(
+    "eigh",
+    shape=lambda x: (Spec(x.shape[:-1], x.dtype), Spec(x.shape, x.dtype)),
+    reference=_careful("eigh", lambda x: tuple(np.linalg.eigh(x))),
+    grad=_eigh_grad,
+)
 
 
 @public
@@ -220,8 +243,11 @@ def _complex_of(dtype):
 
 
 eig_op = define_op(
-    "eig", shape=lambda x: (Spec(x.shape[:-1], _complex_of(x.dtype)), Spec(x.shape, _complex_of(x.dtype))),
-    reference=_careful("eig", lambda x: tuple(np.linalg.eig(x))), grad=no_gradient("complex"))
+    "eig",
+    shape=lambda x: (Spec(x.shape[:-1], _complex_of(x.dtype)), Spec(x.shape, _complex_of(x.dtype))),
+    reference=_careful("eig", lambda x: tuple(np.linalg.eig(x))),
+    grad=no_gradient("complex"),
+)
 
 
 @public
@@ -239,14 +265,18 @@ def _qr_shape(x, *, mode):
 def _qr_grad(call, dq, dr):
     q, r = call.outputs
     if q.shape[-2] < r.shape[-1] or call.mode == "complete" and q.shape[-2] != r.shape[-1]:
-        raise ValueError("qr: there is a gradient for mode='reduced' of matrices at least as high as wide only, received "
-                         f"shape {tuple(call.inputs[0].shape)}")
+        raise ValueError(
+            "qr: there is a gradient for mode='reduced' of matrices at least as high as wide only, received "
+            f"shape {tuple(call.inputs[0].shape)}"
+        )
     m = matmul(r, _turned(dr)) - matmul(_turned(dq), q)
     symmetric = tril(m, -1) + _turned(tril(m, -1)) + _of_diagonal(diagonal(m, axis1=-2, axis2=-1))
     return [_turned(solve_triangular_op(r, _turned(dq + matmul(q, symmetric)), lower=False))]
 
 
-qr_op = define_op("qr", shape=_qr_shape, reference=lambda x, *, mode: tuple(np.linalg.qr(x, mode)), grad=_qr_grad)
+qr_op = define_op(
+    "qr", shape=_qr_shape, reference=lambda x, *, mode: tuple(np.linalg.qr(x, mode)), grad=_qr_grad
+)
 
 
 @public
@@ -261,8 +291,11 @@ def _svd_shape(x, *, full):
     m, n = x.shape[-2:]
     k = min(m, n)
     lead = x.shape[:-2]
-    return (Spec((*lead, m, m if full else k), x.dtype), Spec((*lead, k), x.dtype),
-            Spec((*lead, n if full else k, n), x.dtype))
+    return (
+        Spec((*lead, m, m if full else k), x.dtype),
+        Spec((*lead, k), x.dtype),
+        Spec((*lead, n if full else k, n), x.dtype),
+    )
 
 
 def _svd_grad(call, du, ds, dvt):
@@ -284,8 +317,12 @@ def _svd_grad(call, du, ds, dvt):
     return [whole]
 
 
-svd_op = define_op("svd", shape=_svd_shape, grad=_svd_grad,
-                   reference=_careful("svd", lambda x, *, full: tuple(np.linalg.svd(x, full_matrices=full))))
+svd_op = define_op(
+    "svd",
+    shape=_svd_shape,
+    grad=_svd_grad,
+    reference=_careful("svd", lambda x, *, full: tuple(np.linalg.svd(x, full_matrices=full))),
+)
 
 
 @public
@@ -298,7 +335,7 @@ def svd(x, full_matrices=True, compute_uv=True):
 
 @public
 def pinv(x, rcond=None):
-    """The Moore-Penrose inverses of matrices (..., m, n); singular values below `rcond` times the largest count as 0."""
+    """The Moore-Penrose inverses of matrices (..., m, n); singular values below `rcond` of the largest count as 0."""
     x = _matrices("pinv", x)
     u, s, vt = svd_op(x, full=False)
     if rcond is None:
@@ -338,8 +375,12 @@ def _lu_reference(x):
     return lu.reshape(x.shape), pivots.reshape(*x.shape[:-2], pivots.shape[-1]).astype(np.int32)
 
 
-lu_op = define_op("lu_factor", reference=_lu_reference, grad=no_gradient("not derived"),
-                  shape=lambda x: (Spec(x.shape, x.dtype), Spec((*x.shape[:-2], min(x.shape[-2:])), "int32")))
+lu_op = define_op(
+    "lu_factor",
+    reference=_lu_reference,
+    grad=no_gradient("not derived"),
+    shape=lambda x: (Spec(x.shape, x.dtype), Spec((*x.shape[:-2], min(x.shape[-2:])), "int32")),
+)
 
 
 @public
@@ -374,10 +415,16 @@ def _matrix_norm(x, ord, axes, keepdims):  # noqa: A002
         pick = reduction.max if ord > 0 else reduction.min
         return pick(reduction.sum(absolute(x), first, True), axes, keepdims)
     if ord not in (2, -2, "nuc"):
-        raise ValueError(f"norm: `ord` must be None, 'fro', 'nuc', 1, 2, inf or their negatives for matrices, received {ord!r}")
+        raise ValueError(
+            f"norm: `ord` must be None, 'fro', 'nuc', 1, 2, inf or their negatives for matrices, received {ord!r}"
+        )
     s = svd_op(moveaxis(x, (rows, columns), (-2, -1)), full=False)[1]
     found = reduction.sum(s, -1) if ord == "nuc" else (reduction.max if ord > 0 else reduction.min)(s, -1)
-    return reshaped(found, [1 if a in (rows, columns) else n for a, n in enumerate(x.shape)]) if keepdims else found
+    return (
+        reshaped(found, [1 if a in (rows, columns) else n for a, n in enumerate(x.shape)])
+        if keepdims
+        else found
+    )
 
 
 @public
@@ -407,7 +454,9 @@ def cross(x1, x2, axisa=-1, axisb=-1, axisc=-1, axis=None):
         axisa = axisb = axisc = axis
     a, b = moveaxis(convert(x1), axisa, -1), moveaxis(convert(x2), axisb, -1)
     if a.shape[-1] not in (2, 3) or b.shape[-1] not in (2, 3):
-        raise ValueError(f"cross: vectors must have 2 or 3 components, received {a.shape[-1]} and {b.shape[-1]}")
+        raise ValueError(
+            f"cross: vectors must have 2 or 3 components, received {a.shape[-1]} and {b.shape[-1]}"
+        )
     part = lambda v, i: get_item(v, (Ellipsis, i)) if i < v.shape[-1] else None  # noqa: E731
 
     def minor(i, j):
@@ -435,7 +484,9 @@ def kron(x1, x2):
     second = (1,) * (rank - len(b.shape)) + tuple(b.shape)
     spread = [n for pair in zip(first, (1,) * rank, strict=True) for n in pair]
     inner = [n for pair in zip((1,) * rank, second, strict=True) for n in pair]
-    return reshaped(reshaped(a, spread) * reshaped(b, inner), [n * m for n, m in zip(first, second, strict=True)])
+    return reshaped(
+        reshaped(a, spread) * reshaped(b, inner), [n * m for n, m in zip(first, second, strict=True)]
+    )
 
 
 @public
@@ -455,8 +506,10 @@ def cdist(x, y):
     """Euclidean distances between the rows of x (..., m, d) and of y (..., n, d): shape (..., m, n)."""
     x, y = _matrices("cdist", x), _matrices("cdist", y)
     if x.shape[-1] != y.shape[-1]:
-        raise ValueError(f"cdist: the last axes of `x` and `y` must agree, received shapes {tuple(x.shape)} and "
-                         f"{tuple(y.shape)}")
+        raise ValueError(
+            f"cdist: the last axes of `x` and `y` must agree, received shapes {tuple(x.shape)} and "
+            f"{tuple(y.shape)}"
+        )
     return sqrt(reduction.sum(square(expand_dims(x, -2) - expand_dims(y, -3)), -1))
 
 

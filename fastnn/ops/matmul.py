@@ -37,8 +37,10 @@ def _matmul_shape(a, b, *, transpose_a=False, transpose_b=False):
     try:
         batch = np.broadcast_shapes(first[:-2], second[:-2])
     except ValueError:
-        raise ValueError(f"matmul: the leading axes of shapes {first} and {second} do not broadcast: counted "
-                         "from the last, extents must be equal or 1") from None
+        raise ValueError(
+            f"matmul: the leading axes of shapes {first} and {second} do not broadcast: counted "
+            "from the last, extents must be equal or 1"
+        ) from None
     return Spec((*batch, m, n), dtype)
 
 
@@ -56,15 +58,21 @@ def _matmul_grad(call, dy):
     ta, tb = call.attrs.get("transpose_a", False), call.attrs.get("transpose_b", False)
     da = db = None
     if call.needs is None or call.needs[0]:
-        da = matmul_op(b, dy, transpose_a=tb, transpose_b=True) if ta else \
-            matmul_op(dy, b, transpose_a=False, transpose_b=not tb)
+        da = (
+            matmul_op(b, dy, transpose_a=tb, transpose_b=True)
+            if ta
+            else matmul_op(dy, b, transpose_a=False, transpose_b=not tb)
+        )
         da = sum_to(da, a.shape)
     if call.needs is None or call.needs[1]:
         if not ta and len(a.shape) > 2 and _is_one_matrix(b.shape):  # one product, not a sum of products
             rows = math.prod(a.shape[:-1])
             a, dy = reshaped(a, (rows, a.shape[-1])), reshaped(dy, (rows, dy.shape[-1]))
-        db = matmul_op(dy, a, transpose_a=True, transpose_b=ta) if tb else \
-            matmul_op(a, dy, transpose_a=not ta, transpose_b=False)
+        db = (
+            matmul_op(dy, a, transpose_a=True, transpose_b=ta)
+            if tb
+            else matmul_op(a, dy, transpose_a=not ta, transpose_b=False)
+        )
         db = reshaped(db, tuple(b.shape)) if db.size == b.size else sum_to(db, b.shape)
     return [da, db]
 
@@ -108,8 +116,13 @@ def _emit_product(call, ta, tb, bias, activation, alpha):
     name = f"gemm_{'t' if ta else 'n'}{'t' if tb else 'n'}_f32"
     if not call.has(name):
         return False
-    call.emit(name, reads=call.inputs, writes=call.outputs, attrs=[alpha],
-              sizes=[m, n, k, int(bias), activation, *(number for axis in axes for number in axis)])
+    call.emit(
+        name,
+        reads=call.inputs,
+        writes=call.outputs,
+        attrs=[alpha],
+        sizes=[m, n, k, int(bias), activation, *(number for axis in axes for number in axis)],
+    )
     return True
 
 
@@ -120,8 +133,9 @@ def _matmul_kernel(call):
 
 # op(a) op(b); a (..., m, k), or (..., k, m) with transpose_a; b (..., k, n), or (..., n, k) with transpose_b.
 # Leading axes broadcast as numpy.matmul's do.
-matmul_op = define_op("matmul", shape=_matmul_shape, reference=_matmul_reference, grad=_matmul_grad,
-                      kernel=_matmul_kernel)
+matmul_op = define_op(
+    "matmul", shape=_matmul_shape, reference=_matmul_reference, grad=_matmul_grad, kernel=_matmul_kernel
+)
 
 # ---- dense ----
 
@@ -171,8 +185,9 @@ def _dense_kernel(call):
 
 
 # activation(x @ w + bias); x (..., k), w (k, n), bias (n,) or none. `alpha`: leaky_relu's slope, elu's alpha.
-dense_op = define_op("dense", shape=_dense_shape, reference=_dense_reference, grad=_dense_grad,
-                     kernel=_dense_kernel)
+dense_op = define_op(
+    "dense", shape=_dense_shape, reference=_dense_reference, grad=_dense_grad, kernel=_dense_kernel
+)
 
 # ---- the public functions ----
 
@@ -193,8 +208,10 @@ def matmul(x1, x2):
     """
     a, b = product_operands(x1, x2)
     if not a.shape or not b.shape:
-        raise ValueError(f"matmul: both operands need an axis or more, received shapes {tuple(a.shape)} and "
-                         f"{tuple(b.shape)}; multiply by a scalar with `*`")
+        raise ValueError(
+            f"matmul: both operands need an axis or more, received shapes {tuple(a.shape)} and "
+            f"{tuple(b.shape)}; multiply by a scalar with `*`"
+        )
     row, column = len(a.shape) == 1, len(b.shape) == 1
     if row:
         a = reshaped(a, (1, *a.shape))
@@ -254,12 +271,16 @@ def tensordot(x1, x2, axes=2):
         first, second = [[n] if isinstance(n, int) else list(n) for n in axes]
         for x, wanted in ((a, first), (b, second)):
             if any(not -len(x.shape) <= i < len(x.shape) for i in wanted):
-                raise ValueError(f"tensordot: `axes` {axes} names an axis that a tensor of shape "
-                                 f"{tuple(x.shape)} does not have")
+                raise ValueError(
+                    f"tensordot: `axes` {axes} names an axis that a tensor of shape "
+                    f"{tuple(x.shape)} does not have"
+                )
         first, second = [i % len(a.shape) for i in first], [i % len(b.shape) for i in second]
     if [a.shape[i] for i in first] != [b.shape[i] for i in second]:
-        raise ValueError(f"tensordot: the summed axes must be equally long, received {first} of shape "
-                         f"{tuple(a.shape)} and {second} of shape {tuple(b.shape)}")
+        raise ValueError(
+            f"tensordot: the summed axes must be equally long, received {first} of shape "
+            f"{tuple(a.shape)} and {second} of shape {tuple(b.shape)}"
+        )
     return contract(a, b, [], list(zip(first, second, strict=True)))
 
 
@@ -296,9 +317,10 @@ def vdot(x1, x2):
     """The sum of products of all elements, the first operand's conjugated where complex."""
     a, b = operands(x1, x2)
     if a.size != b.size:
-        raise ValueError(f"vdot: both operands must have as many elements, received shapes {tuple(a.shape)} "
-                         f"and {tuple(b.shape)}")
+        raise ValueError(
+            f"vdot: both operands must have as many elements, received shapes {tuple(a.shape)} "
+            f"and {tuple(b.shape)}"
+        )
     if a.dtype in ("complex64", "complex128"):
         a = records["conjugate"](a)
     return matmul(reshaped(a, (a.size,)), reshaped(b, (b.size,)))
-

@@ -115,10 +115,19 @@ def _batch_kernel(call):
     rows, cols, pieces = _sizes(x.shape, len(x.shape) - 1)
     partial, scale = call.workspace(8 * pieces * cols), call.workspace(4 * cols)
     call.emit("batch_norm_pieces_f32", reads=[x], writes=[partial], sizes=[rows, cols, pieces])
-    call.emit("batch_norm_combine_f32", reads=[partial, gamma], writes=[mean, var, scale],
-              sizes=[rows, cols, pieces], attrs=[call.epsilon])
-    call.emit("batch_norm_apply_f32", reads=[x, mean, scale, beta, *added], writes=[y],
-              sizes=[rows, cols, call.activation == "relu", len(added)])
+    call.emit(
+        "batch_norm_combine_f32",
+        reads=[partial, gamma],
+        writes=[mean, var, scale],
+        sizes=[rows, cols, pieces],
+        attrs=[call.epsilon],
+    )
+    call.emit(
+        "batch_norm_apply_f32",
+        reads=[x, mean, scale, beta, *added],
+        writes=[y],
+        sizes=[rows, cols, call.activation == "relu", len(added)],
+    )
 
 
 def _batch_grad_kernel(call):
@@ -130,12 +139,25 @@ def _batch_grad_kernel(call):
     rows, cols, pieces = _sizes(x.shape, len(x.shape) - 1)
     partial, scale, shares = (call.workspace(4 * n * cols) for n in (2 * pieces, 1, 2))
     call.emit("batch_norm_scale_f32", reads=[gamma, var], writes=[scale], sizes=[cols], attrs=[call.epsilon])
-    call.emit("batch_norm_grad_pieces_f32", reads=[x, mean, scale, beta, dy], writes=[partial],
-              sizes=[rows, cols, pieces, relu])
-    call.emit("batch_norm_grad_combine_f32", reads=[partial, var], writes=[dgamma, dbeta, shares],
-              sizes=[rows, cols, pieces], attrs=[call.epsilon])
-    call.emit("batch_norm_grad_apply_f32", reads=[x, mean, scale, beta, dy, shares], writes=[dx],
-              sizes=[rows, cols, relu])
+    call.emit(
+        "batch_norm_grad_pieces_f32",
+        reads=[x, mean, scale, beta, dy],
+        writes=[partial],
+        sizes=[rows, cols, pieces, relu],
+    )
+    call.emit(
+        "batch_norm_grad_combine_f32",
+        reads=[partial, var],
+        writes=[dgamma, dbeta, shares],
+        sizes=[rows, cols, pieces],
+        attrs=[call.epsilon],
+    )
+    call.emit(
+        "batch_norm_grad_apply_f32",
+        reads=[x, mean, scale, beta, dy, shares],
+        writes=[dx],
+        sizes=[rows, cols, relu],
+    )
 
 
 # Outputs: y, and the mean and population variance of each channel over all other axes.
@@ -160,9 +182,13 @@ define_op(
     grad=no_gradient("fusion runs after differentiation"),
 )
 batch_norm_train_grad_op = define_op(
-    "batch_norm_train_grad", shape=_batch_grad_shape, reference=_batch_grad_reference,
-    kernel=_batch_grad_kernel, inplace=(0, 5),
-    grad=gradient_of(_batch_grad_composed))
+    "batch_norm_train_grad",
+    shape=_batch_grad_shape,
+    reference=_batch_grad_reference,
+    kernel=_batch_grad_kernel,
+    inplace=(0, 5),
+    grad=gradient_of(_batch_grad_composed),
+)
 
 
 # ---- layer normalisation ----
@@ -260,9 +286,13 @@ layer_norm_op = define_op(
     grad=lambda call, dy, *_: list(layer_norm_grad_op(*call.inputs[:2], *call.outputs[1:], dy, **call.attrs)),
 )
 layer_norm_grad_op = define_op(
-    "layer_norm_grad", shape=_layer_grad_shape, reference=_layer_grad_reference,
-    kernel=_row_grad_kernel("layer_norm_grad_f32"), inplace=(0, 4),
-    grad=gradient_of(_layer_grad_composed))
+    "layer_norm_grad",
+    shape=_layer_grad_shape,
+    reference=_layer_grad_reference,
+    kernel=_row_grad_kernel("layer_norm_grad_f32"),
+    inplace=(0, 4),
+    grad=gradient_of(_layer_grad_composed),
+)
 
 
 # ---- root mean square normalisation ----
@@ -303,12 +333,21 @@ def _rms_grad_composed(x, scale, inv, dy, *, axis, epsilon):
 
 # Normalises over the axes from `axis` on. Outputs: y, and each row's 1 / sqrt(mean square + epsilon).
 rms_norm_op = define_op(
-    "rms_norm", shape=_rms_shape, reference=_rms_reference, kernel=_row_kernel("rms_norm_f32"), inplace=(0,),
-    grad=lambda call, dy, _: list(rms_norm_grad_op(*call.inputs, call.outputs[1], dy, **call.attrs)))
+    "rms_norm",
+    shape=_rms_shape,
+    reference=_rms_reference,
+    kernel=_row_kernel("rms_norm_f32"),
+    inplace=(0,),
+    grad=lambda call, dy, _: list(rms_norm_grad_op(*call.inputs, call.outputs[1], dy, **call.attrs)),
+)
 rms_norm_grad_op = define_op(
-    "rms_norm_grad", reference=_rms_grad_reference, grad=gradient_of(_rms_grad_composed),
-    kernel=_row_grad_kernel("rms_norm_grad_f32"), inplace=(0, 3),
-    shape=lambda x, scale, inv, dy, **attrs: (Spec(x.shape, x.dtype), Spec(scale.shape, x.dtype)))
+    "rms_norm_grad",
+    reference=_rms_grad_reference,
+    grad=gradient_of(_rms_grad_composed),
+    kernel=_row_grad_kernel("rms_norm_grad_f32"),
+    inplace=(0, 3),
+    shape=lambda x, scale, inv, dy, **attrs: (Spec(x.shape, x.dtype), Spec(scale.shape, x.dtype)),
+)
 
 
 # ---- public functions ----
@@ -347,8 +386,10 @@ def _parameter(name, what, value, x, axes, default):
     try:
         np.broadcast_shapes(tuple(value.shape), shape)
     except ValueError:
-        raise ValueError(f"{name}: `{what}` must have the shape {shape} of the normalised axes, received "
-                         f"{tuple(value.shape)} for an input of shape {tuple(x.shape)}") from None
+        raise ValueError(
+            f"{name}: `{what}` must have the shape {shape} of the normalised axes, received "
+            f"{tuple(value.shape)} for an input of shape {tuple(x.shape)}"
+        ) from None
     return records["broadcast_to"](value, shape=shape)
 
 
@@ -376,8 +417,10 @@ def layer_normalization(x, gamma=None, beta=None, axis=-1, epsilon=None):
     given = convert(x).dtype
     x = _wide(x)
     axes = canonical_axes("layer_normalization", axis, len(x.shape))
-    parameters = [_parameter("layer_normalization", "gamma", gamma, x, axes, 1.0),
-                  _parameter("layer_normalization", "beta", beta, x, axes, 0.0)]
+    parameters = [
+        _parameter("layer_normalization", "gamma", gamma, x, axes, 1.0),
+        _parameter("layer_normalization", "beta", beta, x, axes, 0.0),
+    ]
     return convert(_over_rows(layer_norm_op, x, parameters, axes, _epsilon(epsilon)), dtype=given)
 
 

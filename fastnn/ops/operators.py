@@ -44,19 +44,38 @@ def _logical_or_bitwise(logical, bitwise):
 
 
 _BINARY = {
-    "add": pointwise.add, "sub": pointwise.subtract, "mul": pointwise.multiply, "truediv": pointwise.divide,
-    "floordiv": pointwise.floor_divide, "mod": pointwise.mod, "pow": pointwise.power, "matmul": _matmul,
+    "add": pointwise.add,
+    "sub": pointwise.subtract,
+    "mul": pointwise.multiply,
+    "truediv": pointwise.divide,
+    "floordiv": pointwise.floor_divide,
+    "mod": pointwise.mod,
+    "pow": pointwise.power,
+    "matmul": _matmul,
     "and": _logical_or_bitwise(pointwise.logical_and, pointwise.bitwise_and),
     "or": _logical_or_bitwise(pointwise.logical_or, pointwise.bitwise_or),
     "xor": _logical_or_bitwise(pointwise.logical_xor, pointwise.bitwise_xor),
-    "lshift": pointwise.left_shift, "rshift": pointwise.right_shift,
+    "lshift": pointwise.left_shift,
+    "rshift": pointwise.right_shift,
 }
-_COMPARED = {"eq": pointwise.equal, "ne": pointwise.not_equal, "lt": pointwise.less,
-             "le": pointwise.less_equal, "gt": pointwise.greater, "ge": pointwise.greater_equal}
+_COMPARED = {
+    "eq": pointwise.equal,
+    "ne": pointwise.not_equal,
+    "lt": pointwise.less,
+    "le": pointwise.less_equal,
+    "gt": pointwise.greater,
+    "ge": pointwise.greater_equal,
+}
 
-install_operators({f"__{name}__": _forward(function) for name, function in _BINARY.items()}
-                  | {f"__r{name}__": _reflected(function) for name, function in _BINARY.items()}
-                  | {f"__{name}__": _compared(function) for name, function in _COMPARED.items()}
-                  | {"__neg__": lambda self: pointwise.negative(self), "__pos__": lambda self: self,
-                     "__getitem__": _get_item, "__abs__": lambda self: pointwise.absolute(self),
-                     "__invert__": lambda self: pointwise.bitwise_not(self)})
+install_operators(
+    {f"__{name}__": _forward(function) for name, function in _BINARY.items()}
+    | {f"__r{name}__": _reflected(function) for name, function in _BINARY.items()}
+    | {f"__{name}__": _compared(function) for name, function in _COMPARED.items()}
+    | {
+        "__neg__": lambda self: pointwise.negative(self),
+        "__pos__": lambda self: self,
+        "__getitem__": _get_item,
+        "__abs__": lambda self: pointwise.absolute(self),
+        "__invert__": lambda self: pointwise.bitwise_not(self),
+    }
+)

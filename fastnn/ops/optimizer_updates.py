@@ -21,26 +21,41 @@ def _define(name, formula, slots, kernel_attrs):
     slots: how many that may be. For each there is a record `<name>_sweep<slots>` of several
     such updates at once: rate, decay, then every update's variable, gradient and slots.
     """
+
     def shape(w, g, rate, decay, *rest, **attrs):
         for x in (g, *rest):
             if tuple(x.shape) != tuple(w.shape) or x.dtype != w.dtype:
-                raise ValueError(f"{name}: the gradient and the slots must be like the variable, of shape "
-                                 f"{tuple(w.shape)}, {w.dtype}; received {tuple(x.shape)}, {x.dtype}")
+                raise ValueError(
+                    f"{name}: the gradient and the slots must be like the variable, of shape "
+                    f"{tuple(w.shape)}, {w.dtype}; received {tuple(x.shape)}, {x.dtype}"
+                )
         return (Spec(w.shape, w.dtype),) * (1 + len(rest)) if rest else Spec(w.shape, w.dtype)
 
     def kernel(call):
         if any(b.dtype != "float32" for b in call.inputs):
             return False
-        call.emit(name + "_f32", reads=call.inputs, writes=call.outputs, sizes=[call.output.size],
-                  attrs=kernel_attrs(call))
+        call.emit(
+            name + "_f32",
+            reads=call.inputs,
+            writes=call.outputs,
+            sizes=[call.output.size],
+            attrs=kernel_attrs(call),
+        )
 
     inplace = {0: (0,)} | {1 + i: (4 + i,) for i in range(max(slots))}
     sweeps = {
         4 + count: _define_sweep(f"{name}_sweep{count}", name, formula, count, kernel_attrs)
         for count in slots
     }
-    return define_op(name, shape=shape, reference=formula, grad=_NONE, kernel=kernel, inplace=inplace,
-                     sweep=((2, 3), sweeps))
+    return define_op(
+        name,
+        shape=shape,
+        reference=formula,
+        grad=_NONE,
+        kernel=kernel,
+        inplace=inplace,
+        sweep=((2, 3), sweeps),
+    )
 
 
 def _define_sweep(name, each, formula, slots, kernel_attrs):
@@ -60,8 +75,13 @@ def _define_sweep(name, each, formula, slots, kernel_attrs):
     def kernel(call):
         if any(b.dtype != "float32" for b in call.inputs):
             return False
-        call.emit(f"{each}_sweep_f32", reads=call.inputs, writes=call.outputs,
-                  sizes=[w.size for w, *_ in calls(call.inputs)], attrs=kernel_attrs(call))
+        call.emit(
+            f"{each}_sweep_f32",
+            reads=call.inputs,
+            writes=call.outputs,
+            sizes=[w.size for w, *_ in calls(call.inputs)],
+            attrs=kernel_attrs(call),
+        )
 
     places = range(MOST_BUFFERS // (takes + makes))
     inplace = {i * makes + j: (2 + i * takes + (j + 1 if j else 0),) for i in places for j in range(makes)}
@@ -125,16 +145,22 @@ def _quiet(formula):
 
 
 sgd_update = _define("sgd_update", _quiet(_sgd), (0,), lambda c: [c.decays])
-momentum_update = _define("momentum_update", _quiet(_momentum), (1,),
-                          lambda c: [c.momentum, c.nesterov, c.decays])
-rmsprop_update = _define("rmsprop_update", _quiet(_rmsprop), (1, 2, 3),
-                         lambda c: [c.rho, c.momentum, c.epsilon, c.centered, c.decays])
+momentum_update = _define(
+    "momentum_update", _quiet(_momentum), (1,), lambda c: [c.momentum, c.nesterov, c.decays]
+)
+rmsprop_update = _define(
+    "rmsprop_update",
+    _quiet(_rmsprop),
+    (1, 2, 3),
+    lambda c: [c.rho, c.momentum, c.epsilon, c.centered, c.decays],
+)
 adam_update = _define(
     "adam_update", _quiet(_adam), (2, 3), lambda c: [c.beta_1, c.beta_2, c.epsilon, c.decays]
 )
 
 
 # ---- scalars of a step ----
+
 
 def _adam_rate_reference(lr, iterations, *, beta_1, beta_2):
     """lr sqrt(1 - b2^t) / (1 - b1^t) at t = iterations + 1; the powers rounded to lr's dtype, as in Keras."""

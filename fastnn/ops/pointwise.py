@@ -81,8 +81,10 @@ def one_dtype(name, inputs):
     for x in inputs:
         if x.dtype != dtype:
             kinds = ", ".join(i.dtype for i in inputs)
-            raise ValueError(f"{name}: the operands' dtypes must be equal, received {kinds}; cast one of "
-                             "them with ops.cast")
+            raise ValueError(
+                f"{name}: the operands' dtypes must be equal, received {kinds}; cast one of "
+                "them with ops.cast"
+            )
     return dtype
 
 
@@ -94,9 +96,11 @@ def broadcast_shape(name, inputs):
         return np.broadcast_shapes(*[tuple(x.shape) for x in inputs])
     except ValueError:
         shapes = " and ".join(str(tuple(x.shape)) for x in inputs)
-        raise ValueError(f"{name}: the shapes {shapes} do not fit together: counted from the last axis, "
-                         "extents must be equal or 1. Reshape one operand, for instance with "
-                         "ops.expand_dims") from None
+        raise ValueError(
+            f"{name}: the shapes {shapes} do not fit together: counted from the last axis, "
+            "extents must be equal or 1. Reshape one operand, for instance with "
+            "ops.expand_dims"
+        ) from None
 
 
 def broadcasting(name, result=None):
@@ -142,22 +146,32 @@ def quiet(reference):
 
 def define_pointwise(name, reference, grad, *, shape=same_shape, inplace=(0,)):
     """The record of an elementwise op whose opcode in csrc/eltwise.c has the record's name."""
-    return define_op(name, shape=shape, reference=quiet(reference), grad=grad, kernel=pointwise_kernel,
-                     inplace=inplace, pointwise=name)
+    return define_op(
+        name,
+        shape=shape,
+        reference=quiet(reference),
+        grad=grad,
+        kernel=pointwise_kernel,
+        inplace=inplace,
+        pointwise=name,
+    )
 
 
 def define_binary(name, reference, grad, result=None):
     """The record of a broadcasting op of two operands."""
-    return define_pointwise(name, reference, grad, shape=broadcasting(name, result),
-                            inplace=() if result else (0, 1))
+    return define_pointwise(
+        name, reference, grad, shape=broadcasting(name, result), inplace=() if result else (0, 1)
+    )
 
 
 def _each(*functions):
     """A gradient rule from one function (dy, a, b, y) -> gradient before summing, for each operand."""
 
     def grad(call, dy):
-        return [sum_to(f(dy, *call.inputs, call.output), x.shape) if wanted else None
-                for f, x, wanted in zip(functions, call.inputs, call.needs or (True, True), strict=True)]
+        return [
+            sum_to(f(dy, *call.inputs, call.output), x.shape) if wanted else None
+            for f, x, wanted in zip(functions, call.inputs, call.needs or (True, True), strict=True)
+        ]
 
     return grad
 
@@ -166,15 +180,23 @@ STEPS = no_gradient("constant almost everywhere")
 
 add_op = define_binary("add", np.add, _each(lambda dy, a, b, y: dy, lambda dy, a, b, y: dy))
 subtract_op = define_binary("subtract", np.subtract, _each(lambda dy, a, b, y: dy, lambda dy, a, b, y: -dy))
-multiply_op = define_binary("multiply", np.multiply,
-                            _each(lambda dy, a, b, y: dy * b, lambda dy, a, b, y: dy * a))
-divide_op = define_binary("divide", np.true_divide,
-                          _each(lambda dy, a, b, y: dy / b, lambda dy, a, b, y: -(dy * y) / b))
+multiply_op = define_binary(
+    "multiply", np.multiply, _each(lambda dy, a, b, y: dy * b, lambda dy, a, b, y: dy * a)
+)
+divide_op = define_binary(
+    "divide", np.true_divide, _each(lambda dy, a, b, y: dy / b, lambda dy, a, b, y: -(dy * y) / b)
+)
 # A tie goes to the first operand, as in TensorFlow.
-maximum_op = define_binary("maximum", np.maximum, _each(lambda dy, a, b, y: select(a >= b, dy, 0.0),
-                                                        lambda dy, a, b, y: select(a >= b, 0.0, dy)))
-minimum_op = define_binary("minimum", np.minimum, _each(lambda dy, a, b, y: select(a <= b, dy, 0.0),
-                                                        lambda dy, a, b, y: select(a <= b, 0.0, dy)))
+maximum_op = define_binary(
+    "maximum",
+    np.maximum,
+    _each(lambda dy, a, b, y: select(a >= b, dy, 0.0), lambda dy, a, b, y: select(a >= b, 0.0, dy)),
+)
+minimum_op = define_binary(
+    "minimum",
+    np.minimum,
+    _each(lambda dy, a, b, y: select(a <= b, dy, 0.0), lambda dy, a, b, y: select(a <= b, 0.0, dy)),
+)
 
 
 def _power_base(dy, a, b, y):  # b * a^(b-1), which for b = 0 is 0 and not 0 * 0^-1
@@ -187,10 +209,12 @@ def _power_exponent(dy, a, b, y):  # y * log(a), taken as 0 where log has no val
 
 
 power_op = define_binary("power", np.power, _each(_power_base, _power_exponent))
-mod_op = define_binary("mod", np.mod,
-                       _each(lambda dy, a, b, y: dy, lambda dy, a, b, y: -(dy * floor_divide(a, b))))
-fmod_op = define_binary("fmod", np.fmod, _each(lambda dy, a, b, y: dy,
-                                               lambda dy, a, b, y: -(dy * records["trunc"](a / b))))
+mod_op = define_binary(
+    "mod", np.mod, _each(lambda dy, a, b, y: dy, lambda dy, a, b, y: -(dy * floor_divide(a, b)))
+)
+fmod_op = define_binary(
+    "fmod", np.fmod, _each(lambda dy, a, b, y: dy, lambda dy, a, b, y: -(dy * records["trunc"](a / b)))
+)
 floor_divide_op = define_binary("floor_divide", np.floor_divide, STEPS)
 
 
@@ -199,28 +223,35 @@ def _real_shape(x):
 
 
 negative_op = define_pointwise("negative", np.negative, lambda call, dy: [-dy])
-absolute_op = define_pointwise("absolute", np.abs, lambda call, dy: [dy * sign_op(call.inputs[0])],
-                               shape=_real_shape)
+absolute_op = define_pointwise(
+    "absolute", np.abs, lambda call, dy: [dy * sign_op(call.inputs[0])], shape=_real_shape
+)
 sign_op = define_pointwise("sign", np.sign, STEPS)
 square_op = define_pointwise("square", np.square, lambda call, dy: [dy * (call.inputs[0] * 2.0)])
 sqrt_op = define_pointwise("sqrt", np.sqrt, lambda call, dy: [dy * 0.5 / call.output])
-rsqrt_op = define_pointwise("rsqrt", lambda x: 1 / np.sqrt(x),
-                            lambda call, dy: [dy * -0.5 * (call.output * square_op(call.output))])
-reciprocal_op = define_pointwise("reciprocal", lambda x: 1 / x,
-                                 lambda call, dy: [-(dy * square_op(call.output))])
+rsqrt_op = define_pointwise(
+    "rsqrt", lambda x: 1 / np.sqrt(x), lambda call, dy: [dy * -0.5 * (call.output * square_op(call.output))]
+)
+reciprocal_op = define_pointwise(
+    "reciprocal", lambda x: 1 / x, lambda call, dy: [-(dy * square_op(call.output))]
+)
 cbrt_op = define_pointwise("cbrt", np.cbrt, lambda call, dy: [dy / (square_op(call.output) * 3.0)])
 
 
 def _clip_grad(call, dy):  # at a bound the gradient passes, as in TensorFlow
     (x,) = call.inputs
-    inside = logical_and_op(greater_equal_op(x, constant(call.x_min, x.dtype)),
-                            less_equal_op(x, constant(call.x_max, x.dtype)))
+    inside = logical_and_op(
+        greater_equal_op(x, constant(call.x_min, x.dtype)), less_equal_op(x, constant(call.x_max, x.dtype))
+    )
     return [select(inside, dy, 0.0)]
 
 
 # Bounds are numbers; clip() with tensors as bounds is a minimum and a maximum.
-clip_op = define_pointwise("clip", lambda x, x_min, x_max: np.minimum(np.maximum(x, x.dtype.type(x_min)),
-                                                                      x.dtype.type(x_max)), _clip_grad)
+clip_op = define_pointwise(
+    "clip",
+    lambda x, x_min, x_max: np.minimum(np.maximum(x, x.dtype.type(x_min)), x.dtype.type(x_max)),
+    _clip_grad,
+)
 
 # ---- comparison, choice, logic, bits ----
 
@@ -247,16 +278,20 @@ right_shift_op = define_binary("right_shift", np.right_shift, STEPS)
 
 def _where_shape(condition, x1, x2):
     if condition.dtype != "bool":
-        raise ValueError(f"where: `condition` must be bool, received {condition.dtype}; cast it with "
-                         "ops.cast")
+        raise ValueError(
+            f"where: `condition` must be bool, received {condition.dtype}; cast it with ops.cast"
+        )
     return Spec(broadcast_shape("where", (condition, x1, x2)), one_dtype("where", (x1, x2)))
 
 
 def _where_grad(call, dy):
     condition, a, b = call.inputs
     needs = call.needs or (False, True, True)
-    return [None, sum_to(select(condition, dy, 0.0), a.shape) if needs[1] else None,
-            sum_to(select(condition, 0.0, dy), b.shape) if needs[2] else None]
+    return [
+        None,
+        sum_to(select(condition, dy, 0.0), a.shape) if needs[1] else None,
+        sum_to(select(condition, 0.0, dy), b.shape) if needs[2] else None,
+    ]
 
 
 where_op = define_pointwise("where", np.where, _where_grad, shape=_where_shape, inplace=(1, 2))
@@ -278,10 +313,16 @@ def _cast_grad(call, dy):
     return [convert(dy, dtype=source)]
 
 
-cast_op = define_pointwise("cast", _cast_reference, _cast_grad, shape=lambda x, dtype: Spec(x.shape, dtype),
-                           inplace=())
-stop_gradient_op = define_op("stop_gradient", shape=same_shape, reference=lambda x: x, view=True,
-                             grad=no_gradient("that is what it is for"))
+cast_op = define_pointwise(
+    "cast", _cast_reference, _cast_grad, shape=lambda x, dtype: Spec(x.shape, dtype), inplace=()
+)
+stop_gradient_op = define_op(
+    "stop_gradient",
+    shape=same_shape,
+    reference=lambda x: x,
+    view=True,
+    grad=no_gradient("that is what it is for"),
+)
 
 
 # ---- the public functions ----
@@ -547,8 +588,10 @@ def isfinite(x):
 def _bits(name, *values):
     tensors = operands(*values)
     if not (dtypes.is_integer(tensors[0].dtype) or tensors[0].dtype == "bool"):
-        raise TypeError(f"{name}: the operands must be integers or bools, received {tensors[0].dtype}; cast "
-                        "them with ops.cast")
+        raise TypeError(
+            f"{name}: the operands must be integers or bools, received {tensors[0].dtype}; cast "
+            "them with ops.cast"
+        )
     return tensors
 
 

@@ -51,8 +51,10 @@ def _quantile(name, x, q, axis, method, keepdims, skip_nan):
         raise ValueError(f"{name}: `method` must be one of {', '.join(METHODS)}, received {method!r}")
     q = np.asarray(convert(q).numpy() if hasattr(q, "numpy") else q, dtype="float64")
     if q.ndim > 1 or (q.size and (q.min() < 0.0 or q.max() > 1.0)):
-        raise ValueError(f"{name}: `q` must be a number or a vector of numbers in 0..1 (0..100 for percentiles), "
-                         f"received {q.tolist()}")
+        raise ValueError(
+            f"{name}: `q` must be a number or a vector of numbers in 0..1 (0..100 for percentiles), "
+            f"received {q.tolist()}"
+        )
     rank = len(convert(x).shape)
     rows, axes = _lined_up(name, x, axis)
     missing = isnan(rows)
@@ -64,8 +66,14 @@ def _quantile(name, x, q, axis, method, keepdims, skip_nan):
     else:
         last = convert(np.full((*rows.shape[:-1], 1), rows.shape[-1] - 1), dtype=rows.dtype)
         void = reduction.any(missing, -1, True)
-    found = [where(void, convert(float("nan"), dtype=rows.dtype),
-                   _one(ordered, last, convert(float(one), dtype=rows.dtype), method))[..., 0] for one in q.reshape(-1)]
+    found = [
+        where(
+            void,
+            convert(float("nan"), dtype=rows.dtype),
+            _one(ordered, last, convert(float(one), dtype=rows.dtype), method),
+        )[..., 0]
+        for one in q.reshape(-1)
+    ]
     if keepdims:
         for axis_ in range(rank):
             if axis_ in axes:

@@ -29,8 +29,12 @@ def philox(counters, key, rounds=10):
     key = [int(k) for k in key]
     for _ in range(rounds):
         left, right = words[0] * _MULTIPLIERS[0], words[2] * _MULTIPLIERS[1]
-        words = [(right >> 32) ^ words[1] ^ key[0], right & 0xFFFFFFFF, (left >> 32) ^ words[3] ^ key[1],
-                 left & 0xFFFFFFFF]
+        words = [
+            (right >> 32) ^ words[1] ^ key[0],
+            right & 0xFFFFFFFF,
+            (left >> 32) ^ words[3] ^ key[1],
+            left & 0xFFFFFFFF,
+        ]
         key = [(k + w) & 0xFFFFFFFF for k, w in zip(key, _WEYL, strict=False)]
     return [word.astype(np.uint32) for word in words]
 
@@ -59,16 +63,23 @@ def _drawn(name):
 
 def check_seed(name, seed):
     if seed.dtype != "uint32" or tuple(seed.shape) != (2,):
-        raise ValueError(f"{name}: a seed is a uint32 tensor of shape (2,), received {seed.dtype}, shape "
-                         f"{tuple(seed.shape)}; fastnn.random.draw_seed makes one")
+        raise ValueError(
+            f"{name}: a seed is a uint32 tensor of shape (2,), received {seed.dtype}, shape "
+            f"{tuple(seed.shape)}; fastnn.random.draw_seed makes one"
+        )
 
 
 def _drawing_kernel(name, attributes=(), dtype="float32"):
     def kernel(call):
         if call.dtype != dtype:
             return False
-        call.emit(name, reads=call.inputs, writes=call.outputs, sizes=[call.output.size],
-                  attrs=[call.attrs[a] for a in attributes])
+        call.emit(
+            name,
+            reads=call.inputs,
+            writes=call.outputs,
+            sizes=[call.output.size],
+            attrs=[call.attrs[a] for a in attributes],
+        )
 
     return kernel
 
@@ -84,8 +95,13 @@ def _uniform_reference(seed, *, shape, minval, maxval, dtype):
     return np.minimum(y, np.nextafter(high, low)) if high > low else y  # rounding may reach maxval
 
 
-uniform_op = define_op("random_uniform", shape=_drawn("uniform"), reference=_uniform_reference, grad=_NONE,
-                       kernel=_drawing_kernel("random_uniform_f32", ("minval", "maxval")))
+uniform_op = define_op(
+    "random_uniform",
+    shape=_drawn("uniform"),
+    reference=_uniform_reference,
+    grad=_NONE,
+    kernel=_drawing_kernel("random_uniform_f32", ("minval", "maxval")),
+)
 
 
 def _normal_reference(seed, *, shape, mean, stddev, dtype):
@@ -101,8 +117,13 @@ def _normal_reference(seed, *, shape, mean, stddev, dtype):
     return (z * wide(stddev) + wide(mean)).astype(dtype)
 
 
-normal_op = define_op("random_normal", shape=_drawn("normal"), reference=_normal_reference, grad=_NONE,
-                      kernel=_drawing_kernel("random_normal_f32", ("mean", "stddev")))
+normal_op = define_op(
+    "random_normal",
+    shape=_drawn("normal"),
+    reference=_normal_reference,
+    grad=_NONE,
+    kernel=_drawing_kernel("random_normal_f32", ("mean", "stddev")),
+)
 
 
 def _integers_reference(seed, *, shape, minval, maxval, dtype):
@@ -122,12 +143,22 @@ def _integers_kernel(call):
     span = call.maxval - call.minval
     if call.dtype != "int32" or span >= 2**32:
         return False
-    call.emit("random_integers_i32", reads=call.inputs, writes=call.outputs, sizes=[call.output.size],
-              attrs=[call.minval, span])
+    call.emit(
+        "random_integers_i32",
+        reads=call.inputs,
+        writes=call.outputs,
+        sizes=[call.output.size],
+        attrs=[call.minval, span],
+    )
 
 
-integers_op = define_op("random_integers", shape=_drawn("randint"), reference=_integers_reference, grad=_NONE,
-                        kernel=_integers_kernel)
+integers_op = define_op(
+    "random_integers",
+    shape=_drawn("randint"),
+    reference=_integers_reference,
+    grad=_NONE,
+    kernel=_integers_kernel,
+)
 bits_op = define_op(
     "random_bits",
     shape=_drawn("random_bits"),
@@ -137,6 +168,7 @@ bits_op = define_op(
 
 
 # ---- dropout ----
+
 
 def _dropout_reference(x, seed, *, rate):
     keep = unit_floats(seed, x.size).reshape(x.shape) >= np.float32(rate)
@@ -168,6 +200,7 @@ dropout_op = define_op(
 
 # ---- the state of a seed generator ----
 
+
 def _advance_reference(state):
     with np.errstate(over="ignore"):
         return state + np.array([0, 1], np.uint32)
@@ -189,6 +222,7 @@ advance_op = define_op(
 
 # ---- distributions that reject: NumPy's own Philox, keyed by the seed ----
 
+
 def _generator(seed):
     return np.random.Generator(np.random.Philox(key=int(seed[0]) | int(seed[1]) << 32))
 
@@ -204,8 +238,12 @@ def _from_numpy(name, draw):
         wide = [np.asarray(p, np.float64) for p in parameters]
         return draw(_generator(seed), *wide, shape).astype(dtypes.NUMPY[dtype])
 
-    return define_op("random_" + name, shape=shape_rule, reference=reference,
-                     grad=no_gradient("samples are not differentiated through their parameters"))
+    return define_op(
+        "random_" + name,
+        shape=shape_rule,
+        reference=reference,
+        grad=no_gradient("samples are not differentiated through their parameters"),
+    )
 
 
 gamma_op = _from_numpy("gamma", lambda g, alpha, size: g.gamma(alpha, size=size))

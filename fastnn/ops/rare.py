@@ -79,12 +79,17 @@ def histogram(x, bins=10, range=None):  # noqa: A002 - Keras's name
         raise ValueError(f"histogram: `bins` must be a positive integer, received {bins!r}")
     x = convert(x)
     counts, edges = np.histogram(x.numpy(), bins, range)
-    return convert(counts, dtype="int32"), convert(edges, dtype=x.dtype if dtypes.is_float(x.dtype) else "float32")
+    return convert(counts, dtype="int32"), convert(
+        edges, dtype=x.dtype if dtypes.is_float(x.dtype) else "float32"
+    )
 
 
 argpartition_op = define_op(
-    "argpartition", shape=lambda x, *, kth, axis: Spec(x.shape, "int32"), grad=no_gradient("integer output"),
-    reference=lambda x, *, kth, axis: np.argpartition(x, kth, axis).astype(np.int32))
+    "argpartition",
+    shape=lambda x, *, kth, axis: Spec(x.shape, "int32"),
+    grad=no_gradient("integer output"),
+    reference=lambda x, *, kth, axis: np.argpartition(x, kth, axis).astype(np.int32),
+)
 
 
 @public
@@ -113,7 +118,9 @@ def unravel_index(indices, shape):
 def select(condlist, choicelist, default=0):
     """Each element from the first choice whose condition holds, else `default`."""
     if len(condlist) != len(choicelist):
-        raise ValueError(f"select: there are {len(condlist)} conditions and {len(choicelist)} choices; they must be as many")
+        raise ValueError(
+            f"select: there are {len(condlist)} conditions and {len(choicelist)} choices; they must be as many"
+        )
     found = default
     for condition, choice in builtins.reversed(builtins.list(zip(condlist, choicelist, strict=True))):
         found = where(condition, choice, found)
@@ -121,9 +128,11 @@ def select(condlist, choicelist, default=0):
 
 
 correlate_op = define_op(
-    "correlate", grad=lambda call, dy: _correlate_grad(call, dy),
+    "correlate",
+    grad=lambda call, dy: _correlate_grad(call, dy),
     shape=lambda a, b, *, mode: Spec((_correlated(a.shape[0], b.shape[0], mode),), a.dtype),
-    reference=lambda a, b, *, mode: np.correlate(a, b, mode).astype(a.dtype))
+    reference=lambda a, b, *, mode: np.correlate(a, b, mode).astype(a.dtype),
+)
 
 
 def _correlated(n, m, mode):
@@ -151,8 +160,10 @@ def correlate(x1, x2, mode="valid"):
     """The cross-correlation of two vectors; `mode` "valid", "same" or "full"."""
     a, b = as_float(convert(x1)), as_float(convert(x2))
     if len(a.shape) != 1 or len(b.shape) != 1 or mode not in ("valid", "same", "full"):
-        raise ValueError("correlate: `x1` and `x2` must be vectors and `mode` 'valid', 'same' or 'full', received shapes "
-                         f"{tuple(a.shape)}, {tuple(b.shape)}, mode={mode!r}")
+        raise ValueError(
+            "correlate: `x1` and `x2` must be vectors and `mode` 'valid', 'same' or 'full', received shapes "
+            f"{tuple(a.shape)}, {tuple(b.shape)}, mode={mode!r}"
+        )
     return correlate_op(a, b, mode=mode)
 
 
@@ -161,7 +172,9 @@ def psnr(x1, x2, max_val):
     """The peak signal-to-noise ratio of two images in decibels, for values up to `max_val`."""
     a, b = as_float(convert(x1)), as_float(convert(x2))
     if a.shape != b.shape:
-        raise ValueError(f"psnr: `x1` and `x2` must have one shape, received {tuple(a.shape)} and {tuple(b.shape)}")
+        raise ValueError(
+            f"psnr: `x1` and `x2` must have one shape, received {tuple(a.shape)} and {tuple(b.shape)}"
+        )
     return 20.0 * log10(convert(max_val, dtype=b.dtype)) - 10.0 * log10(reduction.mean(square(a - b)))
 
 
@@ -206,7 +219,11 @@ def jvp(fun, primals, tangents, has_aux=False):
         for weight in weights:
             outer.watch(weight)
         pulled = tape.gradient(leaves, primals, output_gradients=weights)
-        along = sum((reduction.sum(g * t) for g, t in zip(pulled, tangents, strict=True) if g is not None), start=0.0)
+        along = sum(
+            (reduction.sum(g * t) for g, t in zip(pulled, tangents, strict=True) if g is not None), start=0.0
+        )
     moved = outer.gradient(along, weights)
-    derivative = nest.pack(outputs, [zeros_like(leaf) if m is None else m for leaf, m in zip(leaves, moved, strict=True)])
+    derivative = nest.pack(
+        outputs, [zeros_like(leaf) if m is None else m for leaf, m in zip(leaves, moved, strict=True)]
+    )
     return (outputs, derivative, aux) if has_aux else (outputs, derivative)

@@ -18,10 +18,10 @@ from .axes import canonical_axes, canonical_axis, without_axes
 
 # ---- kernels ----
 
-_STRIP = 1024           # columns that one unit of csrc/reduce.c takes
+_STRIP = 1024  # columns that one unit of csrc/reduce.c takes
 _LONGEST = 4096  # rows that one running total takes in, in trees of 8 or more: bounds its rounding error
-_LEAST_SHARE = 8192     # elements; one thread sums them in a microsecond
-_SHARES = 16            # what a sum is cut into where its shape offers fewer independent units
+_LEAST_SHARE = 8192  # elements; one thread sums them in a microsecond
+_SHARES = 16  # what a sum is cut into where its shape offers fewer independent units
 
 
 def _merge(groups):
@@ -62,7 +62,7 @@ def _reduce_kernel(name, scale=None):
             at = len(groups) - (1 if groups[-1][1] else 2)  # the last reduced group
             outer = math.prod(n for n, _ in groups[:at])
             rows = groups[at][0]
-            inner = math.prod(n for n, _ in groups[at + 1:])
+            inner = math.prod(n for n, _ in groups[at + 1 :])
             pieces = _cuts(outer, rows, inner)
             steps.append((outer, rows, inner, pieces))
             groups[at] = (pieces, True)
@@ -73,8 +73,13 @@ def _reduce_kernel(name, scale=None):
         for i, (outer, rows, inner, pieces) in enumerate(steps):
             last = i == len(steps) - 1
             out = y if last else call.workspace(4 * outer * pieces * inner)
-            call.emit(name, reads=[x], writes=[out], sizes=[outer, rows, inner, pieces],
-                      attrs=[factor if last else 1.0])
+            call.emit(
+                name,
+                reads=[x],
+                writes=[out],
+                sizes=[outer, rows, inner, pieces],
+                attrs=[factor if last else 1.0],
+            )
             x = out
 
     return kernel
@@ -118,7 +123,7 @@ def _argument_kernel(name):
             outer, rows, inner = 1, x.size, 1
         else:
             at = call.axis[0]
-            outer, rows, inner = math.prod(x.shape[:at]), x.shape[at], math.prod(x.shape[at + 1:])
+            outer, rows, inner = math.prod(x.shape[:at]), x.shape[at], math.prod(x.shape[at + 1 :])
         if rows >= 2**31:
             return False
         call.emit(name, reads=[x], writes=[call.output], sizes=[outer, rows, inner])
@@ -213,8 +218,9 @@ def _prod_grad(call, dy):
     axes = tuple(range(len(x.shape))) if call.axis is None else call.axis
     kept = tuple(i for i in range(len(x.shape)) if i not in axes)
     order = (*kept, *axes)
-    rows = records["reshape"](records["transpose"](x, axes=order),
-                              newshape=(*[x.shape[i] for i in kept], _count(x, call.axis)))
+    rows = records["reshape"](
+        records["transpose"](x, axes=order), newshape=(*[x.shape[i] for i in kept], _count(x, call.axis))
+    )
     at = len(kept)
     before = records["cumprod"](rows, axis=at, exclusive=True, reverse=False)
     behind = records["cumprod"](rows, axis=at, exclusive=True, reverse=True)
@@ -231,10 +237,20 @@ def _position_reference(function):
     return reference
 
 
-sum_op = define_op("sum", shape=_sum_shape, reference=_sum_reference, kernel=_reduce_kernel("sum_f32"),
-                   grad=lambda call, dy: [spread(dy, call.inputs[0].shape, call.axis)])
-mean_op = define_op("mean", shape=_same_dtype, reference=_mean_reference, grad=_mean_grad,
-                    kernel=_reduce_kernel("sum_f32", scale=lambda count: 1.0 / count))
+sum_op = define_op(
+    "sum",
+    shape=_sum_shape,
+    reference=_sum_reference,
+    kernel=_reduce_kernel("sum_f32"),
+    grad=lambda call, dy: [spread(dy, call.inputs[0].shape, call.axis)],
+)
+mean_op = define_op(
+    "mean",
+    shape=_same_dtype,
+    reference=_mean_reference,
+    grad=_mean_grad,
+    kernel=_reduce_kernel("sum_f32", scale=lambda count: 1.0 / count),
+)
 max_op = define_op(
     "max",
     shape=_extreme_shape("max"),
@@ -249,8 +265,13 @@ min_op = define_op(
     grad=_extreme_grad,
     kernel=_reduce_kernel("min_f32"),
 )
-prod_op = define_op("prod", shape=_sum_shape, grad=_prod_grad, kernel=_reduce_kernel("prod_f32"),
-                    reference=lambda x, **k: np.prod(x, dtype=_sum_dtype(x.dtype.name), **k))
+prod_op = define_op(
+    "prod",
+    shape=_sum_shape,
+    grad=_prod_grad,
+    kernel=_reduce_kernel("prod_f32"),
+    reference=lambda x, **k: np.prod(x, dtype=_sum_dtype(x.dtype.name), **k),
+)
 any_op = define_op(
     "any",
     shape=_to_bool,
@@ -265,13 +286,27 @@ all_op = define_op(
     grad=no_gradient("truth values"),
     kernel=_integer_kernel("all_int"),
 )
-argmax_op = define_op("argmax", shape=_position_shape("argmax"), reference=_position_reference(np.argmax),
-                      grad=no_gradient("integer output"), kernel=_argument_kernel("argmax_f32"))
-argmin_op = define_op("argmin", shape=_position_shape("argmin"), reference=_position_reference(np.argmin),
-                      grad=no_gradient("integer output"), kernel=_argument_kernel("argmin_f32"))
-count_nonzero_op = define_op("count_nonzero", shape=_to_int, grad=no_gradient("integer output"),
-                             kernel=_integer_kernel("nonzero_int"),
-                             reference=lambda x, **k: np.count_nonzero(x, **k))
+argmax_op = define_op(
+    "argmax",
+    shape=_position_shape("argmax"),
+    reference=_position_reference(np.argmax),
+    grad=no_gradient("integer output"),
+    kernel=_argument_kernel("argmax_f32"),
+)
+argmin_op = define_op(
+    "argmin",
+    shape=_position_shape("argmin"),
+    reference=_position_reference(np.argmin),
+    grad=no_gradient("integer output"),
+    kernel=_argument_kernel("argmin_f32"),
+)
+count_nonzero_op = define_op(
+    "count_nonzero",
+    shape=_to_int,
+    grad=no_gradient("integer output"),
+    kernel=_integer_kernel("nonzero_int"),
+    reference=lambda x, **k: np.count_nonzero(x, **k),
+)
 
 
 # ---- public functions ----

@@ -45,15 +45,21 @@ def _grad(call, dy):
     return [mine * reshaped(cast(inside, dy.dtype), one), None]
 
 
-segment_op = define_op("segment", reference=_reference, grad=_grad,
-                       shape=lambda data, ids, *, kind, segments: Spec((segments, *data.shape[1:]), data.dtype))
+segment_op = define_op(
+    "segment",
+    reference=_reference,
+    grad=_grad,
+    shape=lambda data, ids, *, kind, segments: Spec((segments, *data.shape[1:]), data.dtype),
+)
 
 
 def _segment(kind, data, ids, segments):
     data, ids = convert(data), convert(ids)
     if len(ids.shape) != 1 or not data.shape or ids.shape[0] != data.shape[0]:
-        raise ValueError(f"segment_{kind}: `segment_ids` must hold one number for each of the {tuple(data.shape)[:1]} rows "
-                         f"of `data`, received shape {tuple(ids.shape)}")
+        raise ValueError(
+            f"segment_{kind}: `segment_ids` must hold one number for each of the {tuple(data.shape)[:1]} rows "
+            f"of `data`, received shape {tuple(ids.shape)}"
+        )
     if segments is None:
         if context.graph is not None:
             raise ValueError(f"segment_{kind}: `num_segments` must be given inside a compiled function")

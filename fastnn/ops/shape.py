@@ -24,6 +24,7 @@ def as_tuple(value):
 
 # ---- reshape ----
 
+
 def _reshape_shape(x, *, newshape):
     if math.prod(newshape) != math.prod(x.shape):
         raise ValueError(
@@ -33,9 +34,13 @@ def _reshape_shape(x, *, newshape):
     return Spec(newshape, x.dtype)
 
 
-reshape_op = define_op("reshape", shape=_reshape_shape, view=True,
-                       reference=lambda x, *, newshape: x.reshape(newshape),
-                       grad=lambda call, dy: [reshape_op(dy, newshape=tuple(call.inputs[0].shape))])
+reshape_op = define_op(
+    "reshape",
+    shape=_reshape_shape,
+    view=True,
+    reference=lambda x, *, newshape: x.reshape(newshape),
+    grad=lambda call, dy: [reshape_op(dy, newshape=tuple(call.inputs[0].shape))],
+)
 
 
 def reshaped(x, newshape):
@@ -107,23 +112,35 @@ def expand_dims(x, axis):
 
 # ---- transpose ----
 
+
 def _transpose_shape(x, *, axes):
     if sorted(axes) != list(range(len(x.shape))):
-        raise ValueError(f"transpose: `axes` must name each of the {len(x.shape)} axes of an input of shape "
-                         f"{tuple(x.shape)} once, received {axes}")
+        raise ValueError(
+            f"transpose: `axes` must name each of the {len(x.shape)} axes of an input of shape "
+            f"{tuple(x.shape)} once, received {axes}"
+        )
     return Spec(tuple(x.shape[a] for a in axes), x.dtype)
 
 
 def _transpose_kernel(call):
     source = contiguous_strides(call.inputs[0].shape)
-    return emit_copy(call, call.inputs[0], call.output, call.output.shape, [source[a] for a in call.axes],
-                     contiguous_strides(call.output.shape))
+    return emit_copy(
+        call,
+        call.inputs[0],
+        call.output,
+        call.output.shape,
+        [source[a] for a in call.axes],
+        contiguous_strides(call.output.shape),
+    )
 
 
-transpose_op = define_op("transpose", shape=_transpose_shape, kernel=_transpose_kernel,
-                         reference=lambda x, *, axes: np.ascontiguousarray(x.transpose(axes)).reshape(
-                             [x.shape[a] for a in axes]),
-                         grad=lambda call, dy: [transpose_op(dy, axes=tuple(np.argsort(call.axes).tolist()))])
+transpose_op = define_op(
+    "transpose",
+    shape=_transpose_shape,
+    kernel=_transpose_kernel,
+    reference=lambda x, *, axes: np.ascontiguousarray(x.transpose(axes)).reshape([x.shape[a] for a in axes]),
+    grad=lambda call, dy: [transpose_op(dy, axes=tuple(np.argsort(call.axes).tolist()))],
+)
 
 
 def transposed(x, axes):
@@ -171,8 +188,10 @@ def moveaxis(x, source, destination):
         or len(set(destination)) != len(source)
         or len(source) != len(destination)
     ):
-        raise ValueError("moveaxis: `source` and `destination` must name as many different axes, received "
-                         f"{source} and {destination}")
+        raise ValueError(
+            "moveaxis: `source` and `destination` must name as many different axes, received "
+            f"{source} and {destination}"
+        )
     axes = [a for a in range(rank) if a not in source]
     for place, axis in sorted(zip(destination, source, strict=False)):
         axes.insert(place, axis)
@@ -197,6 +216,7 @@ def rot90(array, k=1, axes=(0, 1)):
 
 # ---- broadcast_to and its gradient ----
 
+
 def _broadcast_shape(x, *, shape):
     lead = len(shape) - len(x.shape)
     if lead < 0 or any(m not in (1, n) for m, n in zip(x.shape, shape[lead:], strict=False)):
@@ -216,9 +236,13 @@ def _broadcast_kernel(call):
     return emit_copy(call, source, call.output, shape, steps, contiguous_strides(shape))
 
 
-broadcast_to_op = define_op("broadcast_to", shape=_broadcast_shape, kernel=_broadcast_kernel,
-                            reference=lambda x, *, shape: np.ascontiguousarray(np.broadcast_to(x, shape)),
-                            grad=lambda call, dy: [sum_to(dy, tuple(call.inputs[0].shape))])
+broadcast_to_op = define_op(
+    "broadcast_to",
+    shape=_broadcast_shape,
+    kernel=_broadcast_kernel,
+    reference=lambda x, *, shape: np.ascontiguousarray(np.broadcast_to(x, shape)),
+    grad=lambda call, dy: [sum_to(dy, tuple(call.inputs[0].shape))],
+)
 
 
 def broadcast(x, shape):
@@ -239,6 +263,7 @@ def broadcast_to(x, shape):
 
 
 # ---- slices with steps, and their placement among a filling: each is the other's gradient ----
+
 
 def _slice_shape(x, *, starts, sizes, steps):
     return Spec(sizes, x.dtype)
@@ -302,8 +327,13 @@ def _place_kernel(call):
         if width == 1:
             call.emit("fill_b8", reads=[], writes=[target], sizes=[target.size], attrs=[bits[0]])
         else:
-            call.emit("fill_b32", reads=[], writes=[target], sizes=[target.size * width // 4],
-                      attrs=[bits.view(np.uint32)[0]])
+            call.emit(
+                "fill_b32",
+                reads=[],
+                writes=[target],
+                sizes=[target.size * width // 4],
+                attrs=[bits.view(np.uint32)[0]],
+            )
     strides = contiguous_strides(call.shape)
     start = sum(a * s for a, s in zip(call.starts, strides, strict=False))
     return emit_copy(
@@ -342,8 +372,12 @@ def flip(x, axis=None):
     x = convert(x)
     rank = len(x.shape)
     axes = set(range(rank)) if axis is None else {canonical_axis("flip", a, rank) for a in as_tuple(axis)}
-    return sliced(x, tuple(max(n - 1, 0) if i in axes else 0 for i, n in enumerate(x.shape)), tuple(x.shape),
-                  tuple(-1 if i in axes else 1 for i in range(rank)))
+    return sliced(
+        x,
+        tuple(max(n - 1, 0) if i in axes else 0 for i, n in enumerate(x.shape)),
+        tuple(x.shape),
+        tuple(-1 if i in axes else 1 for i in range(rank)),
+    )
 
 
 @public
@@ -424,6 +458,7 @@ def tile(x, repeats):
 
 # ---- pad ----
 
+
 @public
 def pad(x, pad_width, mode="constant", constant_values=None):
     """`x` with elements added before and after along its axes.
@@ -444,20 +479,28 @@ def pad(x, pad_width, mode="constant", constant_values=None):
         if not any(map(any, widths)):
             return x
         shape = tuple(n + before + after for n, (before, after) in zip(x.shape, widths, strict=False))
-        return place_op(x, shape=shape, starts=tuple(before for before, _ in widths), steps=(1,) * rank,
-                        value=dtypes.NUMPY[x.dtype].type(value).item())
+        return place_op(
+            x,
+            shape=shape,
+            starts=tuple(before for before, _ in widths),
+            steps=(1,) * rank,
+            value=dtypes.NUMPY[x.dtype].type(value).item(),
+        )
     if constant_values is not None:
         raise ValueError(f"pad: `constant_values` belongs to mode 'constant', received mode {mode!r}")
     if mode not in ("reflect", "symmetric", "edge", "wrap"):
-        raise ValueError("pad: `mode` must be 'constant', 'reflect', 'symmetric', 'edge' or 'wrap', received "
-                         f"{mode!r}")
+        raise ValueError(
+            f"pad: `mode` must be 'constant', 'reflect', 'symmetric', 'edge' or 'wrap', received {mode!r}"
+        )
     from .indexing import take
 
     for axis, width in enumerate(widths):
         if any(width):
             if not x.shape[axis]:
-                raise ValueError(f"pad: mode {mode!r} needs elements to repeat, received an input of shape "
-                                 f"{tuple(x.shape)}")
+                raise ValueError(
+                    f"pad: mode {mode!r} needs elements to repeat, received an input of shape "
+                    f"{tuple(x.shape)}"
+                )
             rows = np.pad(np.arange(x.shape[axis], dtype=np.int32), width, mode=mode)
             x = take(x, Tensor(rows), axis=axis)
     return x
@@ -465,8 +508,11 @@ def pad(x, pad_width, mode="constant", constant_values=None):
 
 def _pad_pairs(pad_width, rank):
     widths = np.asarray(pad_width)
-    if widths.dtype.kind not in "iu" or widths.min(initial=0) < 0 or widths.shape not in (
-            (), (1,), (2,), (1, 2), (rank, 2), (rank, 1)):
+    if (
+        widths.dtype.kind not in "iu"
+        or widths.min(initial=0) < 0
+        or widths.shape not in ((), (1,), (2,), (1, 2), (rank, 2), (rank, 1))
+    ):
         raise ValueError(
             f"pad: `pad_width` must be a pair of non-negative integers for each of the {rank} axes, or "
             f"one pair or number for all, received {pad_width}"
@@ -475,6 +521,7 @@ def _pad_pairs(pad_width, rank):
 
 
 # ---- what a shape is ----
+
 
 def shape(x):
     """The shape of `x` as a tuple; unknown extents of a symbolic tensor are None."""

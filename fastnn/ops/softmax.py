@@ -25,7 +25,7 @@ def _rows_kernel(name):
             or math.prod(shape[call.axis + 1 :]) != 1
         ):
             return False
-        call.emit(name, reads=call.inputs, writes=call.outputs, sizes=[math.prod(shape[:call.axis]), cols])
+        call.emit(name, reads=call.inputs, writes=call.outputs, sizes=[math.prod(shape[: call.axis]), cols])
 
     return kernel
 
@@ -77,15 +77,30 @@ softmax_grad_op = define_op(
     grad=_softmax_grad_grad,
     kernel=_rows_kernel("softmax_grad_f32"),
 )
-softmax_op = define_op("softmax", shape=same_shape, reference=_softmax_reference, inplace=(0,),
-                       kernel=_rows_kernel("softmax_f32"),
-                       grad=lambda call, dy: [softmax_grad_op(call.output, dy, axis=call.axis)])
-log_softmax_grad_op = define_op("log_softmax_grad", shape=same_shape, reference=_log_softmax_grad_reference,
-                                inplace=(0, 1), grad=_log_softmax_grad_grad,
-                                kernel=_rows_kernel("log_softmax_grad_f32"))
-log_softmax_op = define_op("log_softmax", shape=same_shape, reference=_log_softmax_reference, inplace=(0,),
-                           kernel=_rows_kernel("log_softmax_f32"),
-                           grad=lambda call, dy: [log_softmax_grad_op(call.output, dy, axis=call.axis)])
+softmax_op = define_op(
+    "softmax",
+    shape=same_shape,
+    reference=_softmax_reference,
+    inplace=(0,),
+    kernel=_rows_kernel("softmax_f32"),
+    grad=lambda call, dy: [softmax_grad_op(call.output, dy, axis=call.axis)],
+)
+log_softmax_grad_op = define_op(
+    "log_softmax_grad",
+    shape=same_shape,
+    reference=_log_softmax_grad_reference,
+    inplace=(0, 1),
+    grad=_log_softmax_grad_grad,
+    kernel=_rows_kernel("log_softmax_grad_f32"),
+)
+log_softmax_op = define_op(
+    "log_softmax",
+    shape=same_shape,
+    reference=_log_softmax_reference,
+    inplace=(0,),
+    kernel=_rows_kernel("log_softmax_f32"),
+    grad=lambda call, dy: [log_softmax_grad_op(call.output, dy, axis=call.axis)],
+)
 
 
 def logsumexp_reference(x, *, axis, keepdims):
@@ -108,8 +123,12 @@ def _logsumexp_kernel(call):
     first = min(axes, default=len(shape))
     if any(n != 1 and i not in axes for i, n in enumerate(shape) if i >= first):
         return False
-    call.emit("logsumexp_f32", reads=call.inputs, writes=call.outputs,
-              sizes=[math.prod(shape[:first]), math.prod(shape[first:])])
+    call.emit(
+        "logsumexp_f32",
+        reads=call.inputs,
+        writes=call.outputs,
+        sizes=[math.prod(shape[:first]), math.prod(shape[first:])],
+    )
 
 
 logsumexp_op = define_op(

@@ -18,8 +18,12 @@ def _to_int32(x, *others, **attrs):
     return Spec(x.shape, "int32")
 
 
-argsort_op = define_op("argsort", shape=_to_int32, grad=no_gradient("integer output"),
-                       reference=lambda x, *, axis: np.argsort(x, axis, kind="stable").astype(np.int32))
+argsort_op = define_op(
+    "argsort",
+    shape=_to_int32,
+    grad=no_gradient("integer output"),
+    reference=lambda x, *, axis: np.argsort(x, axis, kind="stable").astype(np.int32),
+)
 
 
 @public
@@ -70,8 +74,13 @@ def _top_kernel(call):
     )
 
 
-top_op = define_op("top_k", shape=_top_shape, reference=_top_reference, kernel=_top_kernel,
-                   grad=no_gradient("integer output"))
+top_op = define_op(
+    "top_k",
+    shape=_top_shape,
+    reference=_top_reference,
+    kernel=_top_kernel,
+    grad=no_gradient("integer output"),
+)
 
 
 @public
@@ -93,12 +102,21 @@ def _in_top_kernel(call):
     targets, predictions = call.inputs
     if targets.dtype != "int32" or predictions.dtype != "float32":
         return False
-    call.emit("in_top_k_f32", reads=call.inputs, writes=call.outputs,
-              sizes=[targets.size, predictions.shape[-1], call.k])
+    call.emit(
+        "in_top_k_f32",
+        reads=call.inputs,
+        writes=call.outputs,
+        sizes=[targets.size, predictions.shape[-1], call.k],
+    )
 
 
-in_top_op = define_op("in_top_k", shape=lambda t, p, *, k: Spec(t.shape, "bool"), reference=_in_top_reference,
-                      kernel=_in_top_kernel, grad=no_gradient("truth values"))
+in_top_op = define_op(
+    "in_top_k",
+    shape=lambda t, p, *, k: Spec(t.shape, "bool"),
+    reference=_in_top_reference,
+    kernel=_in_top_kernel,
+    grad=no_gradient("truth values"),
+)
 
 
 @public
@@ -110,9 +128,12 @@ def in_top_k(targets, predictions, k):
     return in_top_op(convert(targets), convert(predictions), k=int(k))
 
 
-searchsorted_op = define_op("searchsorted", shape=lambda s, v, *, side: Spec(v.shape, "int32"),
-                            reference=lambda s, v, *, side: np.searchsorted(s, v, side).astype(np.int32),
-                            grad=no_gradient("integer output"))
+searchsorted_op = define_op(
+    "searchsorted",
+    shape=lambda s, v, *, side: Spec(v.shape, "int32"),
+    reference=lambda s, v, *, side: np.searchsorted(s, v, side).astype(np.int32),
+    grad=no_gradient("integer output"),
+)
 
 
 @public
@@ -215,9 +236,12 @@ def _bincount_kernel(call):
 
 
 bincount_op = define_op(
-    "bincount", reference=_bincount_reference, kernel=_bincount_kernel,
+    "bincount",
+    reference=_bincount_reference,
+    kernel=_bincount_kernel,
     shape=lambda x, *weights, size: Spec((*x.shape[:-1], size), weights[0].dtype if weights else "int32"),
-    grad=no_gradient("counts"))
+    grad=no_gradient("counts"),
+)
 
 
 @public
@@ -237,5 +261,3 @@ def bincount(x, weights=None, minlength=0, sparse=False):
     elif not minlength:
         raise ValueError("bincount: in a trace `minlength` must be given; it is the length of the result")
     return bincount_op(x, *(() if weights is None else (convert(weights),)), size=int(minlength))
-
-

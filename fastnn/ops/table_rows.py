@@ -16,6 +16,7 @@ from .indexing import _index_name, _located
 
 _NONE = no_gradient("an update is where differentiation ends")
 
+
 def rows_of(gradient):
     """[(indices, values)] whose sum over rows `gradient` is, or None where it is something else."""
     if type(gradient) is not Traced:
@@ -33,10 +34,13 @@ def rows_of(gradient):
 
 # ---- unique rows ----
 
+
 def _unique_shape(indices, dy, *, extent):
     if len(indices.shape) != 1 or len(dy.shape) != 2 or dy.shape[0] != indices.shape[0]:
-        raise ValueError("unique_rows: one row of values an index is needed, received shapes "
-                         f"{tuple(indices.shape)} and {tuple(dy.shape)}")
+        raise ValueError(
+            "unique_rows: one row of values an index is needed, received shapes "
+            f"{tuple(indices.shape)} and {tuple(dy.shape)}"
+        )
     return Spec(indices.shape, "int32"), Spec(dy.shape, dy.dtype)
 
 
@@ -60,21 +64,30 @@ def _unique_kernel(call):
     if dy.dtype != "float32" or indices.dtype not in ("int32", "int64") or not indices.size:
         return False
     following = call.workspace(4 * indices.size)
-    call.emit("unique_rows_" + _index_name(indices), reads=[indices], writes=[rows, following],
-              sizes=[indices.size, call.extent])
-    call.emit("sum_rows_f32", reads=[rows, following, dy], writes=[g],
-              sizes=[indices.size, call.extent, dy.shape[1]])
+    call.emit(
+        "unique_rows_" + _index_name(indices),
+        reads=[indices],
+        writes=[rows, following],
+        sizes=[indices.size, call.extent],
+    )
+    call.emit(
+        "sum_rows_f32",
+        reads=[rows, following, dy],
+        writes=[g],
+        sizes=[indices.size, call.extent, dy.shape[1]],
+    )
 
 
 # indices (k,), values (k, cols) -> rows (k,) int32, g (k, cols): each row that the indices name once, at its
 # first
 # place, with the sum of its values; at the other places the row is `extent`, one past the table, and g is 0.
-unique_rows_op = define_op("unique_rows", shape=_unique_shape, reference=_unique_reference,
-                           kernel=_unique_kernel,
-                           grad=_NONE)
+unique_rows_op = define_op(
+    "unique_rows", shape=_unique_shape, reference=_unique_reference, kernel=_unique_kernel, grad=_NONE
+)
 
 
 # ---- rows put back ----
+
 
 def _put_reference(x, rows, values):
     y = x.copy()
@@ -88,14 +101,23 @@ def _put_kernel(call):
     if x.dtype != "float32" or rows.dtype != "int32" or not values.size:
         return False
     call.emit("copy_apart", reads=[x], writes=call.outputs, sizes=[x.nbytes])
-    call.emit("put_rows_b32", reads=[rows, values], writes=call.outputs,
-              sizes=[rows.size, x.shape[0], math.prod(x.shape[1:])])
+    call.emit(
+        "put_rows_b32",
+        reads=[rows, values],
+        writes=call.outputs,
+        sizes=[rows.size, x.shape[0], math.prod(x.shape[1:])],
+    )
 
 
 # x (extent, ...), rows as unique_rows gives them, values (k, ...) -> x with these rows replaced.
-put_rows_op = define_op("put_rows", shape=lambda x, rows, values: Spec(x.shape, x.dtype), grad=_NONE,
-                        inplace=(0,),
-                        reference=_put_reference, kernel=_put_kernel)
+put_rows_op = define_op(
+    "put_rows",
+    shape=lambda x, rows, values: Spec(x.shape, x.dtype),
+    grad=_NONE,
+    inplace=(0,),
+    reference=_put_reference,
+    kernel=_put_kernel,
+)
 
 
 def collected(parts, extent, cols):
@@ -105,6 +127,8 @@ def collected(parts, extent, cols):
     if len(parts) > 1:
         wide = "int64" if any(i.dtype == "int64" for i in indices) else "int32"
         indices = [i if i.dtype == wide else records["cast"](i, dtype=wide) for i in indices]
-        indices, values = [records["concatenate"](*indices, axis=0)], [records["concatenate"](*values,
-                                                                                              axis=0)]
+        indices, values = (
+            [records["concatenate"](*indices, axis=0)],
+            [records["concatenate"](*values, axis=0)],
+        )
     return unique_rows_op(indices[0], values[0], extent=extent)

@@ -23,8 +23,10 @@ def per_axis(value, rank, name, caller, least=1):
     except (TypeError, ValueError):
         exact = None
     if exact is None or len(exact) != rank or any(v != e or e < least for v, e in zip(values, exact)):
-        raise ValueError(f"{caller}: `{name}` must be an integer of at least {least}, or {rank} of them (one a spatial "
-                         f"axis of the input), received {value!r}")
+        raise ValueError(
+            f"{caller}: `{name}` must be an integer of at least {least}, or {rank} of them (one a spatial "
+            f"axis of the input), received {value!r}"
+        )
     return exact
 
 
@@ -49,9 +51,11 @@ def resolve_padding(padding, extents, sizes, strides, dilation, caller):
         return tuple(pairs)
     if name == "causal" and len(extents) == 1:
         return ((reach(sizes[0], dilation[0]) - 1, 0),)
-    raise ValueError(f"{caller}: `padding` must be 'valid' or 'same'"
-                     f"{', or causal' if len(extents) == 1 else ''}, received {padding!r}. For explicit padding, pad "
-                     "the input first (ops.pad, or a ZeroPadding layer)")
+    raise ValueError(
+        f"{caller}: `padding` must be 'valid' or 'same'"
+        f"{', or causal' if len(extents) == 1 else ''}, received {padding!r}. For explicit padding, pad "
+        "the input first (ops.pad, or a ZeroPadding layer)"
+    )
 
 
 def output_extents(extents, sizes, strides, padding, dilation, caller):
@@ -62,15 +66,17 @@ def output_extents(extents, sizes, strides, padding, dilation, caller):
     """
     counts = []
     for axis, (extent, size, stride, (before, after), gap) in enumerate(
-            zip(extents, sizes, strides, padding, dilation)):
+        zip(extents, sizes, strides, padding, dilation)
+    ):
         count = (extent + before + after - reach(size, gap)) // stride + 1
         if count < 1:
             spread = f", spread over {reach(size, gap)} cells by dilation {gap}," if gap > 1 else ""
             raise ValueError(
-                f"{caller}: no window fits along spatial axis {axis}: the input has {extent} cells there (spatial shape "
+                f"{caller}: no window fits along spatial axis {axis}: the input has {extent} cells (spatial shape "
                 f"{tuple(extents)}), padding {before} before and {after} after, and the window {size} cells{spread} "
                 f"(window {tuple(sizes)}, strides {tuple(strides)}). Give a larger input, use padding='same', or a "
-                "smaller window, stride or dilation in this layer or in those before it")
+                "smaller window, stride or dilation in this layer or in those before it"
+            )
         counts.append(count)
     return tuple(counts)
 
@@ -87,7 +93,9 @@ def origin(padding):
 
 def pad(x, padding, fill=0):
     """`x` (batch, *spatial, channels) with `fill` around it, or cells cut off where padding is negative."""
-    cut = tuple([slice(max(-before, 0), x.shape[i + 1] - max(-after, 0)) for i, (before, after) in enumerate(padding)])
+    cut = tuple(
+        [slice(max(-before, 0), x.shape[i + 1] - max(-after, 0)) for i, (before, after) in enumerate(padding)]
+    )
     x = x[(slice(None), *cut)]
     around = [(max(before, 0), max(after, 0)) for before, after in padding]
     return np.pad(x, [(0, 0), *around, (0, 0)], constant_values=fill) if any(map(any, around)) else x
@@ -97,8 +105,12 @@ def windows(x, sizes, strides, counts, dilation):
     """A read-only view of padded `x`: (batch, *counts, *sizes, channels)."""
     spatial = x.strides[1:-1]
     shape = (x.shape[0], *counts, *sizes, x.shape[-1])
-    steps = (x.strides[0], *[s * n for s, n in zip(strides, spatial)], *[d * n for d, n in zip(dilation, spatial)],
-             x.strides[-1])
+    steps = (
+        x.strides[0],
+        *[s * n for s, n in zip(strides, spatial)],
+        *[d * n for d, n in zip(dilation, spatial)],
+        x.strides[-1],
+    )
     if math.prod(shape) == 0:
         return np.empty(shape, x.dtype)
     return np.lib.stride_tricks.as_strided(x, shape, steps, writeable=False)
@@ -111,7 +123,9 @@ def taps(sizes):
 
 def tap_slices(tap, strides, counts, dilation):
     """Where, in a padded input, one tap of all windows lies."""
-    return tuple([slice(t * d, t * d + s * (n - 1) + 1, s) for t, s, n, d in zip(tap, strides, counts, dilation)])
+    return tuple(
+        [slice(t * d, t * d + s * (n - 1) + 1, s) for t, s, n, d in zip(tap, strides, counts, dilation)]
+    )
 
 
 def standard_format(data_format, caller):
@@ -123,8 +137,9 @@ def standard_format(data_format, caller):
     if data_format is None:
         return settings.image_data_format()
     if data_format not in ("channels_last", "channels_first"):
-        raise ValueError(f"{caller}: `data_format` must be 'channels_last' or 'channels_first', received "
-                         f"{data_format!r}")
+        raise ValueError(
+            f"{caller}: `data_format` must be 'channels_last' or 'channels_first', received {data_format!r}"
+        )
     return data_format
 
 
@@ -136,7 +151,9 @@ def spatial_rank(x, name, caller):
     """
     rank = len(x.shape) - 2
     if not 1 <= rank <= 3:
-        raise ValueError(f"{caller}: `{name}` must have a batch axis, 1 to 3 spatial axes and a channel axis, received "
-                         f"shape {tuple(x.shape)}; images without a channel axis need one: "
-                         "ops.expand_dims(x, -1), or Input((height, width, 1)) and a Reshape")
+        raise ValueError(
+            f"{caller}: `{name}` must have a batch axis, 1 to 3 spatial axes and a channel axis, received "
+            f"shape {tuple(x.shape)}; images without a channel axis need one: "
+            "ops.expand_dims(x, -1), or Input((height, width, 1)) and a Reshape"
+        )
     return rank

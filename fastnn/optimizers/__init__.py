@@ -16,9 +16,29 @@ from .optimizer import Optimizer
 from .rmsprop import RMSprop
 from .sgd import SGD
 
-_OBJECTS = {cls.__name__.lower(): cls for cls in (
-    Optimizer, Adafactor, Adadelta, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, LossScaleOptimizer, MultiOptimizer,
-    Muon, Nadam, OptimizerMap, RMSprop, SGD, ScheduleFreeAdamW)}
+_OBJECTS = {
+    cls.__name__.lower(): cls
+    for cls in (
+        Optimizer,
+        Adafactor,
+        Adadelta,
+        Adagrad,
+        Adam,
+        AdamW,
+        Adamax,
+        Ftrl,
+        Lamb,
+        Lion,
+        LossScaleOptimizer,
+        MultiOptimizer,
+        Muon,
+        Nadam,
+        OptimizerMap,
+        RMSprop,
+        SGD,
+        ScheduleFreeAdamW,
+    )
+}
 
 
 def serialize(optimizer):
@@ -42,16 +62,41 @@ def get(identifier):
     """
     if identifier is None:
         return None
-    name = identifier.lower() if isinstance(identifier, str) and identifier.lower() in _OBJECTS else identifier
+    name = (
+        identifier.lower() if isinstance(identifier, str) and identifier.lower() in _OBJECTS else identifier
+    )
     if isinstance(identifier, dict):
         name = deserialize(identifier)
     found = name if isinstance(name, Optimizer) else look_up("optimizer", name, _OBJECTS)
     if not isinstance(found, Optimizer):
-        raise ValueError("`optimizer` must be a name, a configuration or an Optimizer, received "
-                         f"{identifier!r} (of type {type(identifier).__name__})")
+        raise ValueError(
+            "`optimizer` must be a name, a configuration or an Optimizer, received "
+            f"{identifier!r} (of type {type(identifier).__name__})"
+        )
     return found
 
 
-__all__ = ["Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "Ftrl", "Lamb", "Lion",
-           "LossScaleOptimizer", "MultiOptimizer", "Muon", "Nadam", "Optimizer", "OptimizerMap", "RMSprop", "SGD",
-           "ScheduleFreeAdamW", "deserialize", "get", "schedules", "serialize"]
+__all__ = [
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lamb",
+    "Lion",
+    "LossScaleOptimizer",
+    "MultiOptimizer",
+    "Muon",
+    "Nadam",
+    "Optimizer",
+    "OptimizerMap",
+    "RMSprop",
+    "SGD",
+    "ScheduleFreeAdamW",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]

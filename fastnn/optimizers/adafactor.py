@@ -17,8 +17,17 @@ class Adafactor(Optimizer):
     Source: Keras 3 `optimizers.Adafactor`; Shazeer and Stern, ICML 2018.
     """
 
-    def __init__(self, learning_rate=0.001, beta_2_decay=-0.8, epsilon_1=1e-30, epsilon_2=1e-3, clip_threshold=1.0,
-                 relative_step=True, weight_decay=None, **options):
+    def __init__(
+        self,
+        learning_rate=0.001,
+        beta_2_decay=-0.8,
+        epsilon_1=1e-30,
+        epsilon_2=1e-3,
+        clip_threshold=1.0,
+        relative_step=True,
+        weight_decay=None,
+        **options,
+    ):
         super().__init__(learning_rate, weight_decay, **options)
         self.beta_2_decay = beta_2_decay
         self.epsilon_1 = epsilon_1

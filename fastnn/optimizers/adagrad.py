@@ -17,7 +17,9 @@ class Adagrad(Optimizer):
 
     updates_by_row = True
 
-    def __init__(self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, weight_decay=None, **options):
+    def __init__(
+        self, learning_rate=0.001, initial_accumulator_value=0.1, epsilon=1e-7, weight_decay=None, **options
+    ):
         super().__init__(learning_rate, weight_decay, **options)
         self.initial_accumulator_value = initial_accumulator_value
         self.epsilon = epsilon
@@ -26,8 +28,9 @@ class Adagrad(Optimizer):
         if self.built:
             return
         super().build(variables)
-        self._accumulators = self.add_optimizer_variables(variables, "accumulator",
-                                                          Constant(self.initial_accumulator_value))
+        self._accumulators = self.add_optimizer_variables(
+            variables, "accumulator", Constant(self.initial_accumulator_value)
+        )
 
     def update_step(self, gradient, variable, learning_rate):
         rate, gradient = convert(learning_rate, dtype=variable.dtype), convert(gradient, dtype=variable.dtype)
@@ -37,8 +40,11 @@ class Adagrad(Optimizer):
         self.assign_sub(variable, rate * gradient / ops.sqrt(total + self.epsilon))
 
     def get_config(self):
-        return {**super().get_config(), "initial_accumulator_value": self.initial_accumulator_value,
-                "epsilon": self.epsilon}
+        return {
+            **super().get_config(),
+            "initial_accumulator_value": self.initial_accumulator_value,
+            "epsilon": self.epsilon,
+        }
 
 
 class Adadelta(Optimizer):
@@ -62,7 +68,8 @@ class Adadelta(Optimizer):
             return
         super().build(variables)
         self._accumulated_grads, self._accumulated_delta_vars = self.add_optimizer_variables(
-            variables, ["accumulated_grad", "accumulated_delta_var"])
+            variables, ["accumulated_grad", "accumulated_delta_var"]
+        )
 
     def update_step(self, grad, variable, learning_rate):
         rate, grad = convert(learning_rate, dtype=variable.dtype), convert(grad, dtype=variable.dtype)

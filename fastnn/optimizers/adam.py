@@ -17,8 +17,16 @@ class Adam(FusedOptimizer):
 
     updates_by_row = True
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False, weight_decay=None,
-                 **options):
+    def __init__(
+        self,
+        learning_rate=0.001,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-7,
+        amsgrad=False,
+        weight_decay=None,
+        **options,
+    ):
         super().__init__(learning_rate, weight_decay, **options)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
@@ -39,22 +47,46 @@ class Adam(FusedOptimizer):
         alpha = adam_rate(rate, convert(self.iterations), beta_1=self.beta_1, beta_2=self.beta_2)
         place = self._get_variable_index(variable)
         slots = [kind[place] for kind in (self._momentums, self._velocities, self._velocity_hats) if kind]
-        self._write((variable, *slots), adam_update(
-            variable.read(), gradient, alpha, decay, *[s.read() for s in slots], beta_1=self.beta_1,
-            beta_2=self.beta_2, epsilon=self.epsilon, decays=decays))
+        self._write(
+            (variable, *slots),
+            adam_update(
+                variable.read(),
+                gradient,
+                alpha,
+                decay,
+                *[s.read() for s in slots],
+                beta_1=self.beta_1,
+                beta_2=self.beta_2,
+                epsilon=self.epsilon,
+                decays=decays,
+            ),
+        )
 
     fused_step = update_step
 
     def get_config(self):
-        return {**super().get_config(), "beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon,
-                "amsgrad": self.amsgrad}
+        return {
+            **super().get_config(),
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "amsgrad": self.amsgrad,
+        }
 
 
 class AdamW(Adam):
     """Adam with weight decay apart from the gradient. Source: Loshchilov and Hutter, ICLR 2019."""
 
-    def __init__(self, learning_rate=0.001, weight_decay=0.004, beta_1=0.9, beta_2=0.999, epsilon=1e-7, amsgrad=False,
-                 **options):
+    def __init__(
+        self,
+        learning_rate=0.001,
+        weight_decay=0.004,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-7,
+        amsgrad=False,
+        **options,
+    ):
         if weight_decay is None:
             raise ValueError("AdamW: `weight_decay` must be a float, received None; use Adam for none")
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, **options)

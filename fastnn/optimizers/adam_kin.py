@@ -11,7 +11,9 @@ class AdamLike(Optimizer):
 
     slots = ("momentum", "velocity")
 
-    def __init__(self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=None, **options):
+    def __init__(
+        self, learning_rate=0.001, beta_1=0.9, beta_2=0.999, epsilon=1e-7, weight_decay=None, **options
+    ):
         super().__init__(learning_rate, weight_decay, **options)
         self.beta_1 = beta_1
         self.beta_2 = beta_2
@@ -95,7 +97,9 @@ class Nadam(AdamLike):
         step = self._step(variable)
         u, ahead = self._schedule(step), self._schedule(self._step(variable, 2))
         product = convert(self._u_product, dtype=variable.dtype)
-        m, v = self._moved(gradient, variable, [self._rest(b, variable.dtype) for b in (self.beta_1, self.beta_2)])
+        m, v = self._moved(
+            gradient, variable, [self._rest(b, variable.dtype) for b in (self.beta_1, self.beta_2)]
+        )
         mean = ahead * m / (1.0 - product * ahead) + (1.0 - u) * gradient / (1.0 - product)
         square = v / (1.0 - self._power(self.beta_2, step))
         self.assign_sub(variable, mean * rate / (ops.sqrt(square) + self.epsilon))
@@ -128,8 +132,16 @@ class ScheduleFreeAdamW(AdamLike):
     Source: Keras 3 `optimizers.ScheduleFreeAdamW`; Defazio et al., NeurIPS 2024.
     """
 
-    def __init__(self, learning_rate=0.0025, beta_1=0.9, beta_2=0.999, epsilon=1e-8, warmup_steps=0, weight_decay=None,
-                 **options):
+    def __init__(
+        self,
+        learning_rate=0.0025,
+        beta_1=0.9,
+        beta_2=0.999,
+        epsilon=1e-8,
+        warmup_steps=0,
+        weight_decay=None,
+        **options,
+    ):
         super().__init__(learning_rate, beta_1, beta_2, epsilon, weight_decay, **options)
         self.warmup_steps = warmup_steps
 
@@ -162,5 +174,3 @@ class ScheduleFreeAdamW(AdamLike):
 
     def get_config(self):
         return {**super().get_config(), "warmup_steps": self.warmup_steps}
-
-

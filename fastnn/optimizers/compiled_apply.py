@@ -23,24 +23,36 @@ class Kept(dict):
 def can_compile(optimizer, grads):
     """Whether a step may be traced: there is no trace around it, and no code of the user's in it."""
     rate = optimizer._learning_rate
-    return (context.graph is None and type(optimizer).__module__.startswith("fastnn.")
-            and isinstance(rate, (Variable, LearningRateSchedule))
-            and type(rate).__module__.startswith("fastnn.")
-            and not any(v.constraint is not None for v in optimizer._trainable_variables)
-            and all(type(g) is Tensor and rows_of(g) is None for g in grads))  # rows: see row_updates.py
+    return (
+        context.graph is None
+        and type(optimizer).__module__.startswith("fastnn.")
+        and isinstance(rate, (Variable, LearningRateSchedule))
+        and type(rate).__module__.startswith("fastnn.")
+        and not any(v.constraint is not None for v in optimizer._trainable_variables)
+        and all(type(g) is Tensor and rows_of(g) is None for g in grads)
+    )  # rows: see row_updates.py
 
 
 def apply_compiled(optimizer, update, grads, variables):
     """update(grads, variables) as a plan that is kept for gradients and settings alike."""
     kept = optimizer._compiled
-    key = (tuple([id(v) for v in variables]), tuple([(g.array.shape, g.array.dtype) for g in grads]),
-           optimizer.clipnorm, optimizer.clipvalue, optimizer.global_clipnorm, optimizer.weight_decay,
-           id(optimizer._learning_rate), optimizer.loss_scale_factor, optimizer.use_ema)
+    key = (
+        tuple([id(v) for v in variables]),
+        tuple([(g.array.shape, g.array.dtype) for g in grads]),
+        optimizer.clipnorm,
+        optimizer.clipvalue,
+        optimizer.global_clipnorm,
+        optimizer.weight_decay,
+        id(optimizer._learning_rate),
+        optimizer.loss_scale_factor,
+        optimizer.use_ema,
+    )
     step = kept.get(key)
     with suspended():
         if step is None:
             if len(kept) >= _MOST_KEPT:
                 kept.clear()
-            step = kept[key] = Step(lambda *tensors: update(list(tensors), variables),
-                                    [(g.shape, g.dtype) for g in grads])
+            step = kept[key] = Step(
+                lambda *tensors: update(list(tensors), variables), [(g.shape, g.dtype) for g in grads]
+            )
         step.arrays(*[g.array for g in grads])

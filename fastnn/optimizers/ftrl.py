@@ -21,18 +21,31 @@ class Ftrl(Optimizer):
     Source: Keras 3 `optimizers.Ftrl`; McMahan et al., KDD 2013.
     """
 
-    def __init__(self, learning_rate=0.001, learning_rate_power=-0.5, initial_accumulator_value=0.1,
-                 l1_regularization_strength=0.0, l2_regularization_strength=0.0,
-                 l2_shrinkage_regularization_strength=0.0, beta=0.0, weight_decay=None, **options):
+    def __init__(
+        self,
+        learning_rate=0.001,
+        learning_rate_power=-0.5,
+        initial_accumulator_value=0.1,
+        l1_regularization_strength=0.0,
+        l2_regularization_strength=0.0,
+        l2_shrinkage_regularization_strength=0.0,
+        beta=0.0,
+        weight_decay=None,
+        **options,
+    ):
         super().__init__(learning_rate, weight_decay, **options)
         if learning_rate_power > 0:
-            raise ValueError(f"Ftrl: `learning_rate_power` must not be positive, received {learning_rate_power}")
+            raise ValueError(
+                f"Ftrl: `learning_rate_power` must not be positive, received {learning_rate_power}"
+            )
         self.learning_rate_power = learning_rate_power
         self.beta = beta
-        for name, value in (("initial_accumulator_value", initial_accumulator_value),
-                            ("l1_regularization_strength", l1_regularization_strength),
-                            ("l2_regularization_strength", l2_regularization_strength),
-                            ("l2_shrinkage_regularization_strength", l2_shrinkage_regularization_strength)):
+        for name, value in (
+            ("initial_accumulator_value", initial_accumulator_value),
+            ("l1_regularization_strength", l1_regularization_strength),
+            ("l2_regularization_strength", l2_regularization_strength),
+            ("l2_shrinkage_regularization_strength", l2_shrinkage_regularization_strength),
+        ):
             if value < 0:
                 raise ValueError(f"Ftrl: `{name}` must not be negative, received {value}")
             setattr(self, name, value)
@@ -42,7 +55,8 @@ class Ftrl(Optimizer):
             return
         super().build(variables)
         self._accumulators, self._linears = self.add_optimizer_variables(
-            variables, ["accumulator", "linear"], [Constant(self.initial_accumulator_value), "zeros"])
+            variables, ["accumulator", "linear"], [Constant(self.initial_accumulator_value), "zeros"]
+        )
 
     def update_step(self, gradient, variable, learning_rate):
         rate, gradient = convert(learning_rate, dtype=variable.dtype), convert(gradient, dtype=variable.dtype)
@@ -60,6 +74,12 @@ class Ftrl(Optimizer):
         self.assign(total, new_total)
 
     def get_config(self):
-        names = ("learning_rate_power", "initial_accumulator_value", "l1_regularization_strength",
-                 "l2_regularization_strength", "l2_shrinkage_regularization_strength", "beta")
+        names = (
+            "learning_rate_power",
+            "initial_accumulator_value",
+            "l1_regularization_strength",
+            "l2_regularization_strength",
+            "l2_shrinkage_regularization_strength",
+            "beta",
+        )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -6,9 +6,17 @@ from .. import ops
 from ..saving.serialization import deserialize_keras_object, serialize_keras_object
 from .optimizer import Optimizer
 
-_SPENT = {"weight_decay": None, "clipnorm": None, "global_clipnorm": None, "clipvalue": None, "use_ema": False,
-          "ema_momentum": 0.99, "ema_overwrite_frequency": None, "loss_scale_factor": None,
-          "gradient_accumulation_steps": None}
+_SPENT = {
+    "weight_decay": None,
+    "clipnorm": None,
+    "global_clipnorm": None,
+    "clipvalue": None,
+    "use_ema": False,
+    "ema_momentum": 0.99,
+    "ema_overwrite_frequency": None,
+    "loss_scale_factor": None,
+    "gradient_accumulation_steps": None,
+}
 
 
 class LossScaleOptimizer(Optimizer):
@@ -26,19 +34,26 @@ class LossScaleOptimizer(Optimizer):
     Source: Keras 3 `optimizers.LossScaleOptimizer`; Micikevicius et al., "Mixed Precision Training", ICLR 2018.
     """
 
-    def __init__(self, inner_optimizer, initial_scale=2.0**15, dynamic_growth_steps=2000, name=None, **kwargs):
+    def __init__(
+        self, inner_optimizer, initial_scale=2.0**15, dynamic_growth_steps=2000, name=None, **kwargs
+    ):
         if not isinstance(inner_optimizer, Optimizer):
-            raise ValueError("LossScaleOptimizer: `inner_optimizer` must be an Optimizer, received "
-                             f"{inner_optimizer!r}")
+            raise ValueError(
+                f"LossScaleOptimizer: `inner_optimizer` must be an Optimizer, received {inner_optimizer!r}"
+            )
         if not kwargs.pop("dynamic", True):
-            raise ValueError("LossScaleOptimizer: the scale is always dynamic; for a fixed one give the inner "
-                             "optimizer a `loss_scale_factor`")
+            raise ValueError(
+                "LossScaleOptimizer: the scale is always dynamic; for a fixed one give the inner "
+                "optimizer a `loss_scale_factor`"
+            )
         for argument, default in _SPENT.items():  # older files hold these, at their defaults
             if kwargs.pop(argument, default) != default:
                 raise ValueError(f"LossScaleOptimizer has no `{argument}`; give it to `inner_optimizer`")
         if kwargs:
-            raise ValueError(f"LossScaleOptimizer: there is no argument {', '.join(map(repr, sorted(kwargs)))}; it "
-                             "takes inner_optimizer, initial_scale, dynamic_growth_steps and name")
+            raise ValueError(
+                f"LossScaleOptimizer: there is no argument {', '.join(map(repr, sorted(kwargs)))}; it "
+                "takes inner_optimizer, initial_scale, dynamic_growth_steps and name"
+            )
         self.inner_optimizer = inner_optimizer
         self.initial_scale = initial_scale
         self.dynamic_growth_steps = dynamic_growth_steps
@@ -65,10 +80,18 @@ class LossScaleOptimizer(Optimizer):
 
     def _apply_scaled(self, grads, variables):
         scale = self.dynamic_scale.read()
-        self.inner_optimizer.apply([g if g is None or v.overwrite_with_gradient else ops.divide(g, scale)
-                                    for g, v in zip(grads, variables, strict=True)], variables)
-        ops.cond(ops.equal(self.step_counter.read(), self.dynamic_growth_steps - 1), self._scale_up,
-                 lambda: self._count(ops.add(self.step_counter.read(), 1)))
+        self.inner_optimizer.apply(
+            [
+                g if g is None or v.overwrite_with_gradient else ops.divide(g, scale)
+                for g, v in zip(grads, variables, strict=True)
+            ],
+            variables,
+        )
+        ops.cond(
+            ops.equal(self.step_counter.read(), self.dynamic_growth_steps - 1),
+            self._scale_up,
+            lambda: self._count(ops.add(self.step_counter.read(), 1)),
+        )
 
     def _scale_up(self):
         self._count(0)
@@ -100,11 +123,17 @@ class LossScaleOptimizer(Optimizer):
         self.inner_optimizer.finalize_variable_values(var_list)
 
     def get_config(self):
-        return {"name": self.name, "inner_optimizer": serialize_keras_object(self.inner_optimizer),
-                "initial_scale": self.initial_scale, "dynamic_growth_steps": self.dynamic_growth_steps}
+        return {
+            "name": self.name,
+            "inner_optimizer": serialize_keras_object(self.inner_optimizer),
+            "initial_scale": self.initial_scale,
+            "dynamic_growth_steps": self.dynamic_growth_steps,
+        }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
         inner = config.pop("inner_optimizer")
-        return cls(deserialize_keras_object(inner, custom_objects) if isinstance(inner, dict) else inner, **config)
+        return cls(
+            deserialize_keras_object(inner, custom_objects) if isinstance(inner, dict) else inner, **config
+        )

@@ -23,7 +23,9 @@ class OptimizerMap(MutableMapping):
 
     def __init__(self, default_optimizer, optimizer_map=None):
         if not isinstance(default_optimizer, Optimizer):
-            raise TypeError(f"OptimizerMap: `default_optimizer` must be an Optimizer, received {default_optimizer!r}")
+            raise TypeError(
+                f"OptimizerMap: `default_optimizer` must be an Optimizer, received {default_optimizer!r}"
+            )
         if optimizer_map is not None and not isinstance(optimizer_map, dict):
             raise TypeError(f"OptimizerMap: `optimizer_map` must be a dict, received {optimizer_map!r}")
         self._default = default_optimizer
@@ -38,14 +40,18 @@ class OptimizerMap(MutableMapping):
             return self._optimizers[key]
         fitting = [pattern for pattern in self._optimizers if re.fullmatch(pattern, key)]
         if len(fitting) > 1:
-            raise ValueError(f"OptimizerMap: the patterns {fitting} all fit the variable {key!r}; make them exclude "
-                             "each other")
+            raise ValueError(
+                f"OptimizerMap: the patterns {fitting} all fit the variable {key!r}; make them exclude "
+                "each other"
+            )
         return self._optimizers[fitting[0]] if fitting else self._default
 
     def __setitem__(self, key, optimizer):
         if key in self._optimizers:
-            raise ValueError(f"OptimizerMap: the key {key!r} is there already, with {self._optimizers[key]!r}; delete "
-                             "it first")
+            raise ValueError(
+                f"OptimizerMap: the key {key!r} is there already, with {self._optimizers[key]!r}; delete "
+                "it first"
+            )
         if not isinstance(key, str):
             raise ValueError(f"OptimizerMap: a key must be a path or a pattern, received {key!r}")
         _check_plain(optimizer, f"the key {key!r}")
@@ -64,8 +70,10 @@ class OptimizerMap(MutableMapping):
         return self[variable.path]
 
     def get_config(self):
-        return {"default_optimizer": serialize_keras_object(self._default),
-                "optimizer_map": serialize_keras_object(self._optimizers)}
+        return {
+            "default_optimizer": serialize_keras_object(self._default),
+            "optimizer_map": serialize_keras_object(self._optimizers),
+        }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
@@ -89,8 +97,10 @@ class MultiOptimizer(Optimizer):
         self._inner, self._scale = [], None
         super().__init__(learning_rate=0.0, loss_scale_factor=loss_scale_factor, name=name)
         if not callable(optimizer_map):
-            raise ValueError("MultiOptimizer: `optimizer_map` must be an OptimizerMap or a function variable -> "
-                             f"Optimizer, received {optimizer_map!r}")
+            raise ValueError(
+                "MultiOptimizer: `optimizer_map` must be an OptimizerMap or a function variable -> "
+                f"Optimizer, received {optimizer_map!r}"
+            )
         self._chooser = optimizer_map
         if isinstance(optimizer_map, OptimizerMap):
             for optimizer in (*optimizer_map.values(), optimizer_map.default_optimizer):
@@ -167,8 +177,11 @@ class MultiOptimizer(Optimizer):
                 optimizer.finalize_variable_values(own)
 
     def get_config(self):
-        return {"optimizer_map": serialize_keras_object(self._chooser), "loss_scale_factor": self.loss_scale_factor,
-                "name": self.name}
+        return {
+            "optimizer_map": serialize_keras_object(self._chooser),
+            "loss_scale_factor": self.loss_scale_factor,
+            "name": self.name,
+        }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
@@ -183,4 +196,6 @@ def _check_plain(optimizer, what):
     if not isinstance(optimizer, Optimizer):
         raise ValueError(f"MultiOptimizer: {what} must get an Optimizer, received {optimizer!r}")
     if isinstance(optimizer, (LossScaleOptimizer, MultiOptimizer)):
-        raise ValueError(f"MultiOptimizer: {what} cannot get a {type(optimizer).__name__}, which wraps others itself")
+        raise ValueError(
+            f"MultiOptimizer: {what} cannot get a {type(optimizer).__name__}, which wraps others itself"
+        )

@@ -25,14 +25,49 @@ class Muon(Optimizer):
     Source: Keras 3 `optimizers.Muon`; Jordan et al., 2024; Liu et al., arXiv 2502.16982.
     """
 
-    def __init__(self, learning_rate=0.001, adam_beta_1=0.9, adam_beta_2=0.999, adam_weight_decay=0.004, epsilon=1e-7,
-                 weight_decay=0.004, clipnorm=None, clipvalue=None, global_clipnorm=None, use_ema=False,
-                 ema_momentum=0.99, ema_overwrite_frequency=None, loss_scale_factor=None,
-                 gradient_accumulation_steps=None, name=None, exclude_layers=None, exclude_embeddings=True,
-                 muon_a=3.4445, muon_b=-4.7750, muon_c=2.0315, adam_lr_ratio=1, momentum=0.95, ns_steps=5,
-                 nesterov=True, rms_rate=0.2, **kwargs):
-        super().__init__(learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, use_ema, ema_momentum,
-                         ema_overwrite_frequency, loss_scale_factor, gradient_accumulation_steps, name, **kwargs)
+    def __init__(
+        self,
+        learning_rate=0.001,
+        adam_beta_1=0.9,
+        adam_beta_2=0.999,
+        adam_weight_decay=0.004,
+        epsilon=1e-7,
+        weight_decay=0.004,
+        clipnorm=None,
+        clipvalue=None,
+        global_clipnorm=None,
+        use_ema=False,
+        ema_momentum=0.99,
+        ema_overwrite_frequency=None,
+        loss_scale_factor=None,
+        gradient_accumulation_steps=None,
+        name=None,
+        exclude_layers=None,
+        exclude_embeddings=True,
+        muon_a=3.4445,
+        muon_b=-4.7750,
+        muon_c=2.0315,
+        adam_lr_ratio=1,
+        momentum=0.95,
+        ns_steps=5,
+        nesterov=True,
+        rms_rate=0.2,
+        **kwargs,
+    ):
+        super().__init__(
+            learning_rate,
+            weight_decay,
+            clipnorm,
+            clipvalue,
+            global_clipnorm,
+            use_ema,
+            ema_momentum,
+            ema_overwrite_frequency,
+            loss_scale_factor,
+            gradient_accumulation_steps,
+            name,
+            **kwargs,
+        )
         self.adam_beta_1 = adam_beta_1
         self.adam_beta_2 = adam_beta_2
         self.adam_weight_decay = adam_weight_decay
@@ -61,18 +96,35 @@ class Muon(Optimizer):
         for variable in variables:
             plain = not variable.overwrite_with_gradient
             self.momentums.append(self.add_variable_from_reference(variable, "momentum") if plain else None)
-            self.adam_velocities.append(self.add_variable_from_reference(variable, "velocity")
-                                        if plain and self._should_use_adamw(variable) else None)
+            self.adam_velocities.append(
+                self.add_variable_from_reference(variable, "velocity")
+                if plain and self._should_use_adamw(variable)
+                else None
+            )
 
     def update_step(self, gradient, variable, learning_rate):
         rate, gradient = convert(learning_rate, dtype=variable.dtype), convert(gradient, dtype=variable.dtype)
         place = self._get_variable_index(variable)
         slot, velocity = self.momentums[place], self.adam_velocities[place]
         if velocity is not None:
-            alpha = adam_rate(rate * self.adam_lr_ratio, convert(self.iterations), beta_1=self.adam_beta_1,
-                              beta_2=self.adam_beta_2)
-            values = adam_update(variable.read(), gradient, alpha, rate, slot.read(), velocity.read(),
-                                 beta_1=self.adam_beta_1, beta_2=self.adam_beta_2, epsilon=self.epsilon, decays=False)
+            alpha = adam_rate(
+                rate * self.adam_lr_ratio,
+                convert(self.iterations),
+                beta_1=self.adam_beta_1,
+                beta_2=self.adam_beta_2,
+            )
+            values = adam_update(
+                variable.read(),
+                gradient,
+                alpha,
+                rate,
+                slot.read(),
+                velocity.read(),
+                beta_1=self.adam_beta_1,
+                beta_2=self.adam_beta_2,
+                epsilon=self.epsilon,
+                decays=False,
+            )
             for target, value in zip((variable, slot, velocity), values):
                 self.assign(target, value)
             return
@@ -90,7 +142,9 @@ class Muon(Optimizer):
         x = x / (ops.sqrt(ops.sum(ops.square(x))) + 1e-7)  # now its largest singular value is at most 1
         for _ in range(self.ns_steps):
             square = ops.matmul(x, ops.transpose(x))
-            x = x * self.muon_a + ops.matmul(square * self.muon_b + ops.matmul(square, square) * self.muon_c, x)
+            x = x * self.muon_a + ops.matmul(
+                square * self.muon_b + ops.matmul(square, square) * self.muon_c, x
+            )
         return ops.transpose(x) if tall else x
 
     def _apply_weight_decay(self, variables):
@@ -101,6 +155,20 @@ class Muon(Optimizer):
                 variable.assign(variable - variable * decay * rate)
 
     def get_config(self):
-        names = ("adam_beta_1", "adam_beta_2", "adam_weight_decay", "epsilon", "exclude_layers", "exclude_embeddings",
-                 "muon_a", "muon_b", "muon_c", "adam_lr_ratio", "momentum", "ns_steps", "nesterov", "rms_rate")
+        names = (
+            "adam_beta_1",
+            "adam_beta_2",
+            "adam_weight_decay",
+            "epsilon",
+            "exclude_layers",
+            "exclude_embeddings",
+            "muon_a",
+            "muon_b",
+            "muon_c",
+            "adam_lr_ratio",
+            "momentum",
+            "ns_steps",
+            "nesterov",
+            "rms_rate",
+        )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -43,29 +43,54 @@ class Optimizer:
     # Whether `update_step` works element by element, so that some rows of a table can be updated alone: row_updates.
     updates_by_row = False
 
-    def __init__(self, learning_rate, weight_decay=None, clipnorm=None, clipvalue=None, global_clipnorm=None,
-                 use_ema=False, ema_momentum=0.99, ema_overwrite_frequency=None, loss_scale_factor=None,
-                 gradient_accumulation_steps=None, name=None, **kwargs):
+    def __init__(
+        self,
+        learning_rate,
+        weight_decay=None,
+        clipnorm=None,
+        clipvalue=None,
+        global_clipnorm=None,
+        use_ema=False,
+        ema_momentum=0.99,
+        ema_overwrite_frequency=None,
+        loss_scale_factor=None,
+        gradient_accumulation_steps=None,
+        name=None,
+        **kwargs,
+    ):
         who = type(self).__name__
         if kwargs.pop("decay", None) is not None:
-            warnings.warn(f"{who}: the argument `decay` has no effect; use a learning rate schedule", stacklevel=3)
+            warnings.warn(
+                f"{who}: the argument `decay` has no effect; use a learning rate schedule", stacklevel=3
+            )
         if kwargs:
             names = list(inspect.signature(type(self).__init__).parameters)[1:]
-            raise ValueError(f"{who}: there is no argument {', '.join(map(repr, sorted(kwargs)))}; it takes "
-                             f"{', '.join(name for name in names if name not in ('options', 'kwargs'))} and those of "
-                             "every optimizer (clipnorm, weight_decay, ...)")
+            raise ValueError(
+                f"{who}: there is no argument {', '.join(map(repr, sorted(kwargs)))}; it takes "
+                f"{', '.join(name for name in names if name not in ('options', 'kwargs'))} and those of "
+                "every optimizer (clipnorm, weight_decay, ...)"
+            )
         if sum(c is not None for c in (clipnorm, clipvalue, global_clipnorm)) > 1:
-            raise ValueError(f"{who}: at most one of `clipnorm`, `clipvalue` and `global_clipnorm` may be given, received "
-                             f"{clipnorm}, {clipvalue} and {global_clipnorm}")
+            raise ValueError(
+                f"{who}: at most one of `clipnorm`, `clipvalue` and `global_clipnorm` may be given, received "
+                f"{clipnorm}, {clipvalue} and {global_clipnorm}"
+            )
         if gradient_accumulation_steps is not None and gradient_accumulation_steps < 2:
-            raise ValueError(f"{who}: `gradient_accumulation_steps` must be an integer of at least 2 or None, received "
-                             f"{gradient_accumulation_steps}")
+            raise ValueError(
+                f"{who}: `gradient_accumulation_steps` must be an integer of at least 2 or None, received "
+                f"{gradient_accumulation_steps}"
+            )
         if use_ema and not 0 <= ema_momentum <= 1:
             raise ValueError(f"{who}: `ema_momentum` must lie in [0, 1], received {ema_momentum}")
-        if use_ema and ema_overwrite_frequency is not None and (
-                not isinstance(ema_overwrite_frequency, int) or ema_overwrite_frequency < 1):
-            raise ValueError(f"{who}: `ema_overwrite_frequency` must be a positive integer or None, received "
-                             f"{ema_overwrite_frequency}")
+        if (
+            use_ema
+            and ema_overwrite_frequency is not None
+            and (not isinstance(ema_overwrite_frequency, int) or ema_overwrite_frequency < 1)
+        ):
+            raise ValueError(
+                f"{who}: `ema_overwrite_frequency` must be a positive integer or None, received "
+                f"{ema_overwrite_frequency}"
+            )
         self.name = name or unique_name(snake_case(who))
         self.weight_decay = weight_decay
         self.clipnorm = clipnorm
@@ -107,28 +132,36 @@ class Optimizer:
         self._variables.append(variable)
         return variable
 
-    def add_variable(self, shape, initializer="zeros", dtype=None, aggregation="none", layout=None, name=None):
+    def add_variable(
+        self, shape, initializer="zeros", dtype=None, aggregation="none", layout=None, name=None
+    ):
         """A new variable of this optimizer's state, saved with it."""
         return self._new_variable(name or "variable", initializers.get(initializer), tuple(shape), dtype)
 
     def add_variable_from_reference(self, reference_variable, name=None, initializer="zeros"):
         """A new state variable of the shape and dtype of another, named after it."""
         path = getattr(reference_variable, "path", reference_variable.name).replace("/", "_")
-        return self.add_variable(reference_variable.shape, initializer, reference_variable.dtype,
-                                 name=f"{path}_{name or 'var'}")
+        return self.add_variable(
+            reference_variable.shape, initializer, reference_variable.dtype, name=f"{path}_{name or 'var'}"
+        )
 
     def add_optimizer_variables(self, trainable_variables, name, initializer="zeros"):
         """A list of state variables, one for each trainable one; for a list of names, a list of lists."""
         names = [name] if isinstance(name, str) else list(name)
         kinds = list(initializer) if isinstance(initializer, (list, tuple)) else [initializer] * len(names)
         if len(kinds) != len(names):
-            raise ValueError(f"add_optimizer_variables: as many initializers as names are needed, received {initializer} "
-                             f"for {name}")
+            raise ValueError(
+                f"add_optimizer_variables: as many initializers as names are needed, received {initializer} "
+                f"for {name}"
+            )
         made = [[] for _ in names]
         for variable in trainable_variables:  # a variable's slots lie together, as in Keras's files
             for slots, label, kind in zip(made, names, kinds):
-                slots.append(None if variable.overwrite_with_gradient else
-                             self.add_variable_from_reference(variable, label, kind))
+                slots.append(
+                    None
+                    if variable.overwrite_with_gradient
+                    else self.add_variable_from_reference(variable, label, kind)
+                )
         self._slot_lists += made
         return made[0] if isinstance(name, str) else made
 
@@ -138,7 +171,9 @@ class Optimizer:
         if self.use_ema:
             self._averages = self.add_optimizer_variables(variables, "average")
         if self.gradient_accumulation_steps:
-            self._accumulated = [self.add_variable_from_reference(v, "gradient_accumulator") for v in variables]
+            self._accumulated = [
+                self.add_variable_from_reference(v, "gradient_accumulator") for v in variables
+            ]
         self._places = {id(v): i for i, v in enumerate(variables)}
         self._trainable_variables = variables
         self.built = True
@@ -161,9 +196,13 @@ class Optimizer:
     def set_weights(self, weights):
         """Set all `variables` from a list of arrays."""
         if not self.built:
-            raise ValueError(f"{self.name}: set_weights needs a built optimizer; call build(trainable_variables) first")
+            raise ValueError(
+                f"{self.name}: set_weights needs a built optimizer; call build(trainable_variables) first"
+            )
         if len(weights) != len(self.variables):
-            raise ValueError(f"{self.name}: set_weights takes {len(self.variables)} arrays, received {len(weights)}")
+            raise ValueError(
+                f"{self.name}: set_weights takes {len(self.variables)} arrays, received {len(weights)}"
+            )
         for variable, weight in zip(self.variables, weights, strict=True):
             variable.assign(weight)
 
@@ -176,8 +215,11 @@ class Optimizer:
         """Read the state from such a mapping; with a warning, not at all where the numbers of variables differ."""
         if len(store.keys()) != len(self.variables):
             cure = "" if self.built else "; it is not built yet, so it has no slots"
-            warnings.warn(f"the saved state of optimizer {self.name!r} is skipped: it has {len(store.keys())} variables, "
-                          f"the optimizer has {len(self.variables)}{cure}", stacklevel=2)
+            warnings.warn(
+                f"the saved state of optimizer {self.name!r} is skipped: it has {len(store.keys())} variables, "
+                f"the optimizer has {len(self.variables)}{cure}",
+                stacklevel=2,
+            )
             return
         for i, variable in enumerate(self.variables):
             variable.assign(np.asarray(store[str(i)]))
@@ -203,8 +245,10 @@ class Optimizer:
         elif isinstance(before, Variable):
             before.assign(learning_rate)
         else:
-            raise TypeError(f"{self.name}: the learning rate is a schedule or a function, so no number can be assigned; "
-                            "make the optimizer with a float, or assign another schedule")
+            raise TypeError(
+                f"{self.name}: the learning rate is a schedule or a function, so no number can be assigned; "
+                "make the optimizer with a float, or assign another schedule"
+            )
 
     # ---- applying gradients ----
 
@@ -221,8 +265,9 @@ class Optimizer:
         variable.assign_sub(value)
 
     def update_step(self, gradient, variable, learning_rate):
-        raise NotImplementedError(f"{type(self).__name__} must implement update_step(self, gradient, variable, "
-                                  "learning_rate)")
+        raise NotImplementedError(
+            f"{type(self).__name__} must implement update_step(self, gradient, variable, learning_rate)"
+        )
 
     def apply_gradients(self, grads_and_vars):
         """`apply` for (gradient, variable) pairs; returns the iteration count."""
@@ -264,17 +309,21 @@ class Optimizer:
     def _variables_for(self, grads, variables):
         if variables is None:
             if not self.built:
-                raise ValueError(f"{self.name}: apply without variables needs a built optimizer; call "
-                                 "build(trainable_variables) first")
+                raise ValueError(
+                    f"{self.name}: apply without variables needs a built optimizer; call "
+                    "build(trainable_variables) first"
+                )
             variables = self._trainable_variables
         variables = list(variables)
         if not self.built:
             self.build(variables)
         unknown = [v.path for v in variables if id(v) not in self._places]
         if unknown:
-            raise ValueError(f"{self.name}: the variables {', '.join(unknown)} are not among those the optimizer was "
-                             "built for; make a new optimizer, or compile the model again, after changing what is "
-                             "trainable")
+            raise ValueError(
+                f"{self.name}: the variables {', '.join(unknown)} are not among those the optimizer was "
+                "built for; make a new optimizer, or compile the model again, after changing what is "
+                "trainable"
+            )
         if len(grads) != len(variables):
             raise ValueError(f"{self.name}: received {len(grads)} gradients for {len(variables)} variables")
         return variables
@@ -282,11 +331,15 @@ class Optimizer:
     def _with_gradient(self, grads, variables):
         kept = [(g, v) for g, v in zip(grads, variables) if g is not None]
         if not kept:
-            raise ValueError(f"{self.name}: there is no gradient for any variable; the loss does not depend on them")
+            raise ValueError(
+                f"{self.name}: there is no gradient for any variable; the loss does not depend on them"
+            )
         if len(kept) < len(variables):
             without = [v.path for g, v in zip(grads, variables) if g is None]
-            warnings.warn(f"no gradient reaches the variables {', '.join(without)}: the loss does not depend on them",
-                          stacklevel=4)
+            warnings.warn(
+                f"no gradient reaches the variables {', '.join(without)}: the loss does not depend on them",
+                stacklevel=4,
+            )
         return [g for g, _ in kept], [v for _, v in kept]
 
     def _overwrite(self, grads, variables):
@@ -360,7 +413,9 @@ class Optimizer:
     def exclude_from_weight_decay(self, var_list=None, var_names=None):
         """Spare these variables, and those in whose name one of the patterns `var_names` is found."""
         if self.built:
-            raise ValueError(f"{self.name}: exclude_from_weight_decay must be called before the optimizer is built")
+            raise ValueError(
+                f"{self.name}: exclude_from_weight_decay must be called before the optimizer is built"
+            )
         self._undecayed = {id(v) for v in var_list or ()}
         self._undecayed_names = re.compile("|".join(sorted(set(var_names)))) if var_names else None
 
@@ -391,8 +446,10 @@ class Optimizer:
         if not self.use_ema:
             return
         if len(var_list) != len(self._averages):
-            raise ValueError(f"{self.name}: there are averages of {len(self._averages)} variables, received "
-                             f"{len(var_list)}")
+            raise ValueError(
+                f"{self.name}: there are averages of {len(self._averages)} variables, received "
+                f"{len(var_list)}"
+            )
         for variable, average in zip(var_list, self._averages):
             if average is not None:
                 variable.assign(average)
@@ -406,14 +463,17 @@ class Optimizer:
     def stateless_apply(self, optimizer_variables, grads, trainable_variables):
         """What `apply` would make of these values: (new trainable values, new state); nothing is changed."""
         if not self.built:
-            raise ValueError(f"{self.name}: stateless_apply needs a built optimizer; call build(trainable_variables) "
-                             "first")
+            raise ValueError(
+                f"{self.name}: stateless_apply needs a built optimizer; call build(trainable_variables) first"
+            )
         variables = [*self._trainable_variables, *self.variables]
         given = [*trainable_variables, *optimizer_variables]
         if len(given) != len(variables):
-            raise ValueError(f"{self.name}: stateless_apply needs {len(self.variables)} state values and "
-                             f"{len(self._trainable_variables)} trainable ones, received {len(optimizer_variables)} and "
-                             f"{len(trainable_variables)}")
+            raise ValueError(
+                f"{self.name}: stateless_apply needs {len(self.variables)} state values and "
+                f"{len(self._trainable_variables)} trainable ones, received {len(optimizer_variables)} and "
+                f"{len(trainable_variables)}"
+            )
         saved = [v.read() for v in variables]
         try:
             for variable, value in zip(variables, given):
@@ -432,12 +492,19 @@ class Optimizer:
             rate = float(self._learning_rate.numpy())
         else:
             rate = serialize_keras_object(self._learning_rate)
-        return {"name": self.name, "learning_rate": rate, "weight_decay": self.weight_decay,
-                "clipnorm": self.clipnorm, "global_clipnorm": self.global_clipnorm, "clipvalue": self.clipvalue,
-                "use_ema": self.use_ema, "ema_momentum": self.ema_momentum,
-                "ema_overwrite_frequency": self.ema_overwrite_frequency,
-                "loss_scale_factor": self.loss_scale_factor,
-                "gradient_accumulation_steps": self.gradient_accumulation_steps}
+        return {
+            "name": self.name,
+            "learning_rate": rate,
+            "weight_decay": self.weight_decay,
+            "clipnorm": self.clipnorm,
+            "global_clipnorm": self.global_clipnorm,
+            "clipvalue": self.clipvalue,
+            "use_ema": self.use_ema,
+            "ema_momentum": self.ema_momentum,
+            "ema_overwrite_frequency": self.ema_overwrite_frequency,
+            "loss_scale_factor": self.loss_scale_factor,
+            "gradient_accumulation_steps": self.gradient_accumulation_steps,
+        }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
@@ -451,6 +518,8 @@ def _rate(who, learning_rate):
     if isinstance(learning_rate, (Tensor, Variable, np.ndarray)):
         learning_rate = np.asarray(learning_rate).item()
     if isinstance(learning_rate, bool) or not isinstance(learning_rate, (int, float, np.number)):
-        raise ValueError(f"{who}: `learning_rate` must be a float, a LearningRateSchedule or a function without "
-                         f"arguments, received {learning_rate!r}")
+        raise ValueError(
+            f"{who}: `learning_rate` must be a float, a LearningRateSchedule or a function without "
+            f"arguments, received {learning_rate!r}"
+        )
     return float(learning_rate)

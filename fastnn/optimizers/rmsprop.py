@@ -17,8 +17,16 @@ class RMSprop(FusedOptimizer):
 
     updates_by_row = True
 
-    def __init__(self, learning_rate=0.001, rho=0.9, momentum=0.0, epsilon=1e-7, centered=False, weight_decay=None,
-                 **options):
+    def __init__(
+        self,
+        learning_rate=0.001,
+        rho=0.9,
+        momentum=0.0,
+        epsilon=1e-7,
+        centered=False,
+        weight_decay=None,
+        **options,
+    ):
         super().__init__(learning_rate, weight_decay, **options)
         self.rho = rho
         self.momentum = momentum
@@ -31,7 +39,9 @@ class RMSprop(FusedOptimizer):
         super().build(variables)
         self._velocities = self.add_optimizer_variables(variables, "velocity")
         self._momentums = self.add_optimizer_variables(variables, "momentum") if self.momentum > 0 else []
-        self._average_gradients = self.add_optimizer_variables(variables, "average_gradient") if self.centered else []
+        self._average_gradients = (
+            self.add_optimizer_variables(variables, "average_gradient") if self.centered else []
+        )
 
     def update_step(self, gradient, variable, learning_rate):
         rate = convert(learning_rate, dtype=variable.dtype)
@@ -39,12 +49,29 @@ class RMSprop(FusedOptimizer):
         decay, decays = self._decay(variable, rate)
         place = self._get_variable_index(variable)
         slots = [kind[place] for kind in (self._velocities, self._momentums, self._average_gradients) if kind]
-        self._write((variable, *slots), rmsprop_update(
-            variable.read(), gradient, rate, decay, *[s.read() for s in slots], rho=self.rho,
-            momentum=float(self.momentum), epsilon=self.epsilon, centered=bool(self.centered), decays=decays))
+        self._write(
+            (variable, *slots),
+            rmsprop_update(
+                variable.read(),
+                gradient,
+                rate,
+                decay,
+                *[s.read() for s in slots],
+                rho=self.rho,
+                momentum=float(self.momentum),
+                epsilon=self.epsilon,
+                centered=bool(self.centered),
+                decays=decays,
+            ),
+        )
 
     fused_step = update_step
 
     def get_config(self):
-        return {**super().get_config(), "rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon,
-                "centered": self.centered}
+        return {
+            **super().get_config(),
+            "rho": self.rho,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "centered": self.centered,
+        }

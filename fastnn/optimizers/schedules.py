@@ -35,7 +35,9 @@ def _float(value):
 class ExponentialDecay(LearningRateSchedule):
     """initial_learning_rate * decay_rate ^ (step / decay_steps); the exponent rounded down with `staircase`."""
 
-    def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name="ExponentialDecay"):
+    def __init__(
+        self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name="ExponentialDecay"
+    ):
         self.initial_learning_rate = initial_learning_rate
         self.decay_steps = _positive(name, "decay_steps", decay_steps)
         self.decay_rate = decay_rate
@@ -50,14 +52,21 @@ class ExponentialDecay(LearningRateSchedule):
         return ops.floor(periods) if self.staircase else periods
 
     def get_config(self):
-        return {"initial_learning_rate": self.initial_learning_rate, "decay_steps": self.decay_steps,
-                "decay_rate": self.decay_rate, "staircase": self.staircase, "name": self.name}
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
+            "decay_rate": self.decay_rate,
+            "staircase": self.staircase,
+            "name": self.name,
+        }
 
 
 class InverseTimeDecay(ExponentialDecay):
     """initial_learning_rate / (1 + decay_rate * step / decay_steps); the quotient rounded down with `staircase`."""
 
-    def __init__(self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name="InverseTimeDecay"):
+    def __init__(
+        self, initial_learning_rate, decay_steps, decay_rate, staircase=False, name="InverseTimeDecay"
+    ):
         super().__init__(initial_learning_rate, decay_steps, decay_rate, staircase, name)
 
     def __call__(self, step):
@@ -69,8 +78,10 @@ class PiecewiseConstantDecay(LearningRateSchedule):
 
     def __init__(self, boundaries, values, name="PiecewiseConstant"):
         if len(boundaries) != len(values) - 1:
-            raise ValueError(f"{name}: `values` must have one entry more than `boundaries`, received {len(values)} and "
-                             f"{len(boundaries)}")
+            raise ValueError(
+                f"{name}: `values` must have one entry more than `boundaries`, received {len(values)} and "
+                f"{len(boundaries)}"
+            )
         self.boundaries = boundaries
         self.values = values
         self.name = name
@@ -92,8 +103,15 @@ class PolynomialDecay(LearningRateSchedule):
     cycle: instead of staying constant, stretch decay_steps to its next multiple.
     """
 
-    def __init__(self, initial_learning_rate, decay_steps, end_learning_rate=0.0001, power=1.0, cycle=False,
-                 name="PolynomialDecay"):
+    def __init__(
+        self,
+        initial_learning_rate,
+        decay_steps,
+        end_learning_rate=0.0001,
+        power=1.0,
+        cycle=False,
+        name="PolynomialDecay",
+    ):
         self.initial_learning_rate = initial_learning_rate
         self.decay_steps = _positive(name, "decay_steps", decay_steps)
         self.end_learning_rate = end_learning_rate
@@ -111,9 +129,14 @@ class PolynomialDecay(LearningRateSchedule):
         return (start - end) * ops.power(1.0 - step / steps, _float(self.power)) + end
 
     def get_config(self):
-        return {"initial_learning_rate": self.initial_learning_rate, "decay_steps": self.decay_steps,
-                "end_learning_rate": self.end_learning_rate, "power": self.power, "cycle": self.cycle,
-                "name": self.name}
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
+            "end_learning_rate": self.end_learning_rate,
+            "power": self.power,
+            "cycle": self.cycle,
+            "name": self.name,
+        }
 
 
 def _half_cosine(fraction):
@@ -127,8 +150,15 @@ class CosineDecay(LearningRateSchedule):
     Source: Loshchilov and Hutter, "SGDR", ICLR 2017.
     """
 
-    def __init__(self, initial_learning_rate, decay_steps, alpha=0.0, name="CosineDecay", warmup_target=None,
-                 warmup_steps=0):
+    def __init__(
+        self,
+        initial_learning_rate,
+        decay_steps,
+        alpha=0.0,
+        name="CosineDecay",
+        warmup_target=None,
+        warmup_steps=0,
+    ):
         self.initial_learning_rate = initial_learning_rate
         self.decay_steps = _positive(name, "decay_steps", decay_steps)
         self.alpha = alpha
@@ -149,9 +179,14 @@ class CosineDecay(LearningRateSchedule):
         return start * (_half_cosine(fraction) * (1.0 - self.alpha) + self.alpha)
 
     def get_config(self):
-        return {"initial_learning_rate": self.initial_learning_rate, "decay_steps": self.decay_steps,
-                "alpha": self.alpha, "name": self.name, "warmup_target": self.warmup_target,
-                "warmup_steps": self.warmup_steps}
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "decay_steps": self.decay_steps,
+            "alpha": self.alpha,
+            "name": self.name,
+            "warmup_target": self.warmup_target,
+            "warmup_steps": self.warmup_steps,
+        }
 
 
 class CosineDecayRestarts(LearningRateSchedule):
@@ -161,7 +196,9 @@ class CosineDecayRestarts(LearningRateSchedule):
     Source: Loshchilov and Hutter, "SGDR", ICLR 2017.
     """
 
-    def __init__(self, initial_learning_rate, first_decay_steps, t_mul=2.0, m_mul=1.0, alpha=0.0, name="SGDRDecay"):
+    def __init__(
+        self, initial_learning_rate, first_decay_steps, t_mul=2.0, m_mul=1.0, alpha=0.0, name="SGDRDecay"
+    ):
         self.initial_learning_rate = initial_learning_rate
         self.first_decay_steps = _positive(name, "first_decay_steps", first_decay_steps)
         self.t_mul = t_mul
@@ -183,12 +220,27 @@ class CosineDecayRestarts(LearningRateSchedule):
         return _float(self.initial_learning_rate) * (height * (1.0 - self.alpha) + self.alpha)
 
     def get_config(self):
-        return {"initial_learning_rate": self.initial_learning_rate, "first_decay_steps": self.first_decay_steps,
-                "t_mul": self.t_mul, "m_mul": self.m_mul, "alpha": self.alpha, "name": self.name}
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "first_decay_steps": self.first_decay_steps,
+            "t_mul": self.t_mul,
+            "m_mul": self.m_mul,
+            "alpha": self.alpha,
+            "name": self.name,
+        }
 
 
-_OBJECTS = {cls.__name__: cls for cls in (ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay,
-                                          CosineDecay, CosineDecayRestarts)}
+_OBJECTS = {
+    cls.__name__: cls
+    for cls in (
+        ExponentialDecay,
+        InverseTimeDecay,
+        PiecewiseConstantDecay,
+        PolynomialDecay,
+        CosineDecay,
+        CosineDecayRestarts,
+    )
+}
 
 
 def serialize(learning_rate_schedule):

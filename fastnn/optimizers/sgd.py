@@ -8,7 +8,9 @@ from .optimizer import Optimizer
 class FusedOptimizer(Optimizer):
     """An optimizer whose update record takes the weight decay off in the same pass over the variable."""
 
-    fused_step = None  # the update_step that does so; a subclass that writes its own gets the base's separate decay
+    fused_step = (
+        None  # the update_step that does so; a subclass that writes its own gets the base's separate decay
+    )
 
     def _decays_in_step(self):
         return type(self).update_step is self.fused_step
@@ -25,8 +27,6 @@ class FusedOptimizer(Optimizer):
     def _write(self, variables, values):
         for variable, value in zip(variables, values):
             self.assign(variable, value)
-
-
 
 
 class SGD(FusedOptimizer):
@@ -61,9 +61,19 @@ class SGD(FusedOptimizer):
             self.assign(variable, sgd_update(variable.read(), gradient, rate, decay, decays=decays))
             return
         slot = self.momentums[self._get_variable_index(variable)]
-        self._write((variable, slot), momentum_update(variable.read(), gradient, rate, decay, slot.read(),
-                                                      momentum=self.momentum, nesterov=bool(self.nesterov),
-                                                      decays=decays))
+        self._write(
+            (variable, slot),
+            momentum_update(
+                variable.read(),
+                gradient,
+                rate,
+                decay,
+                slot.read(),
+                momentum=self.momentum,
+                nesterov=bool(self.nesterov),
+                decays=decays,
+            ),
+        )
 
     fused_step = update_step
 

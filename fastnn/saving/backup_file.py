@@ -33,7 +33,9 @@ def read_backup(path):
         try:
             plain = json.loads(bytes(read_dataset(get_dataset(file, "plain"))))
         except (KeyError, ValueError, TypeError) as error:
-            raise ValueError(f"{path!r} is no backup of a training run ({error}); delete it to start anew") from None
+            raise ValueError(
+                f"{path!r} is no backup of a training run ({error}); delete it to start anew"
+            ) from None
         group = get_group(file, "arrays")
         return _with_arrays(plain["state"], lambda name: read_dataset(get_dataset(group, name)))
 
@@ -46,8 +48,11 @@ def is_plain(value):
         return value.dtype.kind in "fiub"
     if isinstance(value, (list, tuple)):
         return all(map(is_plain, value))
-    return type(value) is dict and all(isinstance(key, str) for key in value) and all(map(is_plain,
-                                                                                          value.values()))
+    return (
+        type(value) is dict
+        and all(isinstance(key, str) for key in value)
+        and all(map(is_plain, value.values()))
+    )
 
 
 def _without_arrays(value, arrays):

@@ -29,23 +29,32 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
     if kwargs:
         raise ValueError(f"save_model: there is no argument {', '.join(sorted(kwargs))}")
     if save_format is not None and not filepath.endswith((*_H5, ".keras")):
-        raise ValueError(f"save_model: the format follows from the file's name; end {filepath!r} in '.keras' "
-                         "or '.h5' "
-                         f"in place of save_format={save_format!r}")
+        raise ValueError(
+            f"save_model: the format follows from the file's name; end {filepath!r} in '.keras' "
+            "or '.h5' "
+            f"in place of save_format={save_format!r}"
+        )
     as_directory = zipped is False
     if as_directory and filepath.endswith(".keras"):
-        raise ValueError("save_model: with zipped=False, `filepath` names a directory and must not end in "
-                         "'.keras', "
-                         f"received {filepath!r}")
+        raise ValueError(
+            "save_model: with zipped=False, `filepath` names a directory and must not end in "
+            "'.keras', "
+            f"received {filepath!r}"
+        )
     if not as_directory and not filepath.endswith((".keras", *_H5)):
-        raise ValueError("save_model: `filepath` must end in '.keras' (or '.h5' for the older format), "
-                         "received "
-                         f"{filepath!r}. For the weights alone use model.save_weights('name.weights.h5')")
+        raise ValueError(
+            "save_model: `filepath` must end in '.keras' (or '.h5' for the older format), "
+            "received "
+            f"{filepath!r}. For the weights alone use model.save_weights('name.weights.h5')"
+        )
     _check_overwrite("save_model", filepath, overwrite)
     if not model.built:
-        warnings.warn(f"model {model.name!r} is saved before it is built, so without weights; call it on "
-                      "data, or "
-                      "build((None, ...)), first", stacklevel=3)
+        warnings.warn(
+            f"model {model.name!r} is saved before it is built, so without weights; call it on "
+            "data, or "
+            "build((None, ...)), first",
+            stacklevel=3,
+        )
     if as_directory:
         model_file.save_keras_directory(model, filepath)
     elif filepath.endswith(".keras"):
@@ -72,15 +81,18 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     filepath = os.fspath(filepath)
     if os.path.isdir(filepath):
         if not os.path.exists(os.path.join(filepath, model_file.CONFIG)):
-            raise ValueError(f"load_model: the directory {filepath!r} holds no model: there is no "
-                             f"{model_file.CONFIG} "
-                             "in it. TensorFlow's SavedModel cannot be loaded; save the model as '.keras' "
-                             "there")
+            raise ValueError(
+                f"load_model: the directory {filepath!r} holds no model: there is no "
+                f"{model_file.CONFIG} "
+                "in it. TensorFlow's SavedModel cannot be loaded; save the model as '.keras' "
+                "there"
+            )
         return model_file.load_keras_directory(filepath, custom_objects, compile, safe_mode)
     _check_exists("load_model", filepath)
     if filepath.endswith(".weights.h5"):
-        raise ValueError(f"load_model: {filepath!r} holds weights alone; make the model, then call "
-                         "model.load_weights(...)")
+        raise ValueError(
+            f"load_model: {filepath!r} holds weights alone; make the model, then call model.load_weights(...)"
+        )
     if filepath.endswith(".keras"):
         return model_file.load_keras(filepath, filepath, custom_objects, compile, safe_mode)
     if filepath.endswith(_H5):
@@ -107,9 +119,11 @@ def save_weights(model, filepath, overwrite=True, max_shard_size=None, objects_t
         hint = " with `max_shard_size`" if max_shard_size is not None else ""
         raise ValueError(f"save_weights: `filepath` must end in '{endings[0]}'{hint}, received {filepath!r}")
     if not model.built:
-        raise ValueError(f"save_weights: model {model.name!r} is not built, so it has no weights; call it on "
-                         "data, "
-                         "or build((None, ...)), first")
+        raise ValueError(
+            f"save_weights: model {model.name!r} is not built, so it has no weights; call it on "
+            "data, "
+            "or build((None, ...)), first"
+        )
     _check_overwrite("save_weights", filepath, overwrite)
     if max_shard_size is not None:
         shards.save_shards(model, filepath, max_shard_size)
@@ -136,19 +150,25 @@ def load_weights(model, filepath, skip_mismatch=False, by_name=None, objects_to_
     filepath = os.fspath(filepath)
     older = filepath.endswith(_H5) and not filepath.endswith(".weights.h5")
     if not filepath.endswith((".keras", ".safetensors", *_H5, *_SHARDED)):
-        raise ValueError("load_weights: `filepath` must end in '.weights.h5', '.weights.json', '.keras', "
-                         f"'.safetensors' or '.h5', received {filepath!r}")
+        raise ValueError(
+            "load_weights: `filepath` must end in '.weights.h5', '.weights.json', '.keras', "
+            f"'.safetensors' or '.h5', received {filepath!r}"
+        )
     if by_name is not None and not older:
         raise ValueError(f"load_weights: `by_name` is for older '.h5' files, received {filepath!r}")
     if objects_to_skip is not None and not filepath.endswith((".weights.h5", *_SHARDED)):
-        raise ValueError("load_weights: `objects_to_skip` is for '.weights.h5' and '.weights.json' files, "
-                         "received "
-                         f"{filepath!r}")
+        raise ValueError(
+            "load_weights: `objects_to_skip` is for '.weights.h5' and '.weights.json' files, "
+            "received "
+            f"{filepath!r}"
+        )
     _check_exists("load_weights", filepath)
     if not model.built:
-        raise ValueError(f"load_weights: model {model.name!r} is not built, so it has no weights yet; call "
-                         "it on "
-                         "data, or build((None, ...)), first")
+        raise ValueError(
+            f"load_weights: model {model.name!r} is not built, so it has no weights yet; call "
+            "it on "
+            "data, or build((None, ...)), first"
+        )
     if filepath.endswith(".keras"):
         model_file.load_keras_weights(model, filepath, skip_mismatch)
     elif filepath.endswith(".safetensors"):
@@ -167,12 +187,13 @@ def load_weights(model, filepath, skip_mismatch=False, by_name=None, objects_to_
 
 def _check_exists(caller, filepath):
     if not os.path.exists(filepath):
-        raise FileNotFoundError(f"{caller}: there is no file {filepath!r} (working directory "
-                                f"{os.getcwd()!r})")
+        raise FileNotFoundError(
+            f"{caller}: there is no file {filepath!r} (working directory {os.getcwd()!r})"
+        )
 
 
 def _check_overwrite(caller, filepath, overwrite):
     if not overwrite and os.path.exists(filepath):
-        raise FileExistsError(f"{caller}: {filepath!r} is there already, and overwrite=False; remove it, or "
-                              "pass "
-                              "overwrite=True")
+        raise FileExistsError(
+            f"{caller}: {filepath!r} is there already, and overwrite=False; remove it, or pass overwrite=True"
+        )

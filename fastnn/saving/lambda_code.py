@@ -50,22 +50,31 @@ def unpacked(config):
             "as a named "
             "function with @register_keras_serializable() and save the model with that; or, if you trust "
             "where the "
-            "file comes from, pass safe_mode=False to the function that loads it")
+            "file comes from, pass safe_mode=False to the function that loads it"
+        )
     parts = config.get("value") or [config.get("code"), config.get("defaults"), config.get("closure")]
     try:
         code, defaults, closure = parts
         code = marshal.loads(base64.b64decode(code))
         assert isinstance(code, types.CodeType)
     except Exception as error:
-        raise ValueError("the code of a lambda in the file cannot be read; it was saved by another version "
-                         "of Python, "
-                         f"or is damaged ({error!r})") from None
+        raise ValueError(
+            "the code of a lambda in the file cannot be read; it was saved by another version "
+            "of Python, "
+            f"or is damaged ({error!r})"
+        ) from None
     import numpy as np
 
     import fastnn
 
-    names = {"__builtins__": builtins, "np": np, "numpy": np, "keras": fastnn, "fastnn": fastnn,
-             "ops": fastnn.ops,
-             "K": fastnn.backend}
+    names = {
+        "__builtins__": builtins,
+        "np": np,
+        "numpy": np,
+        "keras": fastnn,
+        "fastnn": fastnn,
+        "ops": fastnn.ops,
+        "K": fastnn.backend,
+    }
     cells = None if closure is None else tuple(types.CellType(value) for value in closure)
     return types.FunctionType(code, names, code.co_name, None if defaults is None else tuple(defaults), cells)

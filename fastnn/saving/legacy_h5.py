@@ -27,8 +27,11 @@ _LONGEST_ATTRIBUTE = 64512  # HDF5 keeps attributes in object headers of 64 KiB
 
 def save_model(model, path, include_optimizer=True):
     """Write `model` as the HDF5 file `path`, whole or not at all."""
-    attributes = {"backend": "fastnn", "keras_version": KERAS_FORMAT,
-                  "model_config": json.dumps(_older_form(serialize_keras_object(model)))}
+    attributes = {
+        "backend": "fastnn",
+        "keras_version": KERAS_FORMAT,
+        "model_config": json.dumps(_older_form(serialize_keras_object(model))),
+    }
     optimizer = getattr(model, "optimizer", None) if include_optimizer else None
     if optimizer is not None and model.compiled:
         attributes["training_config"] = json.dumps(_training_config(model, optimizer))
@@ -44,9 +47,11 @@ def save_model(model, path, include_optimizer=True):
 def _older_form(entry):
     """A model's configuration with its layers named by class alone; calls of ops keep the module they
     need."""
-    entry = {key: entry[key] for key in ("module", "class_name", "registered_name", "config", "name",
-                                         "inbound_nodes")
-             if key in entry}
+    entry = {
+        key: entry[key]
+        for key in ("module", "class_name", "registered_name", "config", "name", "inbound_nodes")
+        if key in entry
+    }
     if str(entry.get("module", "")).startswith("keras.src.ops"):
         return entry
     registered = entry.pop("registered_name", None)
@@ -64,8 +69,10 @@ def _training_config(model, optimizer):
     config = {key: _older_objects(value) for key, value in config.items()}
     config["loss"] = _long_names(config.get("loss"))
     entry = serialize_keras_object(optimizer)
-    config["optimizer_config"] = {"class_name": entry["registered_name"] or entry["class_name"],
-                                  "config": serialize_dict(optimizer.get_config())}
+    config["optimizer_config"] = {
+        "class_name": entry["registered_name"] or entry["class_name"],
+        "config": serialize_dict(optimizer.get_config()),
+    }
     return config
 
 
@@ -147,12 +154,19 @@ def load_model(path, custom_objects=None, compile=True, safe_mode=True):
     """
     with open_h5(path, path) as file:
         if "model_config" not in file.attrs:
-            hint = ("it holds weights alone; make the model, then call model.load_weights(...)"
-                    if "layer_names" in file.attrs or "layers" in file else "it was made by something else")
+            hint = (
+                "it holds weights alone; make the model, then call model.load_weights(...)"
+                if "layer_names" in file.attrs or "layers" in file
+                else "it was made by something else"
+            )
             raise ValueError(f"{path!r} holds no model: {hint}")
         older = is_older(_attribute(file, "keras_version"))
         config = parse_json(_attribute(file, "model_config"), path)
-        with CustomObjectScope(custom_objects), allowing_code(not safe_mode), weights_within(os.path.getsize(path)):
+        with (
+            CustomObjectScope(custom_objects),
+            allowing_code(not safe_mode),
+            weights_within(os.path.getsize(path)),
+        ):
             model = model_of_entry(current_model(config) if older else config, path)
             weights = get_group(file, "model_weights")
             if weights is None:
@@ -174,19 +188,24 @@ def read_weights(model, group, what, skip_mismatch=False, by_name=False):
     Raises:
         ValueError: layers or weights that do not fit, named, with both shapes.
     """
-    names = [name for name in _read_names(group, "layer_names") if _read_names(_member(group, name),
-                                                                               "weight_names")]
+    names = [
+        name
+        for name in _read_names(group, "layer_names")
+        if _read_names(_member(group, name), "weight_names")
+    ]
     if by_name:
         by = {layer.name: layer for layer in model.layers}
         pairs = [(by[name], name) for name in names if name in by]
     else:
         layers = [layer for layer in model.layers if _weights(layer)]
         if len(layers) != len(names):
-            raise ValueError(f"{what!r} holds weights of {len(names)} layers {names}, the model has "
-                             f"{len(layers)} with "
-                             f"weights, {[layer.name for layer in layers]}; was it made by a model of "
-                             "another "
-                             "architecture?")
+            raise ValueError(
+                f"{what!r} holds weights of {len(names)} layers {names}, the model has "
+                f"{len(layers)} with "
+                f"weights, {[layer.name for layer in layers]}; was it made by a model of "
+                "another "
+                "architecture?"
+            )
         pairs = list(zip(layers, names))
     chosen = []
     for layer, name in pairs:
@@ -218,17 +237,24 @@ def _matched(layer, variables, group, what, skip_mismatch):
     who = f"{type(layer).__name__} {layer.name!r}"
     datasets = [_listed(group, name) for name in _read_names(group, "weight_names")]
     if len(datasets) != len(variables):
-        return _misfit(f"{who} has {len(variables)} weights {[v.name for v in variables]}, {what!r} holds "
-                       f"{len(datasets)} for it", skip_mismatch)
+        return _misfit(
+            f"{who} has {len(variables)} weights {[v.name for v in variables]}, {what!r} holds "
+            f"{len(datasets)} for it",
+            skip_mismatch,
+        )
     pairs = []
     for variable, dataset in zip(variables, datasets):
         if tuple(dataset.shape) != tuple(variable.shape):
-            pairs += _misfit(f"{who}: {variable.path!r} has shape {tuple(variable.shape)}, {what!r} holds "
-                             "one of shape "
-                             f"{tuple(dataset.shape)}", skip_mismatch)
+            pairs += _misfit(
+                f"{who}: {variable.path!r} has shape {tuple(variable.shape)}, {what!r} holds "
+                "one of shape "
+                f"{tuple(dataset.shape)}",
+                skip_mismatch,
+            )
         elif dataset.dtype.kind not in "fiub":
-            pairs += _misfit(f"{who}: {variable.path!r} is stored as {dataset.dtype}, not as numbers",
-                             skip_mismatch)
+            pairs += _misfit(
+                f"{who}: {variable.path!r} is stored as {dataset.dtype}, not as numbers", skip_mismatch
+            )
         else:
             pairs.append((variable, dataset))
     return pairs
@@ -264,10 +290,13 @@ def _compile(model, file, path, older):
     if older:
         config = current_training(config)
     optimizer = optimizers.deserialize(config["optimizer_config"])
-    model.compile(optimizer=optimizer, loss=_objects(config.get("loss"), losses.deserialize),
-                  metrics=_objects(config.get("metrics"), metrics.deserialize),
-                  weighted_metrics=_objects(config.get("weighted_metrics"), metrics.deserialize),
-                  loss_weights=config.get("loss_weights"))
+    model.compile(
+        optimizer=optimizer,
+        loss=_objects(config.get("loss"), losses.deserialize),
+        metrics=_objects(config.get("metrics"), metrics.deserialize),
+        weighted_metrics=_objects(config.get("weighted_metrics"), metrics.deserialize),
+        loss_weights=config.get("loss_weights"),
+    )
     stored = get_group(file, "optimizer_weights")
     if stored is None or not model.built:
         return
@@ -276,9 +305,12 @@ def _compile(model, file, path, older):
     pairs = match_state(optimizer, names) if older else _in_order(optimizer, names)
     datasets = [(variable, _listed(stored, name)) for variable, name in pairs or ()]
     if pairs is None or any(tuple(d.shape) != tuple(v.shape) for v, d in datasets):
-        warnings.warn(f"the optimizer's state in {path!r} does not fit {type(optimizer).__name__} as it is "
-                      "now, and is "
-                      "not loaded; training goes on with a fresh one", stacklevel=4)
+        warnings.warn(
+            f"the optimizer's state in {path!r} does not fit {type(optimizer).__name__} as it is "
+            "now, and is "
+            "not loaded; training goes on with a fresh one",
+            stacklevel=4,
+        )
         return
     for variable, dataset in datasets:
         variable.assign(read_dataset(dataset))

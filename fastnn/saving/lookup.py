@@ -28,9 +28,11 @@ def look_up(what, identifier, objects):
     if callable(found):
         return found() if inspect.isclass(found) else found
     if not isinstance(identifier, str):
-        raise ValueError(f"no {what} can be made of {identifier!r} (of type {type(identifier).__name__}); "
-                         "give a name, "
-                         f"an object of its class, or a function")
+        raise ValueError(
+            f"no {what} can be made of {identifier!r} (of type {type(identifier).__name__}); "
+            "give a name, "
+            f"an object of its class, or a function"
+        )
     near = nearest(identifier, objects)
     hint = f"did you mean {near!r}?" if near else f"known names: {', '.join(sorted(objects))}"
     raise ValueError(f"there is no {what} called {identifier!r}; {hint}")

@@ -55,8 +55,11 @@ def _texts(model):
     """{name: bytes} of the small members."""
     with sharing_objects():
         config = serialize_keras_object(model)
-    metadata = {"keras_version": KERAS_FORMAT, "fastnn_version": VERSION,
-                "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")}
+    metadata = {
+        "keras_version": KERAS_FORMAT,
+        "fastnn_version": VERSION,
+        "date_saved": datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S"),
+    }
     return {METADATA: json.dumps(metadata).encode(), CONFIG: json.dumps(config).encode()}
 
 
@@ -137,14 +140,27 @@ def model_of_entry(entry, what):
     from .. import layers, models
 
     if not isinstance(entry.get("class_name"), str) or "config" not in entry:
-        raise ValueError(f"{what} holds no model: its configuration has the keys "
-                         f"{sorted(map(str, entry))[:10]}")
+        raise ValueError(
+            f"{what} holds no model: its configuration has the keys {sorted(map(str, entry))[:10]}"
+        )
     known = None if "module" in entry else {**vars(layers), **vars(models)}
     try:
         model = deserialize_keras_object(entry, module_objects=known)
-    except (TypeError, KeyError, IndexError, AttributeError, OverflowError, ArithmeticError, RecursionError,
-            NotImplementedError, MemoryError, AssertionError) as error:
-        raise ValueError(f"{what} holds no model that can be made: {type(error).__name__}: {error}") from error
+    except (
+        TypeError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        OverflowError,
+        ArithmeticError,
+        RecursionError,
+        NotImplementedError,
+        MemoryError,
+        AssertionError,
+    ) as error:
+        raise ValueError(
+            f"{what} holds no model that can be made: {type(error).__name__}: {error}"
+        ) from error
     if not isinstance(model, models.Model):
         raise ValueError(f"{what} holds no model but a {type(model).__name__}")
     return model

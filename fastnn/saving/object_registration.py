@@ -56,9 +56,11 @@ def register_keras_serializable(package="Custom", name=None):
 
     def register(thing):
         if inspect.isclass(thing) and not hasattr(thing, "get_config"):
-            raise ValueError(f"register_keras_serializable: class {thing.__name__} has no get_config() "
-                             "method, so it could not be saved; write one that returns the constructor's "
-                             "arguments as a dict")
+            raise ValueError(
+                f"register_keras_serializable: class {thing.__name__} has no get_config() "
+                "method, so it could not be saved; write one that returns the constructor's "
+                "arguments as a dict"
+            )
         registered = f"{package}>{name or thing.__name__}"
         _by_name[registered] = thing
         _names[thing] = registered

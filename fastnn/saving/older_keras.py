@@ -8,30 +8,75 @@ import re
 
 # Settings of old layers that say nothing any more; with the values that mean so (None: any value).
 _GONE = {
-    "batch_input_shape": None, "input_length": None, "implementation": None, "ragged": (False, None),
-    "time_major": (False, None), "groups": (1,), "fused": None, "virtual_batch_size": (None,),
-    "experimental_autocast": None, "input_dtype": None, "experimental_run_tf_function": None,
+    "batch_input_shape": None,
+    "input_length": None,
+    "implementation": None,
+    "ragged": (False, None),
+    "time_major": (False, None),
+    "groups": (1,),
+    "fused": None,
+    "virtual_batch_size": (None,),
+    "experimental_autocast": None,
+    "input_dtype": None,
+    "experimental_run_tf_function": None,
     "renorm": (False,),
-    "adjustment": (None,), "sparse": (False, None), "stateful": (False,), "zero_output_for_mask": (False,),
-    "use_legacy_config": None, "cropping_mode": None,
+    "adjustment": (None,),
+    "sparse": (False, None),
+    "stateful": (False,),
+    "zero_output_for_mask": (False,),
+    "use_legacy_config": None,
+    "cropping_mode": None,
 }
 _KEEPS = {  # the classes that still have a setting of `_GONE`
-    "groups": {"Conv1D", "Conv2D", "Conv3D", "GroupNormalization", "Convolution1D", "Convolution2D",
-               "Convolution3D"},
-    "sparse": {"InputLayer", "CategoryEncoding", "TextVectorization", "IntegerLookup", "StringLookup",
-               "Hashing",
-               "Discretization", "HashedCrossing"},
+    "groups": {
+        "Conv1D",
+        "Conv2D",
+        "Conv3D",
+        "GroupNormalization",
+        "Convolution1D",
+        "Convolution2D",
+        "Convolution3D",
+    },
+    "sparse": {
+        "InputLayer",
+        "CategoryEncoding",
+        "TextVectorization",
+        "IntegerLookup",
+        "StringLookup",
+        "Hashing",
+        "Discretization",
+        "HashedCrossing",
+    },
     "ragged": {"InputLayer", "TextVectorization"},
-    "stateful": {"RNN", "LSTM", "GRU", "SimpleRNN", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D",
-                 "Bidirectional"},
+    "stateful": {
+        "RNN",
+        "LSTM",
+        "GRU",
+        "SimpleRNN",
+        "ConvLSTM1D",
+        "ConvLSTM2D",
+        "ConvLSTM3D",
+        "Bidirectional",
+    },
     "zero_output_for_mask": {"RNN", "LSTM", "GRU", "SimpleRNN"},
 }
 _FROM_SEPARABLE = {"kernel_initializer", "kernel_regularizer", "kernel_constraint"}
-_DEPTHWISE = {"SeparableConv1D", "SeparableConv2D", "DepthwiseConv1D", "DepthwiseConv2D",
-              "SeparableConvolution1D",
-              "SeparableConvolution2D"}
-_OPTIMIZER_GONE = {"decay", "lr", "is_legacy_optimizer", "jit_compile", "experimental_aggregate_gradients",
-                   "schedule_decay"}
+_DEPTHWISE = {
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
+}
+_OPTIMIZER_GONE = {
+    "decay",
+    "lr",
+    "is_legacy_optimizer",
+    "jit_compile",
+    "experimental_aggregate_gradients",
+    "schedule_decay",
+}
 _MODELS = {"Model": "Functional", "Functional": "Functional", "Sequential": "Sequential"}
 _SHAPES_OF_ATTENTION = {"query_shape", "key_shape", "value_shape"}
 
@@ -83,9 +128,17 @@ def _model(config):
         shape = config.get("build_input_shape") or layers[0]["config"].pop("first_input_shape", None)
         if shape and layers[0]["class_name"] != "InputLayer":
             dtype = "int32" if layers[0]["class_name"] == "Embedding" else "float32"
-            layers.insert(0, {"class_name": "InputLayer", "config": {
-                "batch_shape": shape, "dtype": dtype,
-                "name": f"{layers[0]['config'].get('name', 'layer')}_input"}})
+            layers.insert(
+                0,
+                {
+                    "class_name": "InputLayer",
+                    "config": {
+                        "batch_shape": shape,
+                        "dtype": dtype,
+                        "name": f"{layers[0]['config'].get('name', 'layer')}_input",
+                    },
+                },
+            )
         config.pop("build_input_shape", None)
     for layer in layers:
         layer["config"].pop("first_input_shape", None)
@@ -126,8 +179,13 @@ def _map_places(function, structure):
 
 
 def _is_place(part):
-    return (isinstance(part, (list, tuple)) and 3 <= len(part) <= 4 and isinstance(part[0], str)
-            and all(isinstance(n, int) for n in part[1:3]) and (len(part) == 3 or isinstance(part[3], dict)))
+    return (
+        isinstance(part, (list, tuple))
+        and 3 <= len(part) <= 4
+        and isinstance(part[0], str)
+        and all(isinstance(n, int) for n in part[1:3])
+        and (len(part) == 3 or isinstance(part[3], dict))
+    )
 
 
 def _end(place, starts, layers):
@@ -149,9 +207,14 @@ def _call(call, starts):
     def tensor(place):
         if place[0] == "_CONSTANT_VALUE":
             return place[2]
-        return {"class_name": "__keras_tensor__", "config": {
-            "shape": [], "dtype": "float32", "keras_history": [place[0], place[1] - starts.get(place[0], 0),
-                                                               place[2]]}}
+        return {
+            "class_name": "__keras_tensor__",
+            "config": {
+                "shape": [],
+                "dtype": "float32",
+                "keras_history": [place[0], place[1] - starts.get(place[0], 0), place[2]],
+            },
+        }
 
     kwargs = {}
     for place in places if isinstance(places, list) else ():
@@ -194,8 +257,11 @@ def _layer_config(class_name, config):
     if "dtype" in config:
         config["dtype"] = _dtype(config["dtype"])
     for key, meaningless in _GONE.items():
-        if key in config and class_name not in _KEEPS.get(key, ()) and (
-                meaningless is None or config[key] in meaningless):
+        if (
+            key in config
+            and class_name not in _KEEPS.get(key, ())
+            and (meaningless is None or config[key] in meaningless)
+        ):
             del config[key]
     return config
 
@@ -232,11 +298,18 @@ def _lambda(config):
     if isinstance(function, list):
         config["function"] = {"class_name": "__lambda__", "config": {"value": function}}
     elif isinstance(function, str):
-        config["function"] = {"module": "builtins", "class_name": "function", "config": function,
-                              "registered_name": function}
-    return {key: value for key, value in config.items()
-            if key not in ("function_type", "module", "output_shape_type", "output_shape_module")
-            and not (key in ("output_shape", "mask") and value is None)}
+        config["function"] = {
+            "module": "builtins",
+            "class_name": "function",
+            "config": function,
+            "registered_name": function,
+        }
+    return {
+        key: value
+        for key, value in config.items()
+        if key not in ("function_type", "module", "output_shape_type", "output_shape_module")
+        and not (key in ("output_shape", "mask") and value is None)
+    }
 
 
 # ---- training
@@ -251,8 +324,11 @@ def current_training(config):
 
 def current_compile(config):
     """A .keras file's `compile_config`, likewise."""
-    config = {key: value for key, value in config.items()
-              if not (value is None and key in ("run_eagerly", "steps_per_execution", "jit_compile"))}
+    config = {
+        key: value
+        for key, value in config.items()
+        if not (value is None and key in ("run_eagerly", "steps_per_execution", "jit_compile"))
+    }
     if isinstance(config.get("optimizer"), dict):
         config["optimizer"] = _optimizer(config["optimizer"])
     config["loss"] = _loss(config.get("loss"))
@@ -270,12 +346,19 @@ def _optimizer(entry):
     old = dict(entry.get("config") or {})
     rate = _inner(old.get("lr", old.get("learning_rate", 0.001)))
     if old.get("decay") and not isinstance(rate, dict):
-        rate = _entry("optimizers.schedules", "InverseTimeDecay", {
-            "initial_learning_rate": rate, "decay_steps": 1, "decay_rate": old["decay"]})
+        rate = _entry(
+            "optimizers.schedules",
+            "InverseTimeDecay",
+            {"initial_learning_rate": rate, "decay_steps": 1, "decay_rate": old["decay"]},
+        )
     elif isinstance(rate, dict):
         rate = _entry("optimizers.schedules", rate["class_name"], rate["config"])
-    config = {key: value for key, value in old.items() if key not in _OPTIMIZER_GONE
-              and not (value is None and key in ("epsilon", "ema_overwrite_frequency"))}
+    config = {
+        key: value
+        for key, value in old.items()
+        if key not in _OPTIMIZER_GONE
+        and not (value is None and key in ("epsilon", "ema_overwrite_frequency"))
+    }
     if not config.get("use_ema"):
         config.pop("ema_overwrite_frequency", None)
     config["learning_rate"] = rate
@@ -302,8 +385,9 @@ def _loss(loss):
 
 
 def _is_custom(entry):
-    return not str(entry.get("module",
-                             "keras")).startswith("keras") or ">" in str(entry.get("registered_name"))
+    return not str(entry.get("module", "keras")).startswith("keras") or ">" in str(
+        entry.get("registered_name")
+    )
 
 
 def _metrics(metrics):
@@ -319,8 +403,9 @@ def _metrics(metrics):
     if metrics["class_name"] == "MeanMetricWrapper":
         name = _function_name(config.get("fn"))
         if isinstance(name, str):
-            class_name = name if name[:1].isupper() else "".join(part.capitalize()
-                                                                 for part in name.split("_"))
+            class_name = (
+                name if name[:1].isupper() else "".join(part.capitalize() for part in name.split("_"))
+            )
             return _entry("metrics", class_name, {"name": config.get("name", name)})
     config = {key: _dtype(value) if key == "dtype" else value for key, value in config.items() if key != "fn"}
     return metrics if _is_custom(metrics) else _entry("metrics", metrics["class_name"], config)
@@ -335,15 +420,24 @@ def _function_name(function):
 # The slots' names, by what Keras 2's optimizers, before and from 2.11 on, called them.
 _SLOTS = {
     "SGD": {"momentum": "momentum", "m": "momentum"},
-    "RMSprop": {"rms": "velocity", "velocity": "velocity", "momentum": "momentum", "mg": "average_gradient",
-                "average_gradient": "average_gradient"},
+    "RMSprop": {
+        "rms": "velocity",
+        "velocity": "velocity",
+        "momentum": "momentum",
+        "mg": "average_gradient",
+        "average_gradient": "average_gradient",
+    },
     "Adam": {"m": "momentum", "v": "velocity", "vhat": "velocity_hat"},
     "AdamW": {"m": "momentum", "v": "velocity", "vhat": "velocity_hat"},
     "Nadam": {"m": "momentum", "v": "velocity"},
     "Adamax": {"m": "momentum", "v": "norm", "u": "norm"},
     "Adagrad": {"accumulator": "accumulator"},
-    "Adadelta": {"accum_grad": "accumulated_grad", "accum_var": "accumulated_delta_var",
-                 "accumulated_grad": "accumulated_grad", "accumulated_delta_var": "accumulated_delta_var"},
+    "Adadelta": {
+        "accum_grad": "accumulated_grad",
+        "accum_var": "accumulated_delta_var",
+        "accumulated_grad": "accumulated_grad",
+        "accumulated_delta_var": "accumulated_delta_var",
+    },
     "Ftrl": {"accumulator": "accumulator", "linear": "linear"},
     "Lion": {"m": "momentum"},
 }
@@ -358,8 +452,14 @@ def match_state(optimizer, names):
     slots = _SLOTS.get(type(optimizer).__name__, {})
     own, counts = {}, {}
     for variable in optimizer.variables[1:]:
-        slot = next((slot for slot in sorted(set(slots.values()), key=len, reverse=True)
-                     if variable.name.endswith("_" + slot)), None)
+        slot = next(
+            (
+                slot
+                for slot in sorted(set(slots.values()), key=len, reverse=True)
+                if variable.name.endswith("_" + slot)
+            ),
+            None,
+        )
         if slot is not None:
             number = counts[slot] = counts.get(slot, -1) + 1
             own[slot, number] = variable

@@ -36,8 +36,12 @@ def open_h5(file, what):
     with opened:
         try:
             yield opened
-        except (OSError, RuntimeError, OverflowError,
-                MemoryError) as error:  # how HDF5 tells of what it cannot read
+        except (
+            OSError,
+            RuntimeError,
+            OverflowError,
+            MemoryError,
+        ) as error:  # how HDF5 tells of what it cannot read
             raise ValueError(f"{what} is damaged: {error}") from None
         except KeyError as error:
             if "nable to" not in str(error):  # a key of ours
@@ -84,8 +88,10 @@ def get_dataset(group, path):
         raise ValueError(f"the file is refused: {dataset.name!r} is empty")
     size = math.prod(dataset.shape) * dataset.dtype.itemsize
     if size > _ROOM and size > _MOST_EXPANSION * dataset.id.get_storage_size():
-        raise ValueError(f"the file is refused: {dataset.name!r} would unpack from "
-                         f"{dataset.id.get_storage_size()} to {size} bytes")
+        raise ValueError(
+            f"the file is refused: {dataset.name!r} would unpack from "
+            f"{dataset.id.get_storage_size()} to {size} bytes"
+        )
     return dataset
 
 

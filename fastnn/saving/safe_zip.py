@@ -22,7 +22,9 @@ class SafeZip:
         try:
             self.archive = zipfile.ZipFile(file)
         except (zipfile.BadZipFile, ValueError, OverflowError, NotImplementedError, EOFError) as error:
-            raise ValueError(f"{what} is no .keras file, or was cut short while it was copied: {error}") from None
+            raise ValueError(
+                f"{what} is no .keras file, or was cut short while it was copied: {error}"
+            ) from None
         self.size = self.archive.fp.seek(0, io.SEEK_END)
         self.names = self.archive.namelist()
         if len(set(self.names)) != len(self.names):
@@ -52,24 +54,36 @@ class SafeZip:
         if info.flag_bits & 1:
             raise ValueError(f"{self.what} is refused: {name!r} is encrypted")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise ValueError(f"{self.what} is refused: {name!r} is packed by method {info.compress_type}; "
-                             "files of "
-                             "Keras's are stored, or deflated")
+            raise ValueError(
+                f"{self.what} is refused: {name!r} is packed by method {info.compress_type}; "
+                "files of "
+                "Keras's are stored, or deflated"
+            )
         if info.file_size > max(limit if limit is not None else 0, 4 * info.compress_size, _ROOM):
-            raise ValueError(f"{self.what} is refused: {name!r} would unpack from {info.compress_size} to "
-                             f"{info.file_size} bytes, more than a file of this kind can need")
+            raise ValueError(
+                f"{self.what} is refused: {name!r} would unpack from {info.compress_size} to "
+                f"{info.file_size} bytes, more than a file of this kind can need"
+            )
         try:
             if info.compress_type == zipfile.ZIP_STORED:
                 return self._window(info)
             with self.archive.open(info) as member:
                 data = member.read(info.file_size + 1)
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError,
-                ValueError,
-                OverflowError) as error:
+        except (
+            zipfile.BadZipFile,
+            zlib.error,
+            EOFError,
+            OSError,
+            RuntimeError,
+            NotImplementedError,
+            ValueError,
+            OverflowError,
+        ) as error:
             raise ValueError(f"{self.what} is damaged: {name!r} cannot be read ({error})") from None
         if len(data) != info.file_size:
-            raise ValueError(f"{self.what} is damaged: {name!r} has {len(data)} bytes, {info.file_size} are "
-                             "announced")
+            raise ValueError(
+                f"{self.what} is damaged: {name!r} has {len(data)} bytes, {info.file_size} are announced"
+            )
         return io.BytesIO(data)
 
     def _window(self, info):

@@ -19,15 +19,29 @@ from . import object_registration as registration
 from .lambda_code import allowing_code, packed, unpacked
 
 # Keras's public module of each of ours; what has no entry is a user's.
-_FAMILIES = ("layers", "activations", "initializers", "regularizers", "constraints", "losses", "metrics",
-             "optimizers",
-             "optimizers.schedules", "random", "models", "dtype_policies")
+_FAMILIES = (
+    "layers",
+    "activations",
+    "initializers",
+    "regularizers",
+    "constraints",
+    "losses",
+    "metrics",
+    "optimizers",
+    "optimizers.schedules",
+    "random",
+    "models",
+    "dtype_policies",
+)
 _FUNCTION_FAMILIES = ("activations", "losses", "metrics", "initializers", "regularizers", "constraints")
 _NOT_SAVED = {"get", "serialize", "deserialize"}
 # Classes that Keras writes under another module than its family's, as (module, class_name).
-_CANONICAL = {"Model": ("keras", "Model"), "Sequential": ("keras", "Sequential"),
-              "Functional": ("keras.src.models.functional", "Functional"), "DTypePolicy": ("keras",
-                                                                                           "DTypePolicy")}
+_CANONICAL = {
+    "Model": ("keras", "Model"),
+    "Sequential": ("keras", "Sequential"),
+    "Functional": ("keras.src.models.functional", "Functional"),
+    "DTypePolicy": ("keras", "DTypePolicy"),
+}
 
 
 class _State(threading.local):
@@ -97,35 +111,47 @@ def _serialize_special(obj):
         if obj.node is not None:
             operation = obj.node.operation
             history = [operation.name, operation.inbound_nodes.index(obj.node), obj.index]
-        return {"class_name": "__keras_tensor__",
-                "config": {"shape": obj.shape, "dtype": obj.dtype, "keras_history": history}}
+        return {
+            "class_name": "__keras_tensor__",
+            "config": {"shape": obj.shape, "dtype": obj.dtype, "keras_history": history},
+        }
     if isinstance(obj, Tensor):
         return {"class_name": "__tensor__", "config": {"value": obj.numpy().tolist(), "dtype": obj.dtype}}
     if isinstance(obj, np.ndarray) and obj.ndim > 0:
-        return {"class_name": "__numpy__",
-                "config": {"value": obj.tolist(), "dtype": dtypes.standardize(obj.dtype)}}
+        return {
+            "class_name": "__numpy__",
+            "config": {"value": obj.tolist(), "dtype": dtypes.standardize(obj.dtype)},
+        }
     return None
 
 
 def _serialize_function(function):
     if function.__name__ == "<lambda>":
-        warnings.warn("a lambda is being saved as code: loading it takes safe_mode=False, and the same "
-                      "version of "
-                      "Python. Use a named function with @register_keras_serializable() instead",
-                      stacklevel=3)
+        warnings.warn(
+            "a lambda is being saved as code: loading it takes safe_mode=False, and the same "
+            "version of "
+            "Python. Use a named function with @register_keras_serializable() instead",
+            stacklevel=3,
+        )
         return {"class_name": "__lambda__", "config": {"value": list(packed(function))}}
     name = registration.get_registered_name(function)
     family = _family_of(function)
     if family is not None:
-        return {"module": f"keras.{family}", "class_name": "function", "config": name,
-                "registered_name": name}
+        return {
+            "module": f"keras.{family}",
+            "class_name": "function",
+            "config": name,
+            "registered_name": name,
+        }
     return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
 
 
 def _own_config(obj):
     if not hasattr(obj, "get_config"):
-        raise TypeError(f"{obj!r} (of type {type(obj).__name__}) cannot be saved: its class has no "
-                        "get_config() method. Write one that returns the constructor's arguments as a dict")
+        raise TypeError(
+            f"{obj!r} (of type {type(obj).__name__}) cannot be saved: its class has no "
+            "get_config() method. Write one that returns the constructor's arguments as a dict"
+        )
     config = obj.get_config()
     if not isinstance(config, dict):
         raise TypeError(f"get_config() of {type(obj).__name__} must return a dict, it returned {config!r}")
@@ -144,8 +170,12 @@ def _class_entry(cls, config):
         registered = name if module.startswith("keras.src") else None
         return {"module": module, "class_name": name, "config": config, "registered_name": registered}
     module = None if cls.__module__ == "__main__" else cls.__module__
-    return {"module": module, "class_name": cls.__name__, "config": config,
-            "registered_name": registration.get_registered_name(cls)}
+    return {
+        "module": module,
+        "class_name": cls.__name__,
+        "config": config,
+        "registered_name": registration.get_registered_name(cls),
+    }
 
 
 def _family_of(thing):
@@ -213,8 +243,10 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, module
     if isinstance(config, (list, tuple)):
         return [deserialize_keras_object(part, custom_objects) for part in config]
     if not isinstance(config, dict):
-        raise TypeError(f"a configuration must be a dict, a list or a plain value, received {config!r} "
-                        f"(of type {type(config).__name__})")
+        raise TypeError(
+            f"a configuration must be a dict, a list or a plain value, received {config!r} "
+            f"(of type {type(config).__name__})"
+        )
     if "class_name" not in config or "config" not in config:
         if module_objects is not None:
             raise ValueError(f"a configuration needs the keys 'class_name' and 'config', received {config!r}")
@@ -235,8 +267,9 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, module
     if not isinstance(cls, type):
         return cls
     if not hasattr(cls, "from_config"):
-        raise TypeError(f"{cls.__name__} cannot be made from a configuration: it has no from_config() class "
-                        "method")
+        raise TypeError(
+            f"{cls.__name__} cannot be made from a configuration: it has no from_config() class method"
+        )
     instance = _make(cls, inner, config, custom_objects)
     if shared is not None and _state.objects is not None:
         _state.objects[shared] = instance
@@ -268,7 +301,8 @@ def _find(name, config, custom_objects, module_objects):
         raise ValueError(
             f"{name!r} (module {module!r}, registered name {registered!r}) is neither part of fastnn nor "
             f"known here. If it is yours, import it first and pass custom_objects={{{name!r}: ...}}, or "
-            "decorate it with @register_keras_serializable()")
+            "decorate it with @register_keras_serializable()"
+        )
     return found
 
 
@@ -299,8 +333,9 @@ def _symbolic(inner, custom_objects):
 _SPECIAL = {
     "__bytes__": lambda inner, custom: inner["value"].encode("utf-8"),
     "__ellipsis__": lambda inner, custom: Ellipsis,
-    "__slice__": lambda inner, custom: slice(*(deserialize_keras_object(inner[k]) for k in ("start", "stop",
-                                                                                            "step"))),
+    "__slice__": lambda inner, custom: slice(
+        *(deserialize_keras_object(inner[k]) for k in ("start", "stop", "step"))
+    ),
     "__numpy__": lambda inner, custom: np.array(inner["value"], dtypes.standardize(inner["dtype"])),
     "__tensor__": lambda inner, custom: Tensor(np.array(inner["value"], dtypes.standardize(inner["dtype"]))),
     "__keras_tensor__": _symbolic,

@@ -34,8 +34,10 @@ def save_shards(model, path, max_shard_size):
     files = [f"{stem}_{i:05}.weights.h5" for i in range(len(shards))]
     mark = secrets.token_hex(8)
     listed = {place: [files[i] for i in numbers] for place, numbers in weight_map.items()}
-    config = {"metadata": {"total_size": total, _MARK: mark},
-              "weight_map": {place: some[0] if len(some) == 1 else some for place, some in listed.items()}}
+    config = {
+        "metadata": {"total_size": total, _MARK: mark},
+        "weight_map": {place: some[0] if len(some) == 1 else some for place, some in listed.items()},
+    }
     h5py = h5py_module()
     with contextlib.ExitStack() as waiting:
         # The map is entered first and so put in place last.
@@ -60,9 +62,11 @@ def _dealt(model, limit):
         shards[-1].append((place, label, {}))
         for key, array in arrays.items():
             if array.nbytes > limit:
-                raise ValueError(f"save_weights: array {key} of {place!r} has {array.nbytes} bytes, more "
-                                 "than "
-                                 f"`max_shard_size` allows for a file, {int(limit)}; make it larger")
+                raise ValueError(
+                    f"save_weights: array {key} of {place!r} has {array.nbytes} bytes, more "
+                    "than "
+                    f"`max_shard_size` allows for a file, {int(limit)}; make it larger"
+                )
             if size + array.nbytes > limit:
                 shards.append([(place, label, {})])
                 size = 0
@@ -98,8 +102,9 @@ def load_shards(model, path, skip_mismatch=False, skip=()):
                 raise ValueError(f"{path!r} is refused: it lists {name!r}, which is no file beside it")
             shard = os.path.join(os.path.dirname(path), name)
             if not os.path.exists(shard):
-                raise FileNotFoundError(f"{path!r} lists {name!r}, which is not beside it; copy all files of "
-                                        "one save")
+                raise FileNotFoundError(
+                    f"{path!r} lists {name!r}, which is not beside it; copy all files of one save"
+                )
             file = opened.enter_context(open_h5(shard, shard))
             if mark is not None and file.attrs.get(_MARK) != mark:
                 raise ValueError(f"{shard!r} is of another save than {path!r}; copy all files of one save")

@@ -8,10 +8,21 @@ with a leading underscore last. An object that can be reached in several ways is
 from ..engine.symbolic import snake_case
 
 # Attributes of layers and models in which the engine keeps layers that are reached by other names.
-_INTERNAL = {"_layers", "_stack", "_functional", "_graph", "_init_arguments", "_compile_config", "_metrics",
-             "_seed_generators", "_tracker", "_trainable_variables", "_non_trainable_variables",
-             "inbound_nodes",
-             "operations"}
+_INTERNAL = {
+    "_layers",
+    "_stack",
+    "_functional",
+    "_graph",
+    "_init_arguments",
+    "_compile_config",
+    "_metrics",
+    "_seed_generators",
+    "_tracker",
+    "_trainable_variables",
+    "_non_trainable_variables",
+    "inbound_nodes",
+    "operations",
+}
 # Where the classes live whose properties are not looked into.
 _BASES = ("fastnn.layers.layer", "fastnn.layers.building", "fastnn.engine.", "fastnn.models.")
 
@@ -68,8 +79,10 @@ def _children(thing):
 
 
 def _is_stack_or_graph(thing):
-    return any(cls.__name__ in ("Functional", "Sequential") and cls.__module__.startswith("fastnn.models")
-               for cls in type(thing).__mro__)
+    return any(
+        cls.__name__ in ("Functional", "Sequential") and cls.__module__.startswith("fastnn.models")
+        for cls in type(thing).__mro__
+    )
 
 
 def _numbered(name, counts):

@@ -54,13 +54,16 @@ def load_safetensors(model, path, skip_mismatch=False):
                 elif shape is None:
                     misfits.append(f"{name!r} is not in {path!r}")
                 else:
-                    misfits.append(f"{name!r} has shape {tuple(variable.shape)}, {path!r} holds one of shape "
-                                   f"{shape}")
+                    misfits.append(
+                        f"{name!r} has shape {tuple(variable.shape)}, {path!r} holds one of shape {shape}"
+                    )
     except package.SafetensorError as error:
         raise ValueError(f"{path!r} is no safetensors file, or is damaged: {error}") from None
     if misfits and not skip_mismatch:
-        raise ValueError(f"{misfits[0]}. Was the file made by a model of another architecture? "
-                         f"({len(misfits)} weights do not fit)")
+        raise ValueError(
+            f"{misfits[0]}. Was the file made by a model of another architecture? "
+            f"({len(misfits)} weights do not fit)"
+        )
     if misfits:
         warnings.warn(f"not loaded: {'; '.join(misfits)}", stacklevel=4)
     for variable, array in chosen:

@@ -31,8 +31,11 @@ def arrays_of(model, skip=()):
         thing.save_own_variables(own)
         name = getattr(thing, "name", None)
         if own or isinstance(name, str):
-            yield (f"{path}/vars" if path else "vars", name if isinstance(name, str) else None,
-                   {key: np.asarray(value) for key, value in own.items()})
+            yield (
+                f"{path}/vars" if path else "vars",
+                name if isinstance(name, str) else None,
+                {key: np.asarray(value) for key, value in own.items()},
+            )
 
 
 def state_size(model):
@@ -123,8 +126,10 @@ class StoredVariables(Mapping):
     def _check(self, key, dataset, own):
         who = f"{type(self.owner).__name__} {getattr(self.owner, 'name', '')!r}"
         if tuple(dataset.shape) != own.shape:
-            raise ValueError(f"{who}: its variable {key} has shape {own.shape}, the file holds one of shape "
-                             f"{tuple(dataset.shape)}. Was the file made by a model of another architecture?")
+            raise ValueError(
+                f"{who}: its variable {key} has shape {own.shape}, the file holds one of shape "
+                f"{tuple(dataset.shape)}. Was the file made by a model of another architecture?"
+            )
         half = dataset.attrs.get("dtype") == "bfloat16"
         if not half and not np.can_cast(dataset.dtype, own.dtype, "same_kind"):
             raise ValueError(f"{who}: its variable {key} is {own.dtype}, the file holds {dataset.dtype}")
@@ -132,7 +137,9 @@ class StoredVariables(Mapping):
 
 def _group(file, path):
     group = get_group(file, f"{path}/vars" if path else "vars")
-    if group is None and "_layer_checkpoint_dependencies" in file:  # the first .keras files called the layers so
+    if (
+        group is None and "_layer_checkpoint_dependencies" in file
+    ):  # the first .keras files called the layers so
         group = get_group(file, path.replace("layers", "_layer_checkpoint_dependencies") + "/vars")
     return group
 

@@ -38,14 +38,19 @@ def image(name, data, step=None, max_outputs=3, description=None):
 
     images = np.asarray(data)
     if images.ndim != 4 or images.shape[-1] not in (1, 3, 4):
-        raise ValueError(f"summary.image({name!r}): shape (n, height, width, 1, 3 or 4) is expected, received "
-                         f"{images.shape}; x[None, ..., None] makes it of one grey image")
+        raise ValueError(
+            f"summary.image({name!r}): shape (n, height, width, 1, 3 or 4) is expected, received "
+            f"{images.shape}; x[None, ..., None] makes it of one grey image"
+        )
     if images.dtype.kind == "f":
         images = np.round(np.clip(np.nan_to_num(images), 0, 1) * 255).astype(np.uint8)
     else:
         images = np.clip(images, 0, 255).astype(np.uint8)
-    strings = [str(images.shape[2]).encode(), str(images.shape[1]).encode(),
-               *[png(one) for one in images[:max_outputs]]]
+    strings = [
+        str(images.shape[2]).encode(),
+        str(images.shape[1]).encode(),
+        *[png(one) for one in images[:max_outputs]],
+    ]
     metadata = create_summary_metadata(display_name="", description=description or "")
     return write(name, strings, step, metadata)
 
@@ -56,8 +61,13 @@ def text(name, data, step=None, description=None):
         return False
     from tensorboard.plugins.text.summary_v2 import text_pb
 
-    return _write(text_pb(name, data if isinstance(data, (str, bytes)) else np.asarray(data, dtype=object),
-                          description), step, name)
+    return _write(
+        text_pb(
+            name, data if isinstance(data, (str, bytes)) else np.asarray(data, dtype=object), description
+        ),
+        step,
+        name,
+    )
 
 
 def audio(name, data, sample_rate, step=None, max_outputs=3, encoding=None, description=None):
@@ -68,11 +78,14 @@ def audio(name, data, sample_rate, step=None, max_outputs=3, encoding=None, desc
 
     sounds = np.asarray(data, np.float32)
     if sounds.ndim != 3 or encoding not in (None, "wav"):
-        raise ValueError(f"summary.audio({name!r}): shape (n, frames, channels) in encoding 'wav' is expected, "
-                         f"received shape {sounds.shape}, encoding {encoding!r}")
+        raise ValueError(
+            f"summary.audio({name!r}): shape (n, frames, channels) in encoding 'wav' is expected, "
+            f"received shape {sounds.shape}, encoding {encoding!r}"
+        )
     rows = [[wav(one, int(sample_rate)), b""] for one in sounds[:max_outputs]]
     metadata = audio_metadata.create_summary_metadata(
-        display_name="", description=description or "", encoding=audio_metadata.Encoding.Value("WAV"))
+        display_name="", description=description or "", encoding=audio_metadata.Encoding.Value("WAV")
+    )
     return write(name, np.array(rows, dtype=object).reshape(len(rows), 2), step, metadata)
 
 
@@ -111,6 +124,8 @@ def flush(writer=None, name=None):
 def _write(summary, step, name):
     step = current.step if step is None else step
     if step is None:
-        raise ValueError(f"the summary {name!r} has no step; pass step=..., or give one to writer.as_default(step)")
+        raise ValueError(
+            f"the summary {name!r} has no step; pass step=..., or give one to writer.as_default(step)"
+        )
     current.writer.add(int(np.asarray(step)), summary=summary)
     return True

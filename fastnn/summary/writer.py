@@ -105,5 +105,7 @@ def needs_tensorboard(what):
     try:
         import tensorboard  # noqa: F401
     except ImportError:
-        raise ImportError(f"{what} needs the package tensorboard (TensorFlow is not needed): pip install "
-                          "'fastnn[tensorboard]'") from None
+        raise ImportError(
+            f"{what} needs the package tensorboard (TensorFlow is not needed): pip install "
+            "'fastnn[tensorboard]'"
+        ) from None

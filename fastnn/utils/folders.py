@@ -10,10 +10,26 @@ from .images import color, pillow, resize
 _IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 
 
-def image_dataset_from_directory(directory, labels="inferred", label_mode="int", class_names=None, color_mode="rgb",
-                                 batch_size=32, image_size=(256, 256), shuffle=True, seed=None, validation_split=None,
-                                 subset=None, interpolation="bilinear", follow_links=False, crop_to_aspect_ratio=False,
-                                 pad_to_aspect_ratio=False, data_format=None, format="tf", verbose=True):
+def image_dataset_from_directory(
+    directory,
+    labels="inferred",
+    label_mode="int",
+    class_names=None,
+    color_mode="rgb",
+    batch_size=32,
+    image_size=(256, 256),
+    shuffle=True,
+    seed=None,
+    validation_split=None,
+    subset=None,
+    interpolation="bilinear",
+    follow_links=False,
+    crop_to_aspect_ratio=False,
+    pad_to_aspect_ratio=False,
+    data_format=None,
+    format="tf",
+    verbose=True,
+):
     """A Dataset of batches of images (batch, height, width, channels), float32 in 0..255, and labels.
 
     Args:
@@ -35,40 +51,101 @@ def image_dataset_from_directory(directory, labels="inferred", label_mode="int",
     channels, mode = color(color_mode)
     size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
     if len(size) != 2:
-        raise ValueError(f"image_dataset_from_directory: `image_size` must be (height, width), received {image_size!r}")
+        raise ValueError(
+            f"image_dataset_from_directory: `image_size` must be (height, width), received {image_size!r}"
+        )
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
-        raise ValueError("image_dataset_from_directory: only one of `crop_to_aspect_ratio` and `pad_to_aspect_ratio` can "
-                         "be set")
+        raise ValueError(
+            "image_dataset_from_directory: only one of `crop_to_aspect_ratio` and `pad_to_aspect_ratio` can "
+            "be set"
+        )
     module = pillow("image_dataset_from_directory")
 
     def load(path):
         with module.open(str(path)) as file:
             image = np.asarray(file.convert(mode), np.float32).reshape(file.height, file.width, channels)
-        image = resize(image, size, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio).astype(np.float32)
+        image = resize(image, size, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio).astype(
+            np.float32
+        )
         return image.transpose(2, 0, 1) if data_format == "channels_first" else image
 
-    return _from_directory("image", load, _IMAGES, directory, labels, label_mode, class_names, batch_size, shuffle, seed,
-                           validation_split, subset, follow_links, verbose)
+    return _from_directory(
+        "image",
+        load,
+        _IMAGES,
+        directory,
+        labels,
+        label_mode,
+        class_names,
+        batch_size,
+        shuffle,
+        seed,
+        validation_split,
+        subset,
+        follow_links,
+        verbose,
+    )
 
 
-def text_dataset_from_directory(directory, labels="inferred", label_mode="int", class_names=None, batch_size=32,
-                                max_length=None, shuffle=True, seed=None, validation_split=None, subset=None,
-                                follow_links=False, format="tf", verbose=True):
+def text_dataset_from_directory(
+    directory,
+    labels="inferred",
+    label_mode="int",
+    class_names=None,
+    batch_size=32,
+    max_length=None,
+    shuffle=True,
+    seed=None,
+    validation_split=None,
+    subset=None,
+    follow_links=False,
+    format="tf",
+    verbose=True,
+):
     """A Dataset of batches of texts (arrays of strings) from .txt files in UTF-8, and labels.
 
     max_length: longer texts are cut. The rest as in `image_dataset_from_directory`.
     Source: Keras 3 `utils.text_dataset_from_directory`.
     """
+
     def load(path):
         with open(str(path), encoding="utf-8") as file:
             return np.asarray(file.read()[:max_length])
 
-    return _from_directory("text", load, (".txt",), directory, labels, label_mode, class_names, batch_size, shuffle,
-                           seed, validation_split, subset, follow_links, verbose)
+    return _from_directory(
+        "text",
+        load,
+        (".txt",),
+        directory,
+        labels,
+        label_mode,
+        class_names,
+        batch_size,
+        shuffle,
+        seed,
+        validation_split,
+        subset,
+        follow_links,
+        verbose,
+    )
 
 
-def _from_directory(kind, load, endings, directory, labels, label_mode, class_names, batch_size, shuffle, seed,
-                    validation_split, subset, follow_links, verbose):
+def _from_directory(
+    kind,
+    load,
+    endings,
+    directory,
+    labels,
+    label_mode,
+    class_names,
+    batch_size,
+    shuffle,
+    seed,
+    validation_split,
+    subset,
+    follow_links,
+    verbose,
+):
     _check(kind, labels, label_mode, class_names, validation_split, subset, shuffle, seed)
     if labels is None or label_mode is None:
         labels = label_mode = None
@@ -76,24 +153,38 @@ def _from_directory(kind, load, endings, directory, labels, label_mode, class_na
     if label_mode == "binary" and len(names) != 2:
         raise ValueError(f"label_mode='binary' needs two classes, {directory} has {len(names)}: {names}")
     if verbose:
-        print(f"Found {len(paths)} files" + (f" belonging to {len(names)} classes." if labels is not None else "."))
+        print(
+            f"Found {len(paths)} files"
+            + (f" belonging to {len(names)} classes." if labels is not None else ".")
+        )
     seed = np.random.randint(10**6) if seed is None else seed
     if shuffle:
         order = np.random.RandomState(seed).permutation(len(paths))
         paths, numbers = [paths[i] for i in order], None if numbers is None else numbers[order]
     kept = int((validation_split or 0) * len(paths))
-    parts = {None: slice(None), "training": slice(None, len(paths) - kept), "validation": slice(len(paths) - kept, None)}
+    parts = {
+        None: slice(None),
+        "training": slice(None, len(paths) - kept),
+        "validation": slice(len(paths) - kept, None),
+    }
     made = []
     for part in ("training", "validation") if subset == "both" else (subset,):
         chosen = paths[parts[part]]
         if not chosen:
-            raise ValueError(f"no {kind} files{f' for {part}' if part else ''} in {directory}; endings that count: "
-                             f"{', '.join(endings)}")
+            raise ValueError(
+                f"no {kind} files{f' for {part}' if part else ''} in {directory}; endings that count: "
+                f"{', '.join(endings)}"
+            )
         if part and verbose:
             print(f"Using {len(chosen)} files for {part}.")
-        dataset = _dataset(load, chosen, None if numbers is None else _encoded(numbers[parts[part]], label_mode,
-                                                                               len(names)),
-                           batch_size, shuffle and part != "validation", seed)
+        dataset = _dataset(
+            load,
+            chosen,
+            None if numbers is None else _encoded(numbers[parts[part]], label_mode, len(names)),
+            batch_size,
+            shuffle and part != "validation",
+            seed,
+        )
         dataset.class_names, dataset.file_paths = names, chosen
         made.append(dataset)
     return made if subset == "both" else made[0]
@@ -119,12 +210,15 @@ def _encoded(numbers, label_mode, classes):
 
 def _check(kind, labels, label_mode, class_names, validation_split, subset, shuffle, seed):
     if labels not in ("inferred", None) and not isinstance(labels, (list, tuple)):
-        raise ValueError("`labels` must be 'inferred', None or a list of numbers, one a file, received "
-                         f"{labels!r}")
+        raise ValueError(
+            f"`labels` must be 'inferred', None or a list of numbers, one a file, received {labels!r}"
+        )
     if labels != "inferred" and class_names:
         raise ValueError("`class_names` can be given with labels='inferred' only")
     if label_mode not in ("int", "categorical", "binary", None):
-        raise ValueError(f"`label_mode` must be 'int', 'categorical', 'binary' or None, received {label_mode!r}")
+        raise ValueError(
+            f"`label_mode` must be 'int', 'categorical', 'binary' or None, received {label_mode!r}"
+        )
     if validation_split and not 0 < validation_split < 1:
         raise ValueError(f"`validation_split` must lie between 0 and 1, received {validation_split}")
     if bool(validation_split) != bool(subset):
@@ -132,17 +226,24 @@ def _check(kind, labels, label_mode, class_names, validation_split, subset, shuf
     if subset not in ("training", "validation", "both", None):
         raise ValueError(f"`subset` must be 'training', 'validation' or 'both', received {subset!r}")
     if validation_split and shuffle and seed is None:
-        raise ValueError("a `seed` is needed with `validation_split` and `shuffle`, or the parts would overlap")
+        raise ValueError(
+            "a `seed` is needed with `validation_split` and `shuffle`, or the parts would overlap"
+        )
 
 
 def _index(directory, labels, endings, class_names, follow_links):
     """(paths, numbers of their classes or None, names of the classes or None), in the order of the names."""
     folders = [""]
     if labels == "inferred":
-        there = sorted(name for name in os.listdir(directory)
-                       if os.path.isdir(os.path.join(directory, name)) and not name.startswith("."))
+        there = sorted(
+            name
+            for name in os.listdir(directory)
+            if os.path.isdir(os.path.join(directory, name)) and not name.startswith(".")
+        )
         if class_names is not None and not set(class_names) <= set(there):
-            raise ValueError(f"`class_names` {list(class_names)} are not all folders of {directory}, which are {there}")
+            raise ValueError(
+                f"`class_names` {list(class_names)} are not all folders of {directory}, which are {there}"
+            )
         folders = list(class_names or there)
     paths, numbers = [], []
     for number, folder in enumerate(folders):

@@ -15,8 +15,19 @@ from .progbar import Progbar
 _BLOCK = 1 << 16
 
 
-def get_file(fname=None, origin=None, untar=False, md5_hash=None, file_hash=None, cache_subdir="datasets",
-             hash_algorithm="auto", extract=False, archive_format="auto", cache_dir=None, force_download=False):
+def get_file(
+    fname=None,
+    origin=None,
+    untar=False,
+    md5_hash=None,
+    file_hash=None,
+    cache_subdir="datasets",
+    hash_algorithm="auto",
+    extract=False,
+    archive_format="auto",
+    cache_dir=None,
+    force_download=False,
+):
     """The path of a file that is downloaded from `origin` unless it is in the cache already.
 
     Args:
@@ -38,11 +49,15 @@ def get_file(fname=None, origin=None, untar=False, md5_hash=None, file_hash=None
         raise ValueError("get_file: `origin`, the URL of the file, is missing")
     name = os.fspath(fname) if fname else os.path.basename(urllib.parse.urlsplit(origin).path)
     if not name or os.path.basename(name) != name:
-        raise ValueError(f"get_file: `fname` must be a file's name without folders, received {name!r}; `cache_dir` and "
-                         "`cache_subdir` say where it goes")
+        raise ValueError(
+            f"get_file: `fname` must be a file's name without folders, received {name!r}; `cache_dir` and "
+            "`cache_subdir` say where it goes"
+        )
     if md5_hash is not None and file_hash is None:
         file_hash, hash_algorithm = md5_hash, "md5"
-    folder = os.path.join(cache_folder() if cache_dir is None else os.path.expanduser(os.fspath(cache_dir)), cache_subdir)
+    folder = os.path.join(
+        cache_folder() if cache_dir is None else os.path.expanduser(os.fspath(cache_dir)), cache_subdir
+    )
     os.makedirs(folder, exist_ok=True)
     target, unpacked = os.path.join(folder, name), None
     if extract or untar:
@@ -51,7 +66,9 @@ def get_file(fname=None, origin=None, untar=False, md5_hash=None, file_hash=None
         target = target if fname and "." in name else f"{target}_archive"
     there = os.path.exists(target) and not force_download
     if there and file_hash is not None and not has_hash(target, file_hash, hash_algorithm):
-        print(f"{target} is incomplete or out of date (its hash differs from {file_hash}); it is downloaded again")
+        print(
+            f"{target} is incomplete or out of date (its hash differs from {file_hash}); it is downloaded again"
+        )
         there = False
     if not there:
         _download(origin, target, file_hash, hash_algorithm)
@@ -66,7 +83,11 @@ def get_file(fname=None, origin=None, untar=False, md5_hash=None, file_hash=None
 
 def cache_folder():
     """Where downloads are kept: $FASTNN_HOME, else $KERAS_HOME, else ~/.keras."""
-    return os.environ.get("FASTNN_HOME") or os.environ.get("KERAS_HOME") or os.path.join(os.path.expanduser("~"), ".keras")
+    return (
+        os.environ.get("FASTNN_HOME")
+        or os.environ.get("KERAS_HOME")
+        or os.path.join(os.path.expanduser("~"), ".keras")
+    )
 
 
 def has_hash(path, wanted, algorithm="auto"):
@@ -74,7 +95,9 @@ def has_hash(path, wanted, algorithm="auto"):
     if algorithm == "auto":
         algorithm = "sha256" if len(wanted) == 64 else "md5"
     if algorithm not in ("sha256", "md5"):
-        raise ValueError(f"get_file: `hash_algorithm` must be 'sha256', 'md5' or 'auto', received {algorithm!r}")
+        raise ValueError(
+            f"get_file: `hash_algorithm` must be 'sha256', 'md5' or 'auto', received {algorithm!r}"
+        )
     digest = hashlib.new(algorithm)
     with open(path, "rb") as file:
         while block := file.read(_BLOCK):
@@ -92,13 +115,20 @@ def _download(origin, target, file_hash, algorithm):
                 with urllib.request.urlopen(origin, timeout=60) as response:
                     _copy(response, file)
             except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-                what = f"{error.code} {error.msg}" if isinstance(error, urllib.error.HTTPError) else (
-                    getattr(error, "reason", error))
-                raise OSError(f"{origin} could not be downloaded: {what}. Without a connection, get the file on another "
-                              f"machine and put it at {target}") from None
+                what = (
+                    f"{error.code} {error.msg}"
+                    if isinstance(error, urllib.error.HTTPError)
+                    else (getattr(error, "reason", error))
+                )
+                raise OSError(
+                    f"{origin} could not be downloaded: {what}. Without a connection, get the file on another "
+                    f"machine and put it at {target}"
+                ) from None
         if file_hash is not None and not has_hash(part, file_hash, algorithm):
-            raise ValueError(f"what came from {origin} is incomplete or not the right file: its hash differs from "
-                             f"{file_hash}")
+            raise ValueError(
+                f"what came from {origin} is incomplete or not the right file: its hash differs from "
+                f"{file_hash}"
+            )
         os.replace(part, target)
     finally:
         if os.path.exists(part):
@@ -125,8 +155,11 @@ def unpack(path, folder, archive_format="auto"):
         ValueError: it is no such archive, or one of its members would lie outside the folder or is no plain file,
             folder or link to such inside.
     """
-    formats = ("tar", "zip") if archive_format == "auto" else (
-        [archive_format] if isinstance(archive_format, str) else list(archive_format or ()))
+    formats = (
+        ("tar", "zip")
+        if archive_format == "auto"
+        else ([archive_format] if isinstance(archive_format, str) else list(archive_format or ()))
+    )
     scratch = tempfile.mkdtemp(dir=os.path.dirname(os.path.abspath(folder)), prefix=".unpack-")
     try:
         if "tar" in formats and tarfile.is_tarfile(path):
@@ -134,14 +167,18 @@ def unpack(path, folder, archive_format="auto"):
                 try:
                     archive.extractall(scratch, filter="data")
                 except tarfile.FilterError as error:
-                    raise ValueError(f"get_file: {path} is not unpacked, it holds an unsafe member: {error}") from None
+                    raise ValueError(
+                        f"get_file: {path} is not unpacked, it holds an unsafe member: {error}"
+                    ) from None
         elif "zip" in formats and zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 for name in archive.namelist():
                     whole = os.path.realpath(os.path.join(scratch, name))
                     if os.path.isabs(name) or not whole.startswith(os.path.realpath(scratch) + os.sep):
-                        raise ValueError(f"get_file: {path} is not unpacked, it holds an unsafe member: {name!r} lies "
-                                         "outside the folder")
+                        raise ValueError(
+                            f"get_file: {path} is not unpacked, it holds an unsafe member: {name!r} lies "
+                            "outside the folder"
+                        )
                 archive.extractall(scratch)
         else:
             raise ValueError(f"get_file: {path} is no archive of the format {' or '.join(formats) or None}")

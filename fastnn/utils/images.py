@@ -6,9 +6,19 @@ import os
 import numpy as np
 
 _MODES = {"grayscale": (1, "L"), "rgb": (3, "RGB"), "rgba": (4, "RGBA")}
-_FILTERS = {"nearest": "NEAREST", "bilinear": "BILINEAR", "bicubic": "BICUBIC", "area": "BOX", "lanczos": "LANCZOS",
-            "lanczos3": "LANCZOS", "lanczos5": "LANCZOS", "box": "BOX", "hamming": "HAMMING",
-            "mitchellcubic": "BICUBIC", "gaussian": "BILINEAR"}
+_FILTERS = {
+    "nearest": "NEAREST",
+    "bilinear": "BILINEAR",
+    "bicubic": "BICUBIC",
+    "area": "BOX",
+    "lanczos": "LANCZOS",
+    "lanczos3": "LANCZOS",
+    "lanczos5": "LANCZOS",
+    "box": "BOX",
+    "hamming": "HAMMING",
+    "mitchellcubic": "BICUBIC",
+    "gaussian": "BILINEAR",
+}
 
 
 def pillow(what):
@@ -37,7 +47,9 @@ def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest", 
         image.load()
         return image
     if interpolation not in _FILTERS:
-        raise ValueError(f"load_img: `interpolation` must be one of {', '.join(_FILTERS)}, received {interpolation!r}")
+        raise ValueError(
+            f"load_img: `interpolation` must be one of {', '.join(_FILTERS)}, received {interpolation!r}"
+        )
     height, width = target_size
     box = None
     if keep_aspect_ratio:
@@ -87,7 +99,9 @@ def array_to_img(x, data_format=None, scale=True, dtype=None):
 def save_img(path, x, data_format=None, file_format=None, scale=True, **kwargs):
     """Write an array as an image file; the format follows from the name unless `file_format` is given."""
     image = array_to_img(x, data_format=data_format, scale=scale)
-    if image.mode == "RGBA" and (file_format in ("jpg", "jpeg") or str(path).lower().endswith((".jpg", ".jpeg"))):
+    if image.mode == "RGBA" and (
+        file_format in ("jpg", "jpeg") or str(path).lower().endswith((".jpg", ".jpeg"))
+    ):
         image = image.convert("RGB")
     image.save(path, format=file_format, **kwargs)
 
@@ -116,8 +130,10 @@ def resize(image, size, interpolation="bilinear", crop_to_aspect_ratio=False, pa
         raise ValueError(f"`interpolation` must be one of {', '.join(_FILTERS)}, received {interpolation!r}")
     module = pillow("resizing")
     how = getattr(module, _FILTERS[interpolation])
-    planes = [np.asarray(module.fromarray(plane).resize((wide, tall), how)) for plane in
-              np.ascontiguousarray(image.transpose(2, 0, 1), np.float32)]
+    planes = [
+        np.asarray(module.fromarray(plane).resize((wide, tall), how))
+        for plane in np.ascontiguousarray(image.transpose(2, 0, 1), np.float32)
+    ]
     return np.stack(planes, axis=-1)
 
 
@@ -135,8 +151,10 @@ def smart_resize(x, size, interpolation="bilinear", data_format="channels_last")
     """An image, or a batch of them, resized without squeezing: the middle of the right shape is cut out first."""
     array = np.asarray(x, np.float32)
     if array.ndim not in (3, 4) or len(size) != 2:
-        raise ValueError(f"smart_resize: images with 3 or 4 axes and a `size` (height, width) are expected, received "
-                         f"shape {array.shape}, size {size}")
+        raise ValueError(
+            f"smart_resize: images with 3 or 4 axes and a `size` (height, width) are expected, received "
+            f"shape {array.shape}, size {size}"
+        )
     first = data_format == "channels_first"
     images = array if array.ndim == 4 else array[None]
     images = np.moveaxis(images, 1, -1) if first else images

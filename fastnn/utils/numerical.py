@@ -23,8 +23,9 @@ def to_categorical(x, num_classes=None):
     if num_classes is None:
         num_classes = int(flat.max()) + 1 if flat.size else 0
     if flat.size and (flat.min() < 0 or flat.max() >= num_classes):
-        raise ValueError(f"to_categorical: labels must lie in 0..{num_classes - 1}, received "
-                         f"{flat.min()}..{flat.max()}")
+        raise ValueError(
+            f"to_categorical: labels must lie in 0..{num_classes - 1}, received {flat.min()}..{flat.max()}"
+        )
     encoded = np.zeros((flat.size, num_classes))
     encoded[np.arange(flat.size), flat] = 1
     return encoded.reshape(*shape, num_classes)

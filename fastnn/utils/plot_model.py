@@ -6,9 +6,20 @@ from ..engine import nest
 from ..layers import InputLayer
 
 
-def model_to_dot(model, show_shapes=False, show_dtype=False, show_layer_names=True, rankdir="TB", expand_nested=False,
-                 dpi=200, subgraph=False, show_layer_activations=False, show_trainable=False, splines="ortho",
-                 **kwargs):
+def model_to_dot(
+    model,
+    show_shapes=False,
+    show_dtype=False,
+    show_layer_names=True,
+    rankdir="TB",
+    expand_nested=False,
+    dpi=200,
+    subgraph=False,
+    show_layer_activations=False,
+    show_trainable=False,
+    splines="ortho",
+    **kwargs,
+):
     """A pydot.Dot of a model's layers; arguments as in `plot_model`, `subgraph` for a pydot.Cluster.
 
     Raises:
@@ -20,10 +31,17 @@ def model_to_dot(model, show_shapes=False, show_dtype=False, show_layer_names=Tr
     if kwargs:
         raise ValueError(f"plot_model: there is no argument {', '.join(map(repr, kwargs))}")
     if not model.built:
-        raise ValueError(f"{model.name!r} is not built, so its layers' shapes are not known; call build(input_shape) or "
-                         "fit first")
-    show = {"shapes": show_shapes, "dtype": show_dtype, "names": show_layer_names,
-            "activations": show_layer_activations, "trainable": show_trainable}
+        raise ValueError(
+            f"{model.name!r} is not built, so its layers' shapes are not known; call build(input_shape) or "
+            "fit first"
+        )
+    show = {
+        "shapes": show_shapes,
+        "dtype": show_dtype,
+        "names": show_layer_names,
+        "activations": show_layer_activations,
+        "trainable": show_trainable,
+    }
     options = dict(rankdir=rankdir, splines=splines, dpi=dpi)
     drawing = _Drawing(pydot, show, expand_nested, options)
     if subgraph:
@@ -35,9 +53,20 @@ def model_to_dot(model, show_shapes=False, show_dtype=False, show_layer_names=Tr
     return graph
 
 
-def plot_model(model, to_file="model.png", show_shapes=False, show_dtype=False, show_layer_names=False, rankdir="TB",
-               expand_nested=False, dpi=200, show_layer_activations=False, show_trainable=False, splines="ortho",
-               **kwargs):
+def plot_model(
+    model,
+    to_file="model.png",
+    show_shapes=False,
+    show_dtype=False,
+    show_layer_names=False,
+    rankdir="TB",
+    expand_nested=False,
+    dpi=200,
+    show_layer_activations=False,
+    show_trainable=False,
+    splines="ortho",
+    **kwargs,
+):
     """Draw a model into a file (PNG, SVG, PDF ... by its ending); in a notebook, show it.
 
     Args:
@@ -48,9 +77,19 @@ def plot_model(model, to_file="model.png", show_shapes=False, show_dtype=False, 
         ImportError: pydot, or the program `dot` of Graphviz, is not installed.
     Source: Keras 3 `utils.plot_model`.
     """
-    graph = model_to_dot(model, show_shapes, show_dtype, show_layer_names, rankdir, expand_nested, dpi,
-                         show_layer_activations=show_layer_activations, show_trainable=show_trainable,
-                         splines=splines, **kwargs)
+    graph = model_to_dot(
+        model,
+        show_shapes,
+        show_dtype,
+        show_layer_names,
+        rankdir,
+        expand_nested,
+        dpi,
+        show_layer_activations=show_layer_activations,
+        show_trainable=show_trainable,
+        splines=splines,
+        **kwargs,
+    )
     to_file = os.fspath(to_file)
     ending = os.path.splitext(to_file)[1][1:] or "png"
     to_file = to_file if os.path.splitext(to_file)[1] else f"{to_file}.png"
@@ -58,8 +97,10 @@ def plot_model(model, to_file="model.png", show_shapes=False, show_dtype=False, 
         graph.write(to_file, format=ending)
     except (FileNotFoundError, OSError) as error:
         if os.path.isdir(os.path.dirname(os.path.abspath(to_file))):
-            raise ImportError("plot_model needs the program `dot`: install Graphviz (apt install graphviz, see "
-                              f"https://graphviz.org/download). It was not found, or failed: {error}") from None
+            raise ImportError(
+                "plot_model needs the program `dot`: install Graphviz (apt install graphviz, see "
+                f"https://graphviz.org/download). It was not found, or failed: {error}"
+            ) from None
         raise
     if ending != "pdf":
         try:
@@ -74,7 +115,9 @@ def _pydot():
     try:
         import pydot
     except ImportError:
-        raise ImportError("plot_model needs pydot (pip install 'fastnn[plot]') and Graphviz (https://graphviz.org)") from None
+        raise ImportError(
+            "plot_model needs pydot (pip install 'fastnn[plot]') and Graphviz (https://graphviz.org)"
+        ) from None
     return pydot
 
 
@@ -95,13 +138,17 @@ class _Drawing:
         drawn = set()
         for node in inner._graph.nodes:
             for tensor in node.input_tensors:
-                pairs = [(a, b) for a in ends[id(tensor.node.operation)][1] for b in ends[id(node.operation)][0]]
+                pairs = [
+                    (a, b) for a in ends[id(tensor.node.operation)][1] for b in ends[id(node.operation)][0]
+                ]
                 for pair in pairs:
                     if pair not in drawn:
                         drawn.add(pair)
                         graph.add_edge(self.pydot.Edge(*pair))
-        return ([name for x in inner.inputs for name in ends[id(x.node.operation)][0]],
-                [name for y in inner.outputs for name in ends[id(y.node.operation)][1]])
+        return (
+            [name for x in inner.inputs for name in ends[id(x.node.operation)][0]],
+            [name for y in inner.outputs for name in ends[id(y.node.operation)][1]],
+        )
 
     def _draw_row(self, layers, graph, prefix):
         """Layers of a subclassed model: boxes without edges, as what flows between them is Python's business."""
@@ -122,7 +169,9 @@ class _Drawing:
         rows = [f"{layer.name} ({type(layer).__name__})" if self.show["names"] else type(layer).__name__]
         if self.show["activations"] and getattr(layer, "activation", None) is not None:
             activation = layer.activation
-            rows.append(f"Activation: {getattr(activation, '__name__', getattr(activation, 'name', activation))}")
+            rows.append(
+                f"Activation: {getattr(activation, '__name__', getattr(activation, 'name', activation))}"
+            )
         cells = []
         if self.show["shapes"]:
             cells += [f"Input shape: {_shapes(layer, 'input')}", f"Output shape: {_shapes(layer, 'output')}"]
@@ -144,7 +193,11 @@ def _tensors(layer, end):
     nodes = _calls(layer)
     if not nodes:
         return []
-    return nodes[-1].output_tensors if end == "output" or isinstance(layer, InputLayer) else nodes[-1].input_tensors
+    return (
+        nodes[-1].output_tensors
+        if end == "output" or isinstance(layer, InputLayer)
+        else nodes[-1].input_tensors
+    )
 
 
 def _shapes(layer, end):
@@ -158,7 +211,7 @@ def _dtypes(layer):
 
 
 def _escaped(text):
-    for mark in "\\{}|<>\"":
+    for mark in '\\{}|<>"':
         text = text.replace(mark, f"\\{mark}")
     return text
 

@@ -25,9 +25,17 @@ class Progbar:
     Source: Keras 3 `utils.Progbar`.
     """
 
-    def __init__(self, target, width=20, verbose=1, interval=0.05, stateful_metrics=None,
-                 stateless_metrics=None,
-                 unit_name="step", title=None):
+    def __init__(
+        self,
+        target,
+        width=20,
+        verbose=1,
+        interval=0.05,
+        stateful_metrics=None,
+        stateless_metrics=None,
+        unit_name="step",
+        title=None,
+    ):
         if stateful_metrics is not None and stateless_metrics is not None:
             raise ValueError("Progbar: give `stateful_metrics` or `stateless_metrics`, not both")
         self.target = target
@@ -36,8 +44,11 @@ class Progbar:
         self.interval = interval
         self.unit_name = unit_name
         self.title = title
-        self._averages = (lambda name: name in set(stateless_metrics)) if stateless_metrics is not None else (
-            lambda name: name not in set(stateful_metrics or ()))
+        self._averages = (
+            (lambda name: name in set(stateless_metrics))
+            if stateless_metrics is not None
+            else (lambda name: name not in set(stateful_metrics or ()))
+        )
         self.live = verbose == 1 and _rewrites(sys.stdout)
         self._values = {}  # name -> [sum, weight]
         self._seen = 0
@@ -69,8 +80,12 @@ class Progbar:
                 self._rewrite(current, now, per_step, finalize)
         elif self.verbose and finalize:
             count = f"{current}/{self.target}" if self.target else f"{current}"
-            parts = [count, f"{now - self._start:.0f}s", f"{_duration(per_step)}/{self.unit_name}",
-                     *self._metrics()]
+            parts = [
+                count,
+                f"{now - self._start:.0f}s",
+                f"{_duration(per_step)}/{self.unit_name}",
+                *self._metrics(),
+            ]
             if self.title and self.verbose == 1:
                 parts.insert(0, self.title)
             _write(" - ".join(parts) + "\n")

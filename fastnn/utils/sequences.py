@@ -24,13 +24,19 @@ def pad_sequences(sequences, maxlen=None, dtype="int32", padding="pre", truncati
         if option not in ("pre", "post"):
             raise ValueError(f"pad_sequences: `{name}` must be 'pre' or 'post', received {option!r}")
     if not hasattr(sequences, "__len__"):
-        raise ValueError(f"pad_sequences: `sequences` must be a list of sequences, received {type(sequences).__name__}")
+        raise ValueError(
+            f"pad_sequences: `sequences` must be a list of sequences, received {type(sequences).__name__}"
+        )
     for place, sequence in enumerate(sequences):
         if not hasattr(sequence, "__len__"):
-            raise ValueError(f"pad_sequences: `sequences` must be a list of sequences, number {place} is {sequence!r}")
+            raise ValueError(
+                f"pad_sequences: `sequences` must be a list of sequences, number {place} is {sequence!r}"
+            )
     if isinstance(value, str) and dtype is not object and np.dtype(dtype).kind not in "SUO":
-        raise ValueError(f"pad_sequences: `value` is the string {value!r}, which dtype {dtype} cannot hold; pass "
-                         "dtype=object")
+        raise ValueError(
+            f"pad_sequences: `value` is the string {value!r}, which dtype {dtype} cannot hold; pass "
+            "dtype=object"
+        )
     if maxlen is None:
         maxlen = max((len(sequence) for sequence in sequences), default=0)
     shape = next((np.asarray(sequence).shape[1:] for sequence in sequences if len(sequence)), ())
@@ -41,14 +47,27 @@ def pad_sequences(sequences, maxlen=None, dtype="int32", padding="pre", truncati
             continue
         kept = np.asarray(kept, dtype)
         if kept.shape[1:] != shape:
-            raise ValueError(f"pad_sequences: the elements of sequence {place} have shape {kept.shape[1:]}, those of the "
-                             f"first {shape}")
+            raise ValueError(
+                f"pad_sequences: the elements of sequence {place} have shape {kept.shape[1:]}, those of the "
+                f"first {shape}"
+            )
         padded[place, slice(None, len(kept)) if padding == "post" else slice(maxlen - len(kept), None)] = kept
     return padded
 
 
-def timeseries_dataset_from_array(data, targets, sequence_length, sequence_stride=1, sampling_rate=1, batch_size=128,
-                                  shuffle=False, seed=None, start_index=None, end_index=None, format="tf"):
+def timeseries_dataset_from_array(
+    data,
+    targets,
+    sequence_length,
+    sequence_stride=1,
+    sampling_rate=1,
+    batch_size=128,
+    shuffle=False,
+    seed=None,
+    start_index=None,
+    end_index=None,
+    format="tf",
+):
     """A Dataset of windows of a series: (batch, sequence_length, ...), with targets where they are given.
 
     Args:
@@ -68,20 +87,28 @@ def timeseries_dataset_from_array(data, targets, sequence_length, sequence_strid
     length = len(data)
     start, end = start_index or 0, length if end_index is None else end_index
     if not 0 <= start < length:
-        raise ValueError(f"timeseries_dataset_from_array: `start_index` must lie in 0..{length - 1}, received {start}")
+        raise ValueError(
+            f"timeseries_dataset_from_array: `start_index` must lie in 0..{length - 1}, received {start}"
+        )
     if end_index is not None and not start < end < length:
-        raise ValueError(f"timeseries_dataset_from_array: `end_index` must lie in {start + 1}..{length - 1}, received "
-                         f"{end}")
+        raise ValueError(
+            f"timeseries_dataset_from_array: `end_index` must lie in {start + 1}..{length - 1}, received "
+            f"{end}"
+        )
     for name, number in (("sampling_rate", sampling_rate), ("sequence_stride", sequence_stride)):
         if not 0 < number < length:
-            raise ValueError(f"timeseries_dataset_from_array: `{name}` must lie in 1..{length - 1}, received {number}")
+            raise ValueError(
+                f"timeseries_dataset_from_array: `{name}` must lie in 1..{length - 1}, received {number}"
+            )
     count = end - start - (sequence_length - 1) * sampling_rate
     if targets is not None:
         targets = np.asarray(targets)
         count = min(count, len(targets))
     if count < 1:
-        raise ValueError(f"timeseries_dataset_from_array: no window of {sequence_length} steps, one in {sampling_rate}, "
-                         f"fits into {end - start} steps")
+        raise ValueError(
+            f"timeseries_dataset_from_array: no window of {sequence_length} steps, one in {sampling_rate}, "
+            f"fits into {end - start} steps"
+        )
     starts = np.arange(0, count, sequence_stride)
     if shuffle:
         seed = np.random.randint(10**6) if seed is None else seed
@@ -89,7 +116,9 @@ def timeseries_dataset_from_array(data, targets, sequence_length, sequence_strid
     # A view: windows are copied when batches are gathered.
     part = data[start:end]
     span = (sequence_length - 1) * sampling_rate + 1
-    windows = np.moveaxis(np.lib.stride_tricks.sliding_window_view(part, span, axis=0)[..., ::sampling_rate], -1, 1)
+    windows = np.moveaxis(
+        np.lib.stride_tricks.sliding_window_view(part, span, axis=0)[..., ::sampling_rate], -1, 1
+    )
 
     def pick(first):
         window = windows[first]

@@ -11,7 +11,9 @@ try:
     from sklearn.utils.multiclass import type_of_target
     from sklearn.utils.validation import check_is_fitted, validate_data
 except ImportError:
-    raise ImportError("fastnn.wrappers needs scikit-learn, version 1.6 or newer: pip install 'fastnn[sklearn]'") from None
+    raise ImportError(
+        "fastnn.wrappers needs scikit-learn, version 1.6 or newer: pip install 'fastnn[sklearn]'"
+    ) from None
 
 
 class _Estimator(BaseEstimator):
@@ -31,8 +33,12 @@ class _Estimator(BaseEstimator):
 
     def __sklearn_clone__(self):
         # A model is shared: it is copied when it is fitted.
-        return type(self)(model=self.model, warm_start=self.warm_start, model_kwargs=copy.deepcopy(self.model_kwargs),
-                          fit_kwargs=copy.deepcopy(self.fit_kwargs))
+        return type(self)(
+            model=self.model,
+            warm_start=self.warm_start,
+            model_kwargs=copy.deepcopy(self.model_kwargs),
+            fit_kwargs=copy.deepcopy(self.fit_kwargs),
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -67,7 +73,9 @@ class _Estimator(BaseEstimator):
         else:
             model = self.model(X=X, y=y, **(self.model_kwargs or {}))
         if not model.compiled or model.loss is None:
-            raise RuntimeError(f"{type(self).__name__}: the model must be compiled, with a loss and an optimizer")
+            raise RuntimeError(
+                f"{type(self).__name__}: the model must be compiled, with a loss and an optimizer"
+            )
         return model
 
     def _encode(self, y):

@@ -8,12 +8,20 @@ from fastnn import ops
 
 
 def network(middle=None):
-    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(5, activation="relu", name="first"),
-                             *([middle] if middle else []), keras.layers.Dense(3, name="last")])
+    return keras.Sequential(
+        [
+            keras.Input((4,)),
+            keras.layers.Dense(5, activation="relu", name="first"),
+            *([middle] if middle else []),
+            keras.layers.Dense(3, name="last"),
+        ]
+    )
 
 
 def rows(rng, count=400):
-    return rng.standard_normal((count, 4)).astype("float32"), rng.standard_normal((count, 3)).astype("float32")
+    return rng.standard_normal((count, 4)).astype("float32"), rng.standard_normal((count, 3)).astype(
+        "float32"
+    )
 
 
 class RootOfLess(keras.layers.Layer):
@@ -46,7 +54,9 @@ def test_inputs_labels_and_weights(rng):
         model.fit(spoilt, y, batch_size=8, shuffle=False, verbose=0, callbacks=[stop])
     model = network()
     model.compile(keras.optimizers.SGD(1e25), "mse")
-    with pytest.raises(RuntimeError, match="batch [12]: (layer 'last'|the update of the step before|the outputs)"):
+    with pytest.raises(
+        RuntimeError, match="batch [12]: (layer 'last'|the update of the step before|the outputs)"
+    ):
         model.fit(x, y, batch_size=8, shuffle=False, verbose=0, callbacks=[stop])
 
 
@@ -55,7 +65,9 @@ def test_the_loss_itself(rng):
     model = network()
     model.compile("sgd", lambda y, p: ops.log(ops.sum(p * 0.0, axis=-1)))
     with pytest.raises(RuntimeError, match="the outputs of all layers are finite: the loss made it"):
-        model.fit(x, np.zeros((16, 3)), verbose=0, callbacks=[keras.callbacks.TerminateOnNaN(raise_error=True)])
+        model.fit(
+            x, np.zeros((16, 3)), verbose=0, callbacks=[keras.callbacks.TerminateOnNaN(raise_error=True)]
+        )
 
 
 @pytest.mark.parametrize("dropout", [False, True])
@@ -74,7 +86,9 @@ def test_leaves_what_single_steps_leave(rng, dropout):
         model = network(keras.layers.Dropout(0.5) if dropout else None)
         model.compile("adam", "mse")
         history = model.fit(x, y, batch_size=4, epochs=3, shuffle=False, verbose=0, callbacks=[callback])
-        left.append([*model.get_weights(), *(v.numpy() for v in model.optimizer.variables), len(history.epoch)])
+        left.append(
+            [*model.get_weights(), *(v.numpy() for v in model.optimizer.variables), len(history.epoch)]
+        )
     for a, b in zip(*left, strict=True):
         np.testing.assert_array_equal(a, b)
 

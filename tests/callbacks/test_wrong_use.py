@@ -13,10 +13,14 @@ def fit(*some, **options):
     return model.fit(np.ones((8, 2)), np.ones((8, 1)), verbose=0, callbacks=list(some), **options)
 
 
-@pytest.mark.parametrize("callback", [
-    lambda: callbacks.EarlyStopping(monitor="val_mse", mode="min"),
-    lambda: callbacks.ReduceLROnPlateau(monitor="val_mse", mode="min"),
-    lambda: callbacks.ModelCheckpoint("never.keras", monitor="val_mse", mode="min", save_best_only=True)])
+@pytest.mark.parametrize(
+    "callback",
+    [
+        lambda: callbacks.EarlyStopping(monitor="val_mse", mode="min"),
+        lambda: callbacks.ReduceLROnPlateau(monitor="val_mse", mode="min"),
+        lambda: callbacks.ModelCheckpoint("never.keras", monitor="val_mse", mode="min", save_best_only=True),
+    ],
+)
 def test_a_metric_that_does_not_exist(callback, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.warns(UserWarning, match="'val_mse'.*loss, mae"):
@@ -27,7 +31,10 @@ def test_direction_of_metrics():
     callback = callbacks.EarlyStopping(monitor="mae", patience=1)
     fit(callback, epochs=2)
     assert callback.monitor_op(1, 2)
-    assert keras.metrics.SparseCategoricalAccuracy()._direction == "up" and keras.metrics.AUC()._direction == "up"
+    assert (
+        keras.metrics.SparseCategoricalAccuracy()._direction == "up"
+        and keras.metrics.AUC()._direction == "up"
+    )
     with pytest.raises(ValueError, match="'nothing' should go up or down"):
         fit(callbacks.EarlyStopping(monitor="nothing"))
 
@@ -51,8 +58,10 @@ def test_wrong_arguments():
         fit(callbacks.SwapEMAWeights(), validation_split=0.5)
 
 
-@pytest.mark.parametrize("name, saved", [("plain", "plain.keras"), ("e{epoch:02d}-{loss:.1f}", "e01-0.0.keras"),
-                                         ("v1.5", "v1.5.keras")])
+@pytest.mark.parametrize(
+    "name, saved",
+    [("plain", "plain.keras"), ("e{epoch:02d}-{loss:.1f}", "e01-0.0.keras"), ("v1.5", "v1.5.keras")],
+)
 def test_checkpoints_without_suffix(name, saved, tmp_path):
     class Zero(callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):

@@ -41,7 +41,7 @@ def test_hits(isa, cols, rng):
 @pytest.mark.parametrize("cols", COLS)
 def test_picked_and_ranked(isa, cols, rng):
     x = scores(rng, cols)
-    labels = np.array([0, cols - 1, -1, cols, cols // 2, 0, 0, 2**31 - 1, -2**31], "int32")
+    labels = np.array([0, cols - 1, -1, cols, cols // 2, 0, 0, 2**31 - 1, -(2**31)], "int32")
     check_kernel(records["pick_class"], [x, labels], isa=isa)
     check_kernel(records["place_class"], [labels, np.arange(1, 10, dtype="float32")], isa=isa, classes=cols)
     for k in {1, min(3, cols), min(cols, 100)}:

@@ -41,8 +41,13 @@ def test_transpose_at_every_edge(isa, cols, rng):
     for rows in (1, 7, 8, 9, 16, 17):
         x = numbers(rng, "float32", (3, rows, cols))
         y = np.full((3, cols, rows), np.nan, np.float32)
-        run_kernel(isa, "strided_copy_b32", [x], [y],
-                   [3, 0, 0, 3, rows * cols, rows * cols, cols, 1, rows, rows, cols, 1])
+        run_kernel(
+            isa,
+            "strided_copy_b32",
+            [x],
+            [y],
+            [3, 0, 0, 3, rows * cols, rows * cols, cols, 1, rows, rows, cols, 1],
+        )
         np.testing.assert_array_equal(y, x.transpose(0, 2, 1))
 
 
@@ -50,8 +55,12 @@ def test_transpose_at_every_edge(isa, cols, rng):
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_slices_and_their_placement(isa, dtype, rng):
     x = numbers(rng, dtype, (9, 5, 13))
-    for starts, sizes, steps in (((8, 0, 12), (9, 5, 13), (-1, 1, -1)), ((1, 4, 2), (4, 2, 5), (2, -3, 2)),
-                                 ((0, 2, 3), (9, 1, 10), (1, 1, 1)), ((0, 0, 0), (9, 0, 13), (1, 1, 1))):
+    for starts, sizes, steps in (
+        ((8, 0, 12), (9, 5, 13), (-1, 1, -1)),
+        ((1, 4, 2), (4, 2, 5), (2, -3, 2)),
+        ((0, 2, 3), (9, 1, 10), (1, 1, 1)),
+        ((0, 0, 0), (9, 0, 13), (1, 1, 1)),
+    ):
         key = _window(starts, sizes, steps)
         got = run_in_c("strided_slice", isa, [x], starts=starts, sizes=sizes, steps=steps)
         np.testing.assert_array_equal(got, x[key])

@@ -6,11 +6,39 @@ from support import EPS32, ISAS, run_kernel
 
 # On both sides of: a tile's rows (4, 6, 8) and columns (8, 16, 48), a word, the depth where k is cut
 # (384), the limits of the narrow ways (12 columns; 24 and 48 rows; k = 48 for dot products).
-SIZES = [(1, 1, 1), (5, 7, 3), (6, 16, 8), (7, 17, 9), (8, 48, 16), (9, 15, 385), (13, 33, 400), (1, 100, 50),
-         (100, 2, 784), (300, 10, 31), (257, 49, 12), (3, 5, 0), (0, 5, 3), (5, 0, 3), (64, 130, 1000),
-         (24, 65, 48), (25, 63, 47), (48, 25, 49), (49, 24, 33), (31, 12, 64), (33, 13, 64),
-         (2, 3000, 17), (3000, 3, 50), (50, 47, 384), (64, 1000, 70), (65, 70, 70), (12, 90, 64),
-         (13, 90, 300), (55, 1, 7), (1, 1, 5000), (60, 31, 2)]
+SIZES = [
+    (1, 1, 1),
+    (5, 7, 3),
+    (6, 16, 8),
+    (7, 17, 9),
+    (8, 48, 16),
+    (9, 15, 385),
+    (13, 33, 400),
+    (1, 100, 50),
+    (100, 2, 784),
+    (300, 10, 31),
+    (257, 49, 12),
+    (3, 5, 0),
+    (0, 5, 3),
+    (5, 0, 3),
+    (64, 130, 1000),
+    (24, 65, 48),
+    (25, 63, 47),
+    (48, 25, 49),
+    (49, 24, 33),
+    (31, 12, 64),
+    (33, 13, 64),
+    (2, 3000, 17),
+    (3000, 3, 50),
+    (50, 47, 384),
+    (64, 1000, 70),
+    (65, 70, 70),
+    (12, 90, 64),
+    (13, 90, 300),
+    (55, 1, 7),
+    (1, 1, 5000),
+    (60, 31, 2),
+]
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -50,8 +78,14 @@ def test_epilogue(isa, bias, activation, m, n, k, rng):
     reads, sizes = [a, b] if bias is None else [a, b, bias], [m, n, k, int(bias is not None), activation]
     run_kernel(isa, "gemm_nn_f32", reads, [c], sizes, [0.25])
     z = a.astype("float64") @ b + (0 if bias is None else bias)
-    want = [z, np.maximum(z, 0), np.where(z < 0, 0.25 * z, z), 1 / (1 + np.exp(-z)), np.tanh(z),
-            np.where(z < 0, 0.25 * np.expm1(z), z)][activation]
+    want = [
+        z,
+        np.maximum(z, 0),
+        np.where(z < 0, 0.25 * z, z),
+        1 / (1 + np.exp(-z)),
+        np.tanh(z),
+        np.where(z < 0, 0.25 * np.expm1(z), z),
+    ][activation]
     np.testing.assert_allclose(c, want, rtol=0, atol=EPS32 * (8 + 8 * np.sqrt(k)))
 
 

@@ -29,18 +29,36 @@ def test_batch_norm(isa, activation, cols, rng):
         x, gamma, beta, dy = _normal(rng, (rows, cols), cols, cols, (rows, cols))
         size = np.abs(x).max() * np.abs(gamma).max() * 10 + np.abs(beta).max()
         # 1 / sqrt(epsilon), about 32, enlarges what is lost in x - mean where the rows are (nearly) one
-        check_kernel(records["batch_norm_train"], [x, gamma, beta], isa=isa, rtol=EPS32 * 64,
-                     atol=EPS32 * size * (40 if rows < 3 else 8), **attrs)
-        check_kernel(records["batch_norm_train_add"], [x, gamma, beta, dy], isa=isa, rtol=EPS32 * 64,
-                     atol=EPS32 * (size + np.abs(dy).max()) * (40 if rows < 3 else 8), **attrs)
+        check_kernel(
+            records["batch_norm_train"],
+            [x, gamma, beta],
+            isa=isa,
+            rtol=EPS32 * 64,
+            atol=EPS32 * size * (40 if rows < 3 else 8),
+            **attrs,
+        )
+        check_kernel(
+            records["batch_norm_train_add"],
+            [x, gamma, beta, dy],
+            isa=isa,
+            rtol=EPS32 * 64,
+            atol=EPS32 * (size + np.abs(dy).max()) * (40 if rows < 3 else 8),
+            **attrs,
+        )
         mean, variance = _moments(x)
         # away from the kink, where rounding may open the relu in one and close it in the other
         if activation:
             z = (x - mean) / np.sqrt(variance + np.float32(1e-3)) * gamma + beta
             x = np.where(np.abs(z) < 1e-3, x + np.float32(0.1), x)
         size = np.abs(dy).sum(0).max() * np.abs(gamma).max() * (40 if rows < 3 else 8)
-        check_kernel(records["batch_norm_train_grad"], [x, gamma, beta, mean, variance, dy], isa=isa,
-                     rtol=EPS32 * 64, atol=EPS32 * size * 4, **attrs)
+        check_kernel(
+            records["batch_norm_train_grad"],
+            [x, gamma, beta, mean, variance, dy],
+            isa=isa,
+            rtol=EPS32 * 64,
+            atol=EPS32 * size * 4,
+            **attrs,
+        )
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -80,8 +98,9 @@ def test_a_nan_stays_in_its_column(isa, rng):
         x, gamma, beta = _normal(rng, (50, 9), 9, 9)
         x[17, 4] = np.nan
         with on_isa(isa):
-            y, mean, variance = apply_record(records["batch_norm_train"], [x, gamma, beta], epsilon=1e-3,
-                                             activation=activation)
+            y, mean, variance = apply_record(
+                records["batch_norm_train"], [x, gamma, beta], epsilon=1e-3, activation=activation
+            )
         for got in (y.all(0) | True, mean, variance):  # noqa: B007
             assert got.shape == (9,)
         assert np.isnan(y[:, 4]).all() and np.isnan(mean[4]) and np.isnan(variance[4])
@@ -124,8 +143,14 @@ def test_layer_norm_over_several_axes_and_pieces(isa, rng):
         s.astype("float32")
         for s in records["layer_norm"].reference(x.astype("float64"), gamma, beta, **attrs)[1:]
     )
-    check_kernel(records["layer_norm_grad"], [x, gamma, mean, inv, dy], isa=isa, rtol=EPS32 * 64,
-                 atol=EPS32 * np.abs(dy).sum(0).max(), **attrs)
+    check_kernel(
+        records["layer_norm_grad"],
+        [x, gamma, mean, inv, dy],
+        isa=isa,
+        rtol=EPS32 * 64,
+        atol=EPS32 * np.abs(dy).sum(0).max(),
+        **attrs,
+    )
 
 
 def test_the_same_bits_on_any_number_of_threads(rng):

@@ -14,10 +14,14 @@ COUNTS = (0, 1, 15, 16, 17, 63, 64, 65, 1000, 5000)
 def test_philox_known_answers():
     """From the authors' Random123 distribution, kat_vectors: philox4x32 10."""
     for counter, key, want in (
-            ([0] * 4, (0, 0), "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
-            ([0xFFFFFFFF] * 4, (0xFFFFFFFF,) * 2, "408f276d 41c83b0e a20bc7c6 6d5451fd"),
-            ([0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344], (0xA4093822, 0x299F31D0),
-             "d16cfe09 94fdcceb 5001e420 24126ea1")):
+        ([0] * 4, (0, 0), "6627e8d5 e169c58d bc57ac4c 9b00dbd8"),
+        ([0xFFFFFFFF] * 4, (0xFFFFFFFF,) * 2, "408f276d 41c83b0e a20bc7c6 6d5451fd"),
+        (
+            [0x243F6A88, 0x85A308D3, 0x13198A2E, 0x03707344],
+            (0xA4093822, 0x299F31D0),
+            "d16cfe09 94fdcceb 5001e420 24126ea1",
+        ),
+    ):
         assert " ".join(f"{int(word):08x}" for word in draws.philox(counter, key)) == want
 
 
@@ -65,8 +69,11 @@ def test_dropout(isa, rng):
 @pytest.mark.parametrize("isa", ISAS)
 def test_same_bits_on_any_number_of_threads(isa, rng):
     x = rng.standard_normal(70_001).astype(np.float32)
-    for name, reads, attrs in (("dropout_f32", [x, SEED], [0.5]), ("random_normal_f32", [SEED], [0, 1]),
-                               ("random_uniform_f32", [SEED], [0, 1])):
+    for name, reads, attrs in (
+        ("dropout_f32", [x, SEED], [0.5]),
+        ("random_normal_f32", [SEED], [0, 1]),
+        ("random_uniform_f32", [SEED], [0, 1]),
+    ):
         results = []
         for threads in (1, 2, 3):
             y = np.full(x.shape, np.nan, np.float32)

@@ -50,8 +50,14 @@ def test_rows_that_are_not_finite(isa, name):
     op = records[name]
     attrs = {"axis": (1,), "keepdims": True} if name == "logsumexp" else {"axis": 1}
     for cols in (3, 8, 21):
-        for values in ({0: np.nan}, {cols - 1: np.nan}, {0: np.inf}, {cols - 1: -np.inf},
-                       {i: -np.inf for i in range(cols)}, {0: np.nan, 1: np.inf}):
+        for values in (
+            {0: np.nan},
+            {cols - 1: np.nan},
+            {0: np.inf},
+            {cols - 1: -np.inf},
+            {i: -np.inf for i in range(cols)},
+            {0: np.nan, 1: np.inf},
+        ):
             x = np.linspace(-1, 1, cols, dtype="float32")[None].copy()
             for i, value in values.items():
                 x[0, i] = value
@@ -70,13 +76,23 @@ def test_cross_entropy(isa, cols, rng):
     dy = rng.normal(0, 1, len(x)).astype("float32")
     check_kernel(records["sparse_softmax_cross_entropy"], [x, labels], isa=isa, **close)
     log_sum = records["logsumexp"].reference(x, axis=(1,), keepdims=False)
-    check_kernel(records["sparse_softmax_cross_entropy_grad"], [x, labels, log_sum, dy], isa=isa,
-                 # 1000: where row 1 lies, in units of its log-sum
-                 rtol=EPS32 * (32 + 1000 + spread), atol=EPS32)
+    check_kernel(
+        records["sparse_softmax_cross_entropy_grad"],
+        [x, labels, log_sum, dy],
+        isa=isa,
+        # 1000: where row 1 lies, in units of its log-sum
+        rtol=EPS32 * (32 + 1000 + spread),
+        atol=EPS32,
+    )
     targets = rng.dirichlet(np.ones(cols), len(x)).astype("float32")
     check_kernel(records["softmax_cross_entropy"], [x, targets], isa=isa, **close)
-    check_kernel(records["softmax_cross_entropy_grad"], [x, targets, log_sum, dy], isa=isa,
-                 rtol=EPS32 * (32 + spread), atol=EPS32 * (8 + 1000) * np.abs(dy).max())
+    check_kernel(
+        records["softmax_cross_entropy_grad"],
+        [x, targets, log_sum, dy],
+        isa=isa,
+        rtol=EPS32 * (32 + spread),
+        atol=EPS32 * (8 + 1000) * np.abs(dy).max(),
+    )
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -106,7 +122,7 @@ def test_rows_of_no_length(isa):
             assert apply_record(records["softmax"], [x], axis=1)[0].shape == shape
             loss, _ = apply_record(records["sparse_softmax_cross_entropy"], [x, np.zeros(shape[0], "int32")])
             assert loss.shape == shape[:1] and np.isnan(loss).all()
-            total, = apply_record(records["logsumexp"], [x], axis=(1,), keepdims=False)
+            (total,) = apply_record(records["logsumexp"], [x], axis=(1,), keepdims=False)
             assert (total == -np.inf).all()
 
 

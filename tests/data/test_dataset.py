@@ -84,7 +84,9 @@ def test_shuffle(source, size):
     shuffled = source(numbers).shuffle(size, seed=3)
     first, second = values(shuffled), values(shuffled)
     assert sorted(first) == sorted(second) == numbers.tolist()
-    assert all(n < place + size for place, n in enumerate(first))  # no element comes before it is in the buffer
+    assert all(
+        n < place + size for place, n in enumerate(first)
+    )  # no element comes before it is in the buffer
     if size == 1:
         assert first == numbers.tolist()
     else:
@@ -142,7 +144,8 @@ def test_parallel_map_keeps_the_order_and_uses_threads():
     assert values(Dataset.range(20).map(slow, num_parallel_calls=4)) == [n * n for n in range(20)]
     assert len(names) > 1
     assert sorted(values(Dataset.range(20).map(slow, num_parallel_calls=4, deterministic=False))) == [
-        n * n for n in range(20)]
+        n * n for n in range(20)
+    ]
     assert not [t for t in threading.enumerate() if t.name.startswith("fastnn-data")]
 
 
@@ -209,7 +212,8 @@ def test_padded_batch():
     ragged = Dataset.from_generator(lambda: (np.arange(1, n + 1) for n in (1, 3, 2)))
     assert values(ragged.padded_batch(2)) == [[[1, 0, 0], [1, 2, 3]], [[1, 2]]]
     assert values(ragged.padded_batch(2, padded_shapes=[4], padding_values=-1, drop_remainder=True)) == [
-        [[1, -1, -1, -1], [1, 2, 3, -1]]]
+        [[1, -1, -1, -1], [1, 2, 3, -1]]
+    ]
     pairs = ragged.map(lambda a: (a, len(a)))
     (first, second), _ = pairs.padded_batch(2, padded_shapes=([None], []), padding_values=(9, 0))
     assert first.tolist() == [[1, 9, 9], [1, 2, 3]] and second.tolist() == [1, 3]
@@ -234,10 +238,18 @@ def fit_data(rng):
 def test_fit_is_the_same_as_on_arrays(rng):
     x, y = fit_data(rng)
     want = small_model()
-    expected = want.fit(x, y, batch_size=8, epochs=2, shuffle=False, verbose=0, validation_data=(x, y)).history
+    expected = want.fit(
+        x, y, batch_size=8, epochs=2, shuffle=False, verbose=0, validation_data=(x, y)
+    ).history
     ready = Dataset.from_tensor_slices((x, y)).batch(8)
     python = Dataset.from_generator(lambda: zip(x, y)).batch(8)
-    for dataset in (ready, python, ready.map(lambda a, b: (a, b)), ready.prefetch(2), python.cache().prefetch(1)):
+    for dataset in (
+        ready,
+        python,
+        ready.map(lambda a, b: (a, b)),
+        ready.prefetch(2),
+        python.cache().prefetch(1),
+    ):
         model = small_model()
         history = model.fit(dataset, epochs=2, verbose=0, validation_data=dataset).history
         assert list(history) == list(expected)
@@ -245,14 +257,18 @@ def test_fit_is_the_same_as_on_arrays(rng):
             np.testing.assert_allclose(history[name], series, rtol=1e-6)
         for a, b in zip(model.get_weights(), want.get_weights()):
             np.testing.assert_array_equal(a, b)
-        np.testing.assert_array_equal(model.predict(dataset, verbose=0), want.predict(x, batch_size=8, verbose=0))
+        np.testing.assert_array_equal(
+            model.predict(dataset, verbose=0), want.predict(x, batch_size=8, verbose=0)
+        )
 
 
 def test_fit_on_an_endless_dataset(rng):
     x, y = fit_data(rng)
     endless = Dataset.from_tensor_slices((x, y)).repeat().batch(8)
     want, model = small_model(), small_model()
-    history = model.fit(endless, epochs=2, steps_per_epoch=3, verbose=0, validation_data=endless, validation_steps=2)
+    history = model.fit(
+        endless, epochs=2, steps_per_epoch=3, verbose=0, validation_data=endless, validation_steps=2
+    )
     twice = np.concatenate([x, x]), np.concatenate([y, y])
     want.fit(twice[0][:48], twice[1][:48], batch_size=8, shuffle=False, verbose=0)
     for a, b in zip(model.get_weights(), want.get_weights()):

@@ -44,14 +44,20 @@ def model():
     return made
 
 
-WORKERS = [{}, {"workers": 3}, {"workers": 2, "use_multiprocessing": True}, {"workers": 4, "max_queue_size": 1}]
+WORKERS = [
+    {},
+    {"workers": 3},
+    {"workers": 2, "use_multiprocessing": True},
+    {"workers": 4, "max_queue_size": 1},
+]
 
 
 def nothing_left():
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
         if not multiprocessing.active_children() and not [
-                t for t in threading.enumerate() if t.name.startswith("fastnn-data")]:
+            t for t in threading.enumerate() if t.name.startswith("fastnn-data")
+        ]:
             return True
         time.sleep(0.01)
     return False
@@ -63,7 +69,9 @@ def test_the_same_training_however_it_is_made(options):
     want.fit(Batches(), epochs=2, shuffle=False, verbose=0)
     got.fit(Batches(**options), epochs=2, shuffle=False, verbose=0)
     np.testing.assert_array_equal(got.get_weights()[0], want.get_weights()[0])
-    np.testing.assert_array_equal(got.predict(Batches(**options), verbose=0), want.predict(Batches(), verbose=0))
+    np.testing.assert_array_equal(
+        got.predict(Batches(**options), verbose=0), want.predict(Batches(), verbose=0)
+    )
     assert got.evaluate(Batches(**options), verbose=0) == want.evaluate(Batches(), verbose=0)
     assert nothing_left()
 
@@ -85,8 +93,13 @@ def test_an_error_surfaces_with_its_traceback(options):
 
 def test_a_worker_that_dies_is_told():
     with pytest.raises(RuntimeError, match="a worker process of Batches died"):
-        model().fit(Batches(spoil={2: lambda: os.kill(os.getpid(), signal.SIGKILL)}, workers=2,
-                            use_multiprocessing=True), shuffle=False, verbose=0)
+        model().fit(
+            Batches(
+                spoil={2: lambda: os.kill(os.getpid(), signal.SIGKILL)}, workers=2, use_multiprocessing=True
+            ),
+            shuffle=False,
+            verbose=0,
+        )
     assert nothing_left()
 
 
@@ -139,7 +152,16 @@ def test_batches_are_asked_for_when_needed():
             yield Batches()[i]
 
     model().fit(batches(), steps_per_epoch=2, epochs=2, verbose=0, callbacks=[Seen()])
-    assert seen == [("made", 0), ("done", 0), ("made", 1), ("done", 1), ("made", 2), ("done", 0), ("made", 3), ("done", 1)]
+    assert seen == [
+        ("made", 0),
+        ("done", 0),
+        ("made", 1),
+        ("done", 1),
+        ("made", 2),
+        ("done", 0),
+        ("made", 3),
+        ("done", 1),
+    ]
 
 
 def test_steps_per_epoch_equal_to_the_length():

@@ -15,6 +15,7 @@ from fastnn.datasets import download
 @pytest.fixture
 def local(tmp_path, monkeypatch):
     """Let every download find its file in a folder."""
+
     def find(name, *args, **options):
         return str(tmp_path / name)
 
@@ -38,14 +39,27 @@ def same(got, want):
     for pair, other in zip(got, want, strict=True):
         for a, b in zip(pair, other, strict=True):
             assert a.dtype == b.dtype and [list(x) if a.dtype == object else x for x in a] == [
-                list(x) if b.dtype == object else x for x in b]
+                list(x) if b.dtype == object else x for x in b
+            ]
 
 
-@pytest.mark.parametrize("options", [{}, dict(num_words=20, skip_top=5), dict(maxlen=8, start_char=None),
-                                     dict(oov_char=None, num_words=30, index_from=0, start_char=None)])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        dict(num_words=20, skip_top=5),
+        dict(maxlen=8, start_char=None),
+        dict(oov_char=None, num_words=30, index_from=0, start_char=None),
+    ],
+)
 def test_texts_as_keras_reads_them(options, local, rng):
-    np.savez(local / "imdb.npz", x_train=ragged(rng, 30), y_train=rng.integers(0, 2, 30), x_test=ragged(rng, 20),
-             y_test=rng.integers(0, 2, 20))
+    np.savez(
+        local / "imdb.npz",
+        x_train=ragged(rng, 30),
+        y_train=rng.integers(0, 2, 30),
+        x_test=ragged(rng, 20),
+        y_test=rng.integers(0, 2, 20),
+    )
     same(fastnn.datasets.imdb.load_data(**options), keras_imdb.load_data(**options))
     np.savez(local / "reuters.npz", x=ragged(rng, 40), y=rng.integers(0, 46, 40))
     same(fastnn.datasets.reuters.load_data(**options), keras_reuters.load_data(**options))
@@ -96,9 +110,13 @@ def test_pictures(local, rng):
 def test_cifar(local, rng):
     pictures = rng.integers(0, 256, (4, 3072), dtype=np.uint8)
     for folder, names, keys in (
-            ("cifar-10-batches-py-target/cifar-10-batches-py", [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"],
-             [b"labels"]),
-            ("cifar-100-python-target/cifar-100-python", ["train", "test"], [b"fine_labels", b"coarse_labels"])):
+        (
+            "cifar-10-batches-py-target/cifar-10-batches-py",
+            [f"data_batch_{i}" for i in range(1, 6)] + ["test_batch"],
+            [b"labels"],
+        ),
+        ("cifar-100-python-target/cifar-100-python", ["train", "test"], [b"fine_labels", b"coarse_labels"]),
+    ):
         (local / folder).mkdir(parents=True)
         for name in names:
             with open(local / folder / name, "wb") as file:

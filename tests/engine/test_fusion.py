@@ -72,7 +72,8 @@ def test_cross_entropy_and_its_gradient_are_one_call(loss, rng):
 
     got, want, names = both_ways(make, rng.normal(0, 3, (20, 5)).astype("float32"), target)
     assert [name for name in names if "entropy" in name] == [
-        "sparse_softmax_cross_entropy_both" if loss == "sparse" else "softmax_cross_entropy_both"]
+        "sparse_softmax_cross_entropy_both" if loss == "sparse" else "softmax_cross_entropy_both"
+    ]
     for g, w in zip(got, want, strict=True):
         np.testing.assert_allclose(g, w, rtol=1e-5, atol=1e-7)
 

@@ -19,7 +19,10 @@ SHAPE = (6, 4)
 
 def random_program(rng, variables):
     """A function of two tensors that reads and assigns variables; the same calls each time it is run."""
-    plan = [(int(rng.integers(0, 9)), rng.integers(0, 10_000, 3).tolist()) for _ in range(int(rng.integers(3, 25)))]
+    plan = [
+        (int(rng.integers(0, 9)), rng.integers(0, 10_000, 3).tolist())
+        for _ in range(int(rng.integers(3, 25)))
+    ]
     results = rng.integers(0, 10_000, 3).tolist()
 
     def program(x, y):

@@ -42,7 +42,9 @@ def test_bad_environment_is_named(monkeypatch):
         threads.num_threads()
 
 
-@pytest.mark.parametrize("quota, want", [("150000 100000", 1), ("50000 100000", 1), ("300000 100000", 3), ("max 100000", 4)])
+@pytest.mark.parametrize(
+    "quota, want", [("150000 100000", 1), ("50000 100000", 1), ("300000 100000", 3), ("max 100000", 4)]
+)
 def test_quota_of_version_2(monkeypatch, quota, want):
     monkeypatch.setattr(threads.os, "sched_getaffinity", lambda pid: {0, 1, 2, 3}, raising=False)
     _with_files(monkeypatch, {"/proc/self/cgroup": "0::/box/inner\n", "/sys/fs/cgroup/box/cpu.max": quota})
@@ -51,9 +53,14 @@ def test_quota_of_version_2(monkeypatch, quota, want):
 
 def test_quota_of_version_1(monkeypatch):
     monkeypatch.setattr(threads.os, "sched_getaffinity", lambda pid: {0, 1, 2, 3}, raising=False)
-    _with_files(monkeypatch, {"/proc/self/cgroup": "4:cpu,cpuacct:/box\n",
-                              "/sys/fs/cgroup/cpu/box/cpu.cfs_quota_us": "200000\n",
-                              "/sys/fs/cgroup/cpu/box/cpu.cfs_period_us": "100000\n"})
+    _with_files(
+        monkeypatch,
+        {
+            "/proc/self/cgroup": "4:cpu,cpuacct:/box\n",
+            "/sys/fs/cgroup/cpu/box/cpu.cfs_quota_us": "200000\n",
+            "/sys/fs/cgroup/cpu/box/cpu.cfs_period_us": "100000\n",
+        },
+    )
     assert threads.num_threads() == 2
     assert "quota of 2" in threads.explain()[1]
 
@@ -61,8 +68,15 @@ def test_quota_of_version_1(monkeypatch):
 def test_two_threads_of_a_core_count_once(monkeypatch):
     monkeypatch.setattr(threads.os, "sched_getaffinity", lambda pid: {0, 1, 2, 3}, raising=False)
     siblings = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
-    _with_files(monkeypatch, {siblings.format(0): "0,2", siblings.format(2): "0,2", siblings.format(1): "1,3",
-                              siblings.format(3): "1,3"})
+    _with_files(
+        monkeypatch,
+        {
+            siblings.format(0): "0,2",
+            siblings.format(2): "0,2",
+            siblings.format(1): "1,3",
+            siblings.format(3): "1,3",
+        },
+    )
     assert threads.num_threads() == 2
 
 

@@ -5,11 +5,18 @@ from golden_cases import ROWS, normal, rng_for
 CASES = {}
 
 
-def case(name, shape, build, dtype="float32", optimizer=("SGD", {"learning_rate": 0.01, "momentum": 0.5}),
-         steps=None):
+def case(
+    name,
+    shape,
+    build,
+    dtype="float32",
+    optimizer=("SGD", {"learning_rate": 0.01, "momentum": 0.5}),
+    steps=None,
+):
     """build(layers, input) -> what a Dense layer of two units is put on, flattened unless there is a label a
     step.
     """
+
     def made(k):
         inputs = k.layers.Input(shape, dtype=dtype)
         middle = build(k.layers, inputs)
@@ -33,33 +40,71 @@ def to_itself(kind, call=None, **arguments):
 
 
 for label, arguments, call in (
-        ("plain", {}, {}), ("causal", {}, {"use_causal_mask": True}), ("window", {"sliding_window": 2}, {}),
-        ("gate, no bias", {"use_gate": True, "use_bias": False}, {}),
-        ("output_shape", {"output_shape": 3}, {})):
-    case(f"MultiHeadAttention {label}", (5, 6),
-         to_itself("MultiHeadAttention", call, num_heads=2, key_dim=4, **arguments))
-case("MultiHeadAttention two axes", (2, 3, 6), to_itself("MultiHeadAttention", num_heads=2, key_dim=3,
-                                                         attention_axes=(1, 2)))
-case("MultiHeadAttention scores", (5, 6), lambda layers, x: layers.Concatenate()([
-    layers.Flatten()(y) for y in layers.MultiHeadAttention(2, 4)(x, x, return_attention_scores=True)]))
-case("GroupQueryAttention", (5, 6), to_itself("GroupQueryAttention", {"use_causal_mask": True}, head_dim=4,
-                                              num_query_heads=4, num_key_value_heads=2))
-case("Attention", (5, 6), lambda layers,
-     x: layers.Attention(use_scale=True)([layers.Dense(4)(x), layers.Dense(4)(x)]))
-case("Attention concat", (5, 6), lambda layers,
-     x: layers.Attention(score_mode="concat")([layers.Dense(4)(x), x[..., :4]]))
+    ("plain", {}, {}),
+    ("causal", {}, {"use_causal_mask": True}),
+    ("window", {"sliding_window": 2}, {}),
+    ("gate, no bias", {"use_gate": True, "use_bias": False}, {}),
+    ("output_shape", {"output_shape": 3}, {}),
+):
+    case(
+        f"MultiHeadAttention {label}",
+        (5, 6),
+        to_itself("MultiHeadAttention", call, num_heads=2, key_dim=4, **arguments),
+    )
+case(
+    "MultiHeadAttention two axes",
+    (2, 3, 6),
+    to_itself("MultiHeadAttention", num_heads=2, key_dim=3, attention_axes=(1, 2)),
+)
+case(
+    "MultiHeadAttention scores",
+    (5, 6),
+    lambda layers, x: layers.Concatenate()(
+        [layers.Flatten()(y) for y in layers.MultiHeadAttention(2, 4)(x, x, return_attention_scores=True)]
+    ),
+)
+case(
+    "GroupQueryAttention",
+    (5, 6),
+    to_itself(
+        "GroupQueryAttention", {"use_causal_mask": True}, head_dim=4, num_query_heads=4, num_key_value_heads=2
+    ),
+)
+case(
+    "Attention",
+    (5, 6),
+    lambda layers, x: layers.Attention(use_scale=True)([layers.Dense(4)(x), layers.Dense(4)(x)]),
+)
+case(
+    "Attention concat",
+    (5, 6),
+    lambda layers, x: layers.Attention(score_mode="concat")([layers.Dense(4)(x), x[..., :4]]),
+)
 case("AdditiveAttention", (5, 6), lambda layers, x: layers.AdditiveAttention()([layers.Dense(6)(x), x]))
-for kind, arguments in (("LayerNormalization", {}), ("RMSNormalization", {}), ("UnitNormalization", {}),
-                        ("GroupNormalization", {"groups": 2}),
-                        ("AdaptiveAveragePooling1D", {"output_size": 3}),
-                        ("AdaptiveMaxPooling1D", {"output_size": 3}),
-                        ("EinsumDense",
-                         {"equation": "abc,cde->abde", "output_shape": (5, 2, 3), "bias_axes": "de"})):
-    case(kind, (5, 6), lambda layers, x, kind=kind, arguments=arguments:
-         getattr(layers, kind)(**arguments)(layers.Dense(6)(x)))
+for kind, arguments in (
+    ("LayerNormalization", {}),
+    ("RMSNormalization", {}),
+    ("UnitNormalization", {}),
+    ("GroupNormalization", {"groups": 2}),
+    ("AdaptiveAveragePooling1D", {"output_size": 3}),
+    ("AdaptiveMaxPooling1D", {"output_size": 3}),
+    ("EinsumDense", {"equation": "abc,cde->abde", "output_shape": (5, 2, 3), "bias_axes": "de"}),
+):
+    case(
+        kind,
+        (5, 6),
+        lambda layers, x, kind=kind, arguments=arguments: getattr(layers, kind)(**arguments)(
+            layers.Dense(6)(x)
+        ),
+    )
 case("Masking", (5, 3), lambda layers, x: layers.Dense(4, activation="tanh")(layers.Masking()(x)), steps=5)
-case("Embedding mask_zero", (7,), lambda layers, x: layers.GlobalAveragePooling1D()(
-    layers.Embedding(6, 4, mask_zero=True)(x)), dtype="int32", optimizer=("Adam", {"learning_rate": 0.01}))
+case(
+    "Embedding mask_zero",
+    (7,),
+    lambda layers, x: layers.GlobalAveragePooling1D()(layers.Embedding(6, 4, mask_zero=True)(x)),
+    dtype="int32",
+    optimizer=("Adam", {"learning_rate": 0.01}),
+)
 
 
 def transformer(layers, ids):

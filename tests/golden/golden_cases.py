@@ -34,7 +34,9 @@ def run(k, name, cases=CASES):
     values = []
     for weight in model.weights:
         # Scaled by the inputs of a unit: larger weights diverge, and what diverges multiplies rounding.
-        value = (rng.standard_normal(weight.shape) / max(2, np.prod(weight.shape[:-1])) ** 0.5).astype("float32")
+        value = (rng.standard_normal(weight.shape) / max(2, np.prod(weight.shape[:-1])) ** 0.5).astype(
+            "float32"
+        )
         positive = "variance" in weight.path or "gamma" in weight.path or "stddev" in weight.path
         values.append(np.abs(value) + 0.5 if positive else value)
     model.set_weights(values)
@@ -83,8 +85,16 @@ layer("Dense", (5,), units=3, use_bias=False, activation="tanh")
 layer("Dense", (3, 5), units=4, activation="relu")
 for strides in (1, 2, (2, 3)):
     for padding in ("valid", "same"):
-        layer("Conv2D", IMAGE, filters=6, kernel_size=3, strides=strides, padding=padding, activation="relu",
-              before=conv(2))
+        layer(
+            "Conv2D",
+            IMAGE,
+            filters=6,
+            kernel_size=3,
+            strides=strides,
+            padding=padding,
+            activation="relu",
+            before=conv(2),
+        )
 layer("Conv2D", IMAGE, filters=6, kernel_size=1)
 layer("Conv2D", IMAGE, filters=6, kernel_size=1, strides=2, use_bias=False, before=conv(2))
 layer("Conv2D", IMAGE, filters=3, kernel_size=(2, 5), padding="same", activation="gelu", before=conv(2))
@@ -136,10 +146,35 @@ layer("Softmax", (3, 5), axis=1, before=dense)
 layer("ActivityRegularization", (5,), l1=0.01, l2=0.02, before=dense)
 layer_case("Embedding", (7,), lambda layers: layers.Embedding(6, 3), dtype="int32")
 layer_case("Lambda", (5,), lambda layers: layers.Lambda(lambda x: x * 2 + 1), before=dense)
-for activation in ("celu", "elu", "exponential", "gelu", "hard_shrink", "hard_sigmoid", "hard_silu", "hard_tanh",
-                   "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6", "selu", "sigmoid",
-                   "silu", "soft_shrink", "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid",
-                   "squareplus", "tanh", "tanh_shrink"):  # not sparsemax: Keras 3.15's is none
+for activation in (
+    "celu",
+    "elu",
+    "exponential",
+    "gelu",
+    "hard_shrink",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_tanh",
+    "leaky_relu",
+    "linear",
+    "log_sigmoid",
+    "log_softmax",
+    "mish",
+    "relu",
+    "relu6",
+    "selu",
+    "sigmoid",
+    "silu",
+    "soft_shrink",
+    "softmax",
+    "softplus",
+    "softsign",
+    "sparse_plus",
+    "sparse_sigmoid",
+    "squareplus",
+    "tanh",
+    "tanh_shrink",
+):  # not sparsemax: Keras 3.15's is none
     layer("Activation", (4,), activation=activation, before=dense)
 
 
@@ -166,8 +201,13 @@ merge_case("Dot", axes=1, normalize=True)
 
 
 def network(k, units=3, activation=None, **first):
-    return k.Sequential([k.layers.Input((4,)), k.layers.Dense(5, activation="tanh", **first),
-                         k.layers.Dense(units, activation=activation)])
+    return k.Sequential(
+        [
+            k.layers.Input((4,)),
+            k.layers.Dense(5, activation="tanh", **first),
+            k.layers.Dense(units, activation=activation),
+        ]
+    )
 
 
 def loss_case(name, labels, activation=None, **arguments):
@@ -176,12 +216,20 @@ def loss_case(name, labels, activation=None, **arguments):
     def build(k):
         rng = rng_for(label)
         classes = rng.integers(0, 3, ROWS)
-        y = {"numbers": rng.normal(0, 1, (ROWS, 3)), "positive": rng.uniform(0.2, 3, (ROWS, 3)), "classes": classes,
-             "one-hot": np.eye(3)[classes], "bits": rng.integers(0, 2, (ROWS, 3)),
-             "signs": rng.choice([-1, 1], (ROWS, 3)), "shares": rng.dirichlet(np.ones(3), ROWS)}[labels]
+        y = {
+            "numbers": rng.normal(0, 1, (ROWS, 3)),
+            "positive": rng.uniform(0.2, 3, (ROWS, 3)),
+            "classes": classes,
+            "one-hot": np.eye(3)[classes],
+            "bits": rng.integers(0, 2, (ROWS, 3)),
+            "signs": rng.choice([-1, 1], (ROWS, 3)),
+            "shares": rng.dirichlet(np.ones(3), ROWS),
+        }[labels]
         y = y.astype("int32" if labels == "classes" else "float32")
         loss = getattr(k.losses, name)(**arguments)
-        rate = 0.002 if "Percentage" in name else 0.1  # 100 times the error: few steps would jump over its kinks
+        rate = (
+            0.002 if "Percentage" in name else 0.1
+        )  # 100 times the error: few steps would jump over its kinks
         compiled = {"optimizer": k.optimizers.SGD(rate), "loss": loss}
         return network(k, activation=activation), normal(label + " x", 4), y, compiled, {}
 
@@ -233,8 +281,13 @@ def training_case(label, compiled, fitting=None, **first):
 
     def build(k):
         made = {key: value(k) if callable(value) else value for key, value in first.items()}
-        return (network(k, **made), normal(label, 4), normal(label + " labels", 3), {"loss": "mse", **compiled(k)},
-                fitting(label) if fitting else {})
+        return (
+            network(k, **made),
+            normal(label, 4),
+            normal(label + " labels", 3),
+            {"loss": "mse", **compiled(k)},
+            fitting(label) if fitting else {},
+        )
 
     case(label, build)
 
@@ -244,7 +297,9 @@ def optimizer_case(name, schedule=None, **arguments):
     label = f"optimizer {name}({', '.join(f'{key}={value}' for key, value in shown.items())})"
 
     def compiled(k):
-        more = {"learning_rate": getattr(k.optimizers.schedules, schedule[0])(**schedule[1])} if schedule else {}
+        more = (
+            {"learning_rate": getattr(k.optimizers.schedules, schedule[0])(**schedule[1])} if schedule else {}
+        )
         return {"optimizer": getattr(k.optimizers, name)(**arguments, **more)}
 
     training_case(label, compiled)
@@ -268,25 +323,45 @@ optimizer_case("Adadelta", learning_rate=0.5)
 optimizer_case("Adafactor", learning_rate=0.02)
 optimizer_case("Adafactor", learning_rate=0.02, relative_step=False, clip_threshold=0.5)
 optimizer_case("Ftrl", learning_rate=0.05)
-optimizer_case("Ftrl", learning_rate=0.05, l1_regularization_strength=0.01, l2_regularization_strength=0.02,
-               l2_shrinkage_regularization_strength=0.01, beta=0.1, learning_rate_power=-0.4)
+optimizer_case(
+    "Ftrl",
+    learning_rate=0.05,
+    l1_regularization_strength=0.01,
+    l2_regularization_strength=0.02,
+    l2_shrinkage_regularization_strength=0.01,
+    beta=0.1,
+    learning_rate_power=-0.4,
+)
 optimizer_case("Lion", learning_rate=0.01)
 optimizer_case("Lamb", learning_rate=0.02)
 optimizer_case("Muon", learning_rate=0.02)
 optimizer_case("ScheduleFreeAdamW", learning_rate=0.02)
 optimizer_case("ScheduleFreeAdamW", learning_rate=0.02, warmup_steps=4, weight_decay=0.05)
 for name in ("SGD", "Adam"):
-    for extra in ({"clipnorm": 0.1}, {"clipvalue": 0.02}, {"global_clipnorm": 0.1}, {"weight_decay": 0.1},
-                  {"use_ema": True, "ema_momentum": 0.8}, {"use_ema": True, "ema_overwrite_frequency": 3},
-                  {"loss_scale_factor": 16.0}, {"gradient_accumulation_steps": 3}):
+    for extra in (
+        {"clipnorm": 0.1},
+        {"clipvalue": 0.02},
+        {"global_clipnorm": 0.1},
+        {"weight_decay": 0.1},
+        {"use_ema": True, "ema_momentum": 0.8},
+        {"use_ema": True, "ema_overwrite_frequency": 3},
+        {"loss_scale_factor": 16.0},
+        {"gradient_accumulation_steps": 3},
+    ):
         optimizer_case(name, learning_rate=0.05, **extra)
 for name, arguments in {
-        "ExponentialDecay": {"initial_learning_rate": 0.1, "decay_steps": 4, "decay_rate": 0.5},
-        "InverseTimeDecay": {"initial_learning_rate": 0.1, "decay_steps": 4, "decay_rate": 0.5, "staircase": True},
-        "PiecewiseConstantDecay": {"boundaries": [2, 6], "values": [0.1, 0.05, 0.2]},
-        "PolynomialDecay": {"initial_learning_rate": 0.1, "decay_steps": 4, "power": 2.0, "cycle": True},
-        "CosineDecay": {"initial_learning_rate": 0.02, "decay_steps": 6, "warmup_target": 0.1, "warmup_steps": 3},
-        "CosineDecayRestarts": {"initial_learning_rate": 0.1, "first_decay_steps": 3, "m_mul": 0.8}}.items():
+    "ExponentialDecay": {"initial_learning_rate": 0.1, "decay_steps": 4, "decay_rate": 0.5},
+    "InverseTimeDecay": {
+        "initial_learning_rate": 0.1,
+        "decay_steps": 4,
+        "decay_rate": 0.5,
+        "staircase": True,
+    },
+    "PiecewiseConstantDecay": {"boundaries": [2, 6], "values": [0.1, 0.05, 0.2]},
+    "PolynomialDecay": {"initial_learning_rate": 0.1, "decay_steps": 4, "power": 2.0, "cycle": True},
+    "CosineDecay": {"initial_learning_rate": 0.02, "decay_steps": 6, "warmup_target": 0.1, "warmup_steps": 3},
+    "CosineDecayRestarts": {"initial_learning_rate": 0.1, "first_decay_steps": 3, "m_mul": 0.8},
+}.items():
     optimizer_case("SGD", (name, arguments))
 optimizer_case("Adam", ("CosineDecay", {"initial_learning_rate": 0.1, "decay_steps": 8}), clipnorm=0.5)
 
@@ -296,10 +371,18 @@ def by_rank(k):
     return k.optimizers.MultiOptimizer(lambda variable: matrices if len(variable.shape) == 2 else vectors)
 
 
-training_case("optimizer LossScaleOptimizer", lambda k: {"optimizer": k.optimizers.LossScaleOptimizer(
-    k.optimizers.Adam(0.05), initial_scale=2.0**6, dynamic_growth_steps=3)})
-training_case("optimizer LossScaleOptimizer, too large at first", lambda k: {
-    "optimizer": k.optimizers.LossScaleOptimizer(k.optimizers.SGD(0.1), initial_scale=2.0**127)})
+training_case(
+    "optimizer LossScaleOptimizer",
+    lambda k: {
+        "optimizer": k.optimizers.LossScaleOptimizer(
+            k.optimizers.Adam(0.05), initial_scale=2.0**6, dynamic_growth_steps=3
+        )
+    },
+)
+training_case(
+    "optimizer LossScaleOptimizer, too large at first",
+    lambda k: {"optimizer": k.optimizers.LossScaleOptimizer(k.optimizers.SGD(0.1), initial_scale=2.0**127)},
+)
 training_case("optimizer MultiOptimizer", lambda k: {"optimizer": by_rank(k)})
 
 
@@ -308,14 +391,29 @@ def sgd(k):
 
 
 for name in ("L1", "L2", "L1L2", "OrthogonalRegularizer"):
-    training_case(f"regularizer {name}", sgd, kernel_regularizer=lambda k, name=name: getattr(k.regularizers, name)(),
-                  bias_regularizer="l2" if name == "L1" else None, activity_regularizer="l1" if name == "L2" else None)
-for name, arguments in {"MaxNorm": {"max_value": 0.8}, "MinMaxNorm": {"min_value": 0.5, "max_value": 0.7, "rate": 0.6},
-                        "NonNeg": {}, "UnitNorm": {}}.items():
-    training_case(f"constraint {name}", sgd, kernel_constraint=lambda k, name=name, arguments=arguments: getattr(
-        k.constraints, name)(**arguments))
-training_case("sample weights", lambda k: {**sgd(k), "weighted_metrics": ["mae"], "metrics": ["mse"]},
-              lambda label: {"sample_weight": rng_for(label).uniform(0, 2, ROWS).astype("float32"), "epochs": 2})
+    training_case(
+        f"regularizer {name}",
+        sgd,
+        kernel_regularizer=lambda k, name=name: getattr(k.regularizers, name)(),
+        bias_regularizer="l2" if name == "L1" else None,
+        activity_regularizer="l1" if name == "L2" else None,
+    )
+for name, arguments in {
+    "MaxNorm": {"max_value": 0.8},
+    "MinMaxNorm": {"min_value": 0.5, "max_value": 0.7, "rate": 0.6},
+    "NonNeg": {},
+    "UnitNorm": {},
+}.items():
+    training_case(
+        f"constraint {name}",
+        sgd,
+        kernel_constraint=lambda k, name=name, arguments=arguments: getattr(k.constraints, name)(**arguments),
+    )
+training_case(
+    "sample weights",
+    lambda k: {**sgd(k), "weighted_metrics": ["mae"], "metrics": ["mse"]},
+    lambda label: {"sample_weight": rng_for(label).uniform(0, 2, ROWS).astype("float32"), "epochs": 2},
+)
 
 
 def class_weights(k):
@@ -332,13 +430,23 @@ def two_outputs(k):
     outputs = [layers.Dense(3, name="a")(middle), layers.Dense(2, activation="softmax", name="b")(middle)]
     model = k.Model(inputs, outputs)
     y = [normal("two outputs", 3), rng_for("two").integers(0, 2, ROWS)]
-    compiled = {**sgd(k), "loss": ["mse", "sparse_categorical_crossentropy"], "loss_weights": [0.3, 1.5],
-                "metrics": [["mae"], ["accuracy"]]}
+    compiled = {
+        **sgd(k),
+        "loss": ["mse", "sparse_categorical_crossentropy"],
+        "loss_weights": [0.3, 1.5],
+        "metrics": [["mae"], ["accuracy"]],
+    }
     return model, normal("two outputs x", 4), y, compiled, {"epochs": 2, "validation_split": 0.2}
 
 
 def ragged_batches(k):
-    return network(k), normal("ragged", 4), normal("ragged labels", 3), {**sgd(k), "loss": "mse"}, {"batch_size": 7, "epochs": 2}
+    return (
+        network(k),
+        normal("ragged", 4),
+        normal("ragged labels", 3),
+        {**sgd(k), "loss": "mse"},
+        {"batch_size": 7, "epochs": 2},
+    )
 
 
 case("class weights", class_weights)

@@ -1,6 +1,6 @@
 """Vocabularies and what they make of words and integers, asked of whichever library `k` is.
 
-    KERAS_BACKEND=tensorflow python tests/golden/lookup_cases.py    writes lookups.json (these layers of Keras's need it)
+KERAS_BACKEND=tensorflow python tests/golden/lookup_cases.py    writes lookups.json (these layers of Keras's need it)
 """
 
 import json
@@ -27,15 +27,21 @@ def results(k):
     for mode in MODES:
         for mask in (None, ""):
             for most in (None, 5):
-                layer = adapted(string(output_mode=mode, mask_token=mask, max_tokens=most,
-                                       pad_to_max_tokens=bool(most)), WORDS)
+                layer = adapted(
+                    string(output_mode=mode, mask_token=mask, max_tokens=most, pad_to_max_tokens=bool(most)),
+                    WORDS,
+                )
                 found[f"words {mode} {mask!r} {most}"] = layer(ASKED[:, :1] if mode == "one_hot" else ASKED)
         for places in (1, 3):
             for mask in (None, 0):
                 layer = adapted(integer(output_mode=mode, num_oov_indices=places, mask_token=mask), NUMBERS)
-                found[f"numbers {mode} {places} {mask}"] = layer(STRANGE[:, :1] if mode == "one_hot" else STRANGE)
+                found[f"numbers {mode} {places} {mask}"] = layer(
+                    STRANGE[:, :1] if mode == "one_hot" else STRANGE
+                )
     found["vocabulary"] = adapted(string(mask_token=""), WORDS).get_vocabulary()
-    found["words again"] = string(vocabulary=["a", "b"], invert=True, mask_token="")(np.array([[0, 1, 2, 3, 9]]))
+    found["words again"] = string(vocabulary=["a", "b"], invert=True, mask_token="")(
+        np.array([[0, 1, 2, 3, 9]])
+    )
     found["numbers again"] = integer(vocabulary=[5, 6, 7], invert=True)(np.array([0, 1, 2, 3, 4]))
     found["given"] = integer(vocabulary=[5, 6, 7])(np.array([7, 5, 1]))
     found["nothing unknown"] = integer(vocabulary=[5, 6, 7], num_oov_indices=0)(np.array([7, 5]))

@@ -2,7 +2,8 @@
 
     KERAS_BACKEND=jax python tests/golden/make_golden.py [part of a name ...]
 
-With parts of names, only cases with one of them in their name, and new ones, are trained again. golden.npy holds all final weights in a row; golden.json, for each case, its losses, where its weights start and
+With parts of names, only cases with one of them in their name, and new ones, are trained again. golden.npy holds
+all final weights in a row; golden.json, for each case, its losses, where its weights start and
 their shapes, and the versions that made them.
 """
 
@@ -37,8 +38,10 @@ def train(name):
     keras.utils.clear_session()
     logs, weights = cases.run(keras, name)
     print(f"{name}: {logs['loss']}", flush=True)
-    entry = {"logs": {key: [float(f"{v:.8g}") for v in values] for key, values in logs.items()},
-             "shapes": [list(w.shape) for w in weights]}
+    entry = {
+        "logs": {key: [float(f"{v:.8g}") for v in values] for key, values in logs.items()},
+        "shapes": [list(w.shape) for w in weights],
+    }
     return entry, np.concatenate([w.ravel() for w in weights])
 
 

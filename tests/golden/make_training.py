@@ -1,6 +1,6 @@
 """Write training.json: what Keras on JAX gives for each run of tests/models/scenarios.py.
 
-    python tests/golden/make_training.py [names of scenarios to make anew]
+python tests/golden/make_training.py [names of scenarios to make anew]
 """
 
 import json
@@ -25,7 +25,9 @@ def main():
         keras.utils.set_random_seed(0)
         golden[name] = plain(SCENARIOS[name](keras))
         print(name, flush=True)
-    rows = ",\n".join(f"{json.dumps(name)}: {json.dumps(golden[name], separators=(',', ':'))}" for name in sorted(golden))
+    rows = ",\n".join(
+        f"{json.dumps(name)}: {json.dumps(golden[name], separators=(',', ':'))}" for name in sorted(golden)
+    )
     FILE.write_text("{\n" + rows + "\n}\n")
 
 

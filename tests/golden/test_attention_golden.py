@@ -9,7 +9,9 @@ from attention_cases import CASES
 
 import fastnn
 
-KEY_BIAS = slice(184, 192)  # after the table (48), the queries' kernel (64) and bias (8), the keys' kernel (64)
+KEY_BIAS = slice(
+    184, 192
+)  # after the table (48), the queries' kernel (64) and bias (8), the keys' kernel (64)
 GOLDEN = np.load(Path(__file__).with_name("attention.npz"))
 
 

@@ -29,8 +29,9 @@ def test_the_same_weights_after_ten_steps(name):
     for i, got in enumerate(weights):
         want = WEIGHTS[at : at + got.size].reshape(got.shape)
         at += got.size
-        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-5 * np.abs(want).max(initial=0),
-                                   err_msg=f"weight {i}")
+        np.testing.assert_allclose(
+            got, want, rtol=1e-5, atol=1e-5 * np.abs(want).max(initial=0), err_msg=f"weight {i}"
+        )
     assert set(logs) == set(golden["logs"])
     for key, values in golden["logs"].items():
         np.testing.assert_allclose(logs[key], values, rtol=1e-5, atol=1e-6, err_msg=key)

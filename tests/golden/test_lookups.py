@@ -36,15 +36,25 @@ def test_there_and_back(tmp_path):
     assert again.get_vocabulary() == there.get_vocabulary()
 
 
-@pytest.mark.parametrize(("make", "message"), [
-    (lambda: layers.StringLookup()(["a"]), "no vocabulary yet: call adapt"),
-    (lambda: layers.StringLookup(vocabulary=["a", "a"]), r"holds \['a'\] more than once"),
-    (lambda: layers.StringLookup(vocabulary=["a", "b", "c"], max_tokens=3), "4 tokens is more than `max_tokens` 3"),
-    (lambda: layers.StringLookup(vocabulary=["a"], num_oov_indices=0)(["b"]), r"\['b'\] are not in the vocabulary"),
-    (lambda: layers.StringLookup(vocabulary=["a"]).adapt(["b"]), "cannot adapt"),
-    (lambda: layers.IntegerLookup(vocabulary=[1], invert=True, output_mode="count"), "`invert`"),
-    (lambda: layers.IntegerLookup(output_mode="onehot"), "'onehot'"),
-    (lambda: layers.IntegerLookup(vocabulary=[1])(layers.Input((3,))), "not inside a model")])
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: layers.StringLookup()(["a"]), "no vocabulary yet: call adapt"),
+        (lambda: layers.StringLookup(vocabulary=["a", "a"]), r"holds \['a'\] more than once"),
+        (
+            lambda: layers.StringLookup(vocabulary=["a", "b", "c"], max_tokens=3),
+            "4 tokens is more than `max_tokens` 3",
+        ),
+        (
+            lambda: layers.StringLookup(vocabulary=["a"], num_oov_indices=0)(["b"]),
+            r"\['b'\] are not in the vocabulary",
+        ),
+        (lambda: layers.StringLookup(vocabulary=["a"]).adapt(["b"]), "cannot adapt"),
+        (lambda: layers.IntegerLookup(vocabulary=[1], invert=True, output_mode="count"), "`invert`"),
+        (lambda: layers.IntegerLookup(output_mode="onehot"), "'onehot'"),
+        (lambda: layers.IntegerLookup(vocabulary=[1])(layers.Input((3,))), "not inside a model"),
+    ],
+)
 def test_errors(make, message):
     with pytest.raises(ValueError, match=message):
         make()

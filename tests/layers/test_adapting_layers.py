@@ -15,10 +15,18 @@ def both(name, **arguments):
     return getattr(layers, name)(**arguments), getattr(keras.layers, name)(**arguments)
 
 
-@pytest.mark.parametrize(("arguments", "shape"), [
-    ({}, (20, 5)), ({"axis": None}, (20, 5)), ({"axis": (1, -1)}, (20, 3, 4)), ({"axis": 1, "invert": True}, (20, 3, 4)),
-    ({"mean": 2.0, "variance": 4.0}, (20, 5)), ({"mean": [1.0, 2.0], "variance": [4.0, 9.0]}, (20, 3, 2)),
-    ({"axis": (1, 2), "mean": [1.0, 2.0], "variance": [4.0, 9.0]}, (20, 3, 2))])
+@pytest.mark.parametrize(
+    ("arguments", "shape"),
+    [
+        ({}, (20, 5)),
+        ({"axis": None}, (20, 5)),
+        ({"axis": (1, -1)}, (20, 3, 4)),
+        ({"axis": 1, "invert": True}, (20, 3, 4)),
+        ({"mean": 2.0, "variance": 4.0}, (20, 5)),
+        ({"mean": [1.0, 2.0], "variance": [4.0, 9.0]}, (20, 3, 2)),
+        ({"axis": (1, 2), "mean": [1.0, 2.0], "variance": [4.0, 9.0]}, (20, 3, 2)),
+    ],
+)
 def test_normalization(arguments, shape, rng):
     ours, theirs = both("Normalization", **arguments)
     x = rng.normal(3, 5, shape).astype("float32")
@@ -67,8 +75,9 @@ def test_category_encoding(mode, shape, rng):
     np.testing.assert_array_equal(got, want)
     if mode == "count":
         weights = rng.uniform(0, 2, shape).astype("float32")
-        np.testing.assert_allclose(ours(indices, count_weights=weights), theirs(indices, count_weights=weights),
-                                   rtol=8 * EPS32)
+        np.testing.assert_allclose(
+            ours(indices, count_weights=weights), theirs(indices, count_weights=weights), rtol=8 * EPS32
+        )
 
 
 def test_category_encoding_of_a_list():
@@ -101,16 +110,23 @@ def test_discretization_adapts(bins, cuts, rng):
     np.testing.assert_allclose(shares, 1 / bins, atol=0.02)
 
 
-@pytest.mark.parametrize(("make", "message"), [
-    (lambda: layers.Normalization(mean=1.0), "both `mean` and `variance`"),
-    (lambda: layers.Normalization(axis=3)(np.ones((2, 3))), r"`axis` \(3,\).*\(2, 3\)"),
-    (lambda: layers.Normalization().adapt(iter([])), "no batch"),
-    (lambda: layers.CategoryEncoding(), "`num_tokens`.*IntegerLookup"),
-    (lambda: layers.CategoryEncoding(3, "int"), "`output_mode` must be one of 'one_hot'"),
-    (lambda: layers.CategoryEncoding(3)(np.ones((2, 2)), count_weights=np.ones((2, 2))), "goes with output_mode='count'"),
-    (lambda: layers.Discretization(), "`bin_boundaries`, or `num_bins`"),
-    (lambda: layers.Discretization(num_bins=3)(np.ones((2, 2))), r"adapt\(data\)"),
-    (lambda: layers.Discretization([1.0], output_mode="onehot"), "'onehot'")])
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: layers.Normalization(mean=1.0), "both `mean` and `variance`"),
+        (lambda: layers.Normalization(axis=3)(np.ones((2, 3))), r"`axis` \(3,\).*\(2, 3\)"),
+        (lambda: layers.Normalization().adapt(iter([])), "no batch"),
+        (lambda: layers.CategoryEncoding(), "`num_tokens`.*IntegerLookup"),
+        (lambda: layers.CategoryEncoding(3, "int"), "`output_mode` must be one of 'one_hot'"),
+        (
+            lambda: layers.CategoryEncoding(3)(np.ones((2, 2)), count_weights=np.ones((2, 2))),
+            "goes with output_mode='count'",
+        ),
+        (lambda: layers.Discretization(), "`bin_boundaries`, or `num_bins`"),
+        (lambda: layers.Discretization(num_bins=3)(np.ones((2, 2))), r"adapt\(data\)"),
+        (lambda: layers.Discretization([1.0], output_mode="onehot"), "'onehot'"),
+    ],
+)
 def test_errors(make, message):
     with pytest.raises(ValueError, match=message):
         make()

@@ -19,23 +19,47 @@ pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:Depreca
 # layer, its arguments, shapes of query, value and perhaps key
 HEADED = [
     ("MultiHeadAttention", {"num_heads": 2, "key_dim": 3}, [(2, 5, 8), (2, 7, 6)]),
-    ("MultiHeadAttention",
-     {"num_heads": 3, "key_dim": 4, "value_dim": 5, "output_shape": 9, "use_bias": False},
-     [(2, 5, 8), (2, 7, 6), (2, 7, 4)]),
-    ("MultiHeadAttention", {"num_heads": 2, "key_dim": 3, "use_gate": True, "bias_initializer": "ones"},
-     [(2, 5, 8), (2, 5, 8)]),
+    (
+        "MultiHeadAttention",
+        {"num_heads": 3, "key_dim": 4, "value_dim": 5, "output_shape": 9, "use_bias": False},
+        [(2, 5, 8), (2, 7, 6), (2, 7, 4)],
+    ),
+    (
+        "MultiHeadAttention",
+        {"num_heads": 2, "key_dim": 3, "use_gate": True, "bias_initializer": "ones"},
+        [(2, 5, 8), (2, 5, 8)],
+    ),
     ("MultiHeadAttention", {"num_heads": 2, "key_dim": 3, "sliding_window": 3}, [(2, 9, 8), (2, 9, 6)]),
     ("MultiHeadAttention", {"num_heads": 2, "key_dim": 3, "dropout": 0.4}, [(2, 5, 8), (2, 7, 6)]),
     ("MultiHeadAttention", {"num_heads": 2, "key_dim": 3, "output_shape": (3, 2)}, [(2, 5, 8), (2, 7, 6)]),
-    ("MultiHeadAttention", {"num_heads": 2, "key_dim": 3, "attention_axes": (1, 2)},
-     [(2, 3, 4, 6), (2, 2, 5, 6)]),
+    (
+        "MultiHeadAttention",
+        {"num_heads": 2, "key_dim": 3, "attention_axes": (1, 2)},
+        [(2, 3, 4, 6), (2, 2, 5, 6)],
+    ),
     ("MultiHeadAttention", {"num_heads": 2, "key_dim": 3, "attention_axes": 2}, [(2, 3, 4, 6), (2, 3, 5, 6)]),
-    ("GroupQueryAttention", {"head_dim": 4, "num_query_heads": 4, "num_key_value_heads": 2},
-     [(2, 5, 8), (2, 7, 8)]),
-    ("GroupQueryAttention", {"head_dim": 4, "num_query_heads": 3, "num_key_value_heads": 1, "use_gate": True,
-                             "use_bias": False, "sliding_window": 2}, [(2, 5, 8), (2, 5, 8)]),
-    ("GroupQueryAttention", {"head_dim": 4, "num_query_heads": 2, "num_key_value_heads": 2, "dropout": 0.2},
-     [(2, 5, 8), (2, 7, 8)]),
+    (
+        "GroupQueryAttention",
+        {"head_dim": 4, "num_query_heads": 4, "num_key_value_heads": 2},
+        [(2, 5, 8), (2, 7, 8)],
+    ),
+    (
+        "GroupQueryAttention",
+        {
+            "head_dim": 4,
+            "num_query_heads": 3,
+            "num_key_value_heads": 1,
+            "use_gate": True,
+            "use_bias": False,
+            "sliding_window": 2,
+        },
+        [(2, 5, 8), (2, 5, 8)],
+    ),
+    (
+        "GroupQueryAttention",
+        {"head_dim": 4, "num_query_heads": 2, "num_key_value_heads": 2, "dropout": 0.2},
+        [(2, 5, 8), (2, 7, 8)],
+    ),
 ]
 IDS = [f"{i}-{name}" for i, (name, _, _) in enumerate(HEADED)]
 
@@ -141,8 +165,9 @@ def test_masks_of_the_inputs(rng):
     ids = np.array([[1, 2, 3, 0, 0], [4, 5, 0, 0, 0], [1, 1, 1, 1, 2]])
     table = rng.standard_normal((6, 8)).astype("float32")
     for arguments in ({}, {"dropout": 0.3}):
-        ours, theirs = shared("MultiHeadAttention", {"num_heads": 2, "key_dim": 3, **arguments},
-                              [(3, 5, 8)] * 2, rng)
+        ours, theirs = shared(
+            "MultiHeadAttention", {"num_heads": 2, "key_dim": 3, **arguments}, [(3, 5, 8)] * 2, rng
+        )
         made = []
         for module, layer in ((layers, ours), (keras.layers, theirs)):
             x = module.Embedding(6, 8, mask_zero=True, weights=[table])(ids)
@@ -153,13 +178,21 @@ def test_masks_of_the_inputs(rng):
 
 
 @pytest.mark.parametrize("padding", [False, True])
-@pytest.mark.parametrize("options", [{}, {"use_causal_mask": True}, {"return_attention_scores": True}],
-                         ids=str)
-@pytest.mark.parametrize(("name", "arguments"), [
-    ("Attention", {}), ("Attention", {"use_scale": True}),
-    ("Attention", {"score_mode": "concat", "use_scale": True}),
-    ("Attention", {"dropout": 0.3}), ("AdditiveAttention", {}), ("AdditiveAttention", {"use_scale": False})],
-    ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"use_causal_mask": True}, {"return_attention_scores": True}], ids=str
+)
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("Attention", {}),
+        ("Attention", {"use_scale": True}),
+        ("Attention", {"score_mode": "concat", "use_scale": True}),
+        ("Attention", {"dropout": 0.3}),
+        ("AdditiveAttention", {}),
+        ("AdditiveAttention", {"use_scale": False}),
+    ],
+    ids=str,
+)
 def test_attention_outputs(name, arguments, options, padding, rng):
     shapes = [(2, 4, 6), (2, 5, 6)] if padding else [(2, 4, 6), (2, 5, 3), (2, 5, 6)]
     ours, theirs = shared(name, arguments, [shapes], rng)

@@ -36,8 +36,14 @@ def test_weights_are_found_in_the_order_of_assignment():
     y = block(np.ones((2, 5), "float32"))
     assert y.shape == (2, 2)
     assert [v.path for v in block.weights] == [
-        "block/scale", "block/first/kernel", "block/first/bias", "block/second/kernel", "block/second/bias",
-        "block/third/kernel", "block/third/bias"]
+        "block/scale",
+        "block/first/kernel",
+        "block/first/bias",
+        "block/second/kernel",
+        "block/second/bias",
+        "block/third/kernel",
+        "block/third/bias",
+    ]
     assert block.path == "block" and block.first.path == "block/first"
     assert block.count_params() == 1 + 24 + 15 + 8
 
@@ -255,7 +261,12 @@ def test_configuration_without_get_config():
 
     layer = Plain(3, name="plain", trainable=False)
     config = layer.get_config()
-    assert (config["width"], config["names"], config["name"], config["trainable"]) == (3, ("a",), "plain", False)
+    assert (config["width"], config["names"], config["name"], config["trainable"]) == (
+        3,
+        ("a",),
+        "plain",
+        False,
+    )
     assert Plain.from_config(config).get_config() == config
     with pytest.raises(NotImplementedError, match="write get_config"):
         Plain(np.ones(3)).get_config()

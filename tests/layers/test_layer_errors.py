@@ -15,8 +15,11 @@ BAD_ARGUMENTS = [
     (lambda: layers.Dense(3, name="a/b"), r"`name`"),
     (lambda: layers.Dense(3, trainable="yes"), r"`trainable`"),
     (lambda: layers.Dense(3, dtype="floaty"), r"'floaty'"),
-    (lambda: layers.Conv2D(8, 3, padding="full"), r"Conv2D: `padding` must be 'valid' or 'same', received "
-                                                  r"'full'"),
+    (
+        lambda: layers.Conv2D(8, 3, padding="full"),
+        r"Conv2D: `padding` must be 'valid' or 'same', received "
+        r"'full'",
+    ),
     (lambda: layers.Conv2D(8, 3, padding="causal"), r"Conv2D: `padding`"),
     (lambda: layers.Conv2D(8, (3, 3, 3)), r"Conv2D: `kernel_size` must be an integer or a tuple of 2"),
     (lambda: layers.Conv2D(8, 0), r"`kernel_size`.*received 0"),
@@ -56,16 +59,27 @@ def image(*shape):
 
 
 BAD_INPUTS = [
-    (lambda: layers.Dense(3, name="d")(image(5)), r"Dense 'd': expected at least 2 axes, received 1 "
-                                                  r".*\(5,\).*x\[None, :\]"),
-    (lambda: layers.Conv2D(3, 3, name="c")(image(2, 28, 28)),
-     r"Conv2D 'c': expected 4 axes, received 3 .*\(2, 28, 28\).*Reshape\(\(28, 28, 1\)\).*x\[..., None\]"),
-    (lambda: layers.Conv2D(3, 3, data_format="channels_first")(image(2, 28, 28)), r"Reshape\(\(1, 28, "
-                                                                                  r"28\)\)"),
+    (
+        lambda: layers.Dense(3, name="d")(image(5)),
+        r"Dense 'd': expected at least 2 axes, received 1 "
+        r".*\(5,\).*x\[None, :\]",
+    ),
+    (
+        lambda: layers.Conv2D(3, 3, name="c")(image(2, 28, 28)),
+        r"Conv2D 'c': expected 4 axes, received 3 .*\(2, 28, 28\).*Reshape\(\(28, 28, 1\)\).*x\[..., None\]",
+    ),
+    (
+        lambda: layers.Conv2D(3, 3, data_format="channels_first")(image(2, 28, 28)),
+        r"Reshape\(\(1, 28, "
+        r"28\)\)",
+    ),
     (lambda: layers.Conv2D(3, 3)(layers.Input((28, 28))), r"Reshape\(\(28, 28, 1\)\)"),
     (lambda: layers.MaxPooling2D()(image(2, 28, 28)), r"Reshape\(\(28, 28, 1\)\)"),
-    (lambda: layers.Conv2D(3, 5, name="c")(image(2, 4, 9, 1)), r"Conv2D 'c': its window of \(5, 5\) does not "
-                                                               r"fit.*4 is less"),
+    (
+        lambda: layers.Conv2D(3, 5, name="c")(image(2, 4, 9, 1)),
+        r"Conv2D 'c': its window of \(5, 5\) does not "
+        r"fit.*4 is less",
+    ),
     (lambda: layers.MaxPooling2D(3)(layers.Input((2, 2, 1))), r"does not fit"),
     (lambda: layers.Conv2D(4, 3, groups=2)(image(1, 5, 5, 3)), r"multiple of `groups`, 2; .* has 3"),
     (lambda: layers.Dense(3)(layers.Input((None,))), r"the extent of the last axis .* is not known"),
@@ -73,17 +87,26 @@ BAD_INPUTS = [
     (lambda: layers.Dense(3)(np.array([["a", "b"]])), r"Dense 'dense.*: the input holds strings"),
     (lambda: layers.Dense(3)(np.array([[1, None]], dtype=object)), r"holds Python objects"),
     (lambda: layers.Dense(3)(layers.Dense(4)), r"received <Dense .*call that layer first"),
-    (lambda: layers.Dropout(0.5)(image(2, 3), True), r"only tensors may be passed by position, received "
-                                                     r"True"),
+    (
+        lambda: layers.Dropout(0.5)(image(2, 3), True),
+        r"only tensors may be passed by position, received "
+        r"True",
+    ),
     (lambda: layers.Add()(image(2, 3)), r"takes a list of tensors, received one of shape \(2, 3\)"),
     (lambda: layers.Add()([image(2, 3), image(2, 4)]), r"do not match"),
     (lambda: layers.Add()([image(2, 3), image(3, 3)]), r"same batch size"),
     (lambda: layers.Subtract()([image(2, 3)] * 3), r"takes 2 tensors, received 3"),
-    (lambda: layers.Concatenate(axis=1)([image(2, 3, 4), image(2, 3, 5)]), r"must agree along every axis but "
-                                                                           r"1"),
+    (
+        lambda: layers.Concatenate(axis=1)([image(2, 3, 4), image(2, 3, 5)]),
+        r"must agree along every axis but "
+        r"1",
+    ),
     (lambda: layers.Dot(axes=1)([image(2, 3), image(2, 4)]), r"equally long, they are 3 and 4"),
-    (lambda: layers.Reshape((4, 4), name="r")(image(2, 15)), r"Reshape 'r': samples of shape \(15,\) hold "
-                                                             r"15"),
+    (
+        lambda: layers.Reshape((4, 4), name="r")(image(2, 15)),
+        r"Reshape 'r': samples of shape \(15,\) hold "
+        r"15",
+    ),
     (lambda: layers.BatchNormalization(axis=3)(image(2, 3)), r"axis 3|`axis` 3"),
     (lambda: layers.Cropping1D(3)(image(2, 5, 1)), r"leaves nothing"),
 ]
@@ -98,8 +121,11 @@ def test_inputs(call, message):
 def test_built_layers_know_their_input():
     layer = layers.Dense(3, name="d")
     layer(image(2, 5))
-    with pytest.raises(ValueError, match=r"expected 5 elements along axis -1, received 7 .*built for 5 "
-                                         r"features"):
+    with pytest.raises(
+        ValueError,
+        match=r"expected 5 elements along axis -1, received 7 .*built for 5 "
+        r"features",
+    ):
         layer(image(2, 7))
     layer(image(9, 5))  # a new batch size is fine
     with pytest.raises(ValueError, match="expected 5"):
@@ -141,8 +167,11 @@ def test_errors_inside_call_name_the_layer_once():
         def call(self, x):
             return self.inner(x)
 
-    with pytest.raises(ValueError, match=r"in layer Inner 'inner', called on input of shape \(2, "
-                                         r"3\)") as caught:
+    with pytest.raises(
+        ValueError,
+        match=r"in layer Inner 'inner', called on input of shape \(2, "
+        r"3\)",
+    ) as caught:
         Outer(name="outer")(image(2, 3))
     assert "outer" not in str(caught.value)
     with pytest.raises(TypeError, match=r"Inner 'inner': .*unexpected"):

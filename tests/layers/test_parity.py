@@ -11,14 +11,26 @@ from fastnn import layers, saving
 from fastnn.engine.tensor import Tensor
 
 keras = pytest.importorskip("keras", exc_type=ImportError)
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ "
-                                        "implementation:DeprecationWarning")  # Keras's own variables
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:__array__ implementation:DeprecationWarning"
+)  # Keras's own variables
 
 # class, arguments, input shape (a list of shapes for several inputs)
 CASES = [
     ("Dense", {"units": 3}, (4, 5)),
-    ("Dense", {"units": 3, "activation": "relu", "use_bias": False, "kernel_initializer": "he_normal",
-               "kernel_regularizer": "l2", "kernel_constraint": "max_norm", "activity_regularizer": "l2"}, (4, 2, 5)),
+    (
+        "Dense",
+        {
+            "units": 3,
+            "activation": "relu",
+            "use_bias": False,
+            "kernel_initializer": "he_normal",
+            "kernel_regularizer": "l2",
+            "kernel_constraint": "max_norm",
+            "activity_regularizer": "l2",
+        },
+        (4, 2, 5),
+    ),
     ("Flatten", {}, (2, 3, 4)),
     ("Flatten", {"data_format": "channels_first"}, (2, 3, 4, 2)),
     ("Flatten", {}, (5,)),
@@ -45,15 +57,37 @@ CASES = [
     ("Conv1D", {"filters": 4, "kernel_size": 3, "padding": "causal", "dilation_rate": 2}, (2, 9, 3)),
     ("Conv1D", {"filters": 4, "kernel_size": 3, "strides": 2, "data_format": "channels_first"}, (2, 3, 9)),
     ("Conv2D", {"filters": 5, "kernel_size": 3, "activation": "relu"}, (2, 8, 7, 3)),
-    ("Conv2D", {"filters": 6, "kernel_size": (3, 2), "strides": (2, 3), "padding": "same", "groups": 2,
-                "bias_initializer": "ones"}, (2, 8, 7, 4)),
-    ("Conv2D", {"filters": 4, "kernel_size": 3, "dilation_rate": (2, 1), "data_format": "channels_first",
-                "use_bias": True}, (2, 3, 8, 7)),
+    (
+        "Conv2D",
+        {
+            "filters": 6,
+            "kernel_size": (3, 2),
+            "strides": (2, 3),
+            "padding": "same",
+            "groups": 2,
+            "bias_initializer": "ones",
+        },
+        (2, 8, 7, 4),
+    ),
+    (
+        "Conv2D",
+        {
+            "filters": 4,
+            "kernel_size": 3,
+            "dilation_rate": (2, 1),
+            "data_format": "channels_first",
+            "use_bias": True,
+        },
+        (2, 3, 8, 7),
+    ),
     ("Conv3D", {"filters": 2, "kernel_size": 2, "padding": "same"}, (1, 4, 3, 5, 2)),
     ("Conv1DTranspose", {"filters": 3, "kernel_size": 3, "strides": 2}, (2, 5, 2)),
     ("Conv2DTranspose", {"filters": 3, "kernel_size": 3, "strides": 2, "padding": "same"}, (2, 5, 4, 2)),
-    ("Conv2DTranspose", {"filters": 3, "kernel_size": (2, 4), "strides": (3, 2), "output_padding": 1,
-                         "padding": "same"}, (2, 5, 4, 2)),
+    (
+        "Conv2DTranspose",
+        {"filters": 3, "kernel_size": (2, 4), "strides": (3, 2), "output_padding": 1, "padding": "same"},
+        (2, 5, 4, 2),
+    ),
     ("Conv2DTranspose", {"filters": 3, "kernel_size": 3, "strides": 2, "output_padding": 1}, (2, 5, 4, 2)),
     ("Conv2DTranspose", {"filters": 3, "kernel_size": 2, "strides": 3}, (2, 5, 4, 2)),
     ("Conv3DTranspose", {"filters": 2, "kernel_size": 2, "strides": 2}, (1, 3, 2, 2, 2)),
@@ -83,14 +117,28 @@ CASES = [
     ("AdaptiveMaxPooling2D", {"output_size": 3}, (2, 7, 4, 3)),
     ("AdaptiveMaxPooling3D", {"output_size": (1, 2, 3)}, (1, 3, 5, 4, 2)),
     ("Conv3D", {"filters": 2, "kernel_size": 2, "data_format": "channels_first"}, (1, 2, 4, 3, 5)),
-    ("Conv1DTranspose", {"filters": 3, "kernel_size": 3, "strides": 2, "data_format": "channels_first"}, (2, 2, 5)),
+    (
+        "Conv1DTranspose",
+        {"filters": 3, "kernel_size": 3, "strides": 2, "data_format": "channels_first"},
+        (2, 2, 5),
+    ),
     ("Conv3DTranspose", {"filters": 2, "kernel_size": 2, "data_format": "channels_first"}, (1, 2, 2, 3, 2)),
     ("DepthwiseConv1D", {"kernel_size": 3, "padding": "same", "data_format": "channels_first"}, (2, 3, 8)),
-    ("SeparableConv1D", {"filters": 4, "kernel_size": 3, "padding": "same", "data_format": "channels_first"},
-     (2, 3, 9)),
-    ("EinsumDense", {"equation": "abc,cd->abd", "output_shape": (None, 4), "bias_axes": "d", "activation": "relu"},
-     (2, 3, 5)),
-    ("EinsumDense", {"equation": "abc,cde->abde", "output_shape": (None, 4, 2), "bias_axes": "de"}, (2, 3, 5)),
+    (
+        "SeparableConv1D",
+        {"filters": 4, "kernel_size": 3, "padding": "same", "data_format": "channels_first"},
+        (2, 3, 9),
+    ),
+    (
+        "EinsumDense",
+        {"equation": "abc,cd->abd", "output_shape": (None, 4), "bias_axes": "d", "activation": "relu"},
+        (2, 3, 5),
+    ),
+    (
+        "EinsumDense",
+        {"equation": "abc,cde->abde", "output_shape": (None, 4, 2), "bias_axes": "de"},
+        (2, 3, 5),
+    ),
     ("EinsumDense", {"equation": "abcd,cde->abe", "output_shape": (None, 6), "bias_axes": "e"}, (2, 3, 4, 2)),
     ("EinsumDense", {"equation": "...x,xy->...y", "output_shape": 4, "bias_axes": "y"}, (2, 3, 5)),
     ("EinsumDense", {"equation": "ab...,bc->ac...", "output_shape": (4,), "bias_axes": "c"}, (2, 3, 5)),
@@ -100,9 +148,17 @@ CASES = [
     ("GroupNormalization", {"groups": -1, "axis": 1, "beta_initializer": "ones"}, (3, 4, 2, 5)),
     ("GroupNormalization", {"groups": 3, "axis": 2, "scale": False}, (3, 2, 6, 4)),
     ("BatchNormalization", {}, (6, 5)),
-    ("BatchNormalization", {"axis": 1, "momentum": 0.7, "epsilon": 1e-2, "beta_regularizer": "l2"}, (4, 3, 2, 5)),
+    (
+        "BatchNormalization",
+        {"axis": 1, "momentum": 0.7, "epsilon": 1e-2, "beta_regularizer": "l2"},
+        (4, 3, 2, 5),
+    ),
     ("BatchNormalization", {"scale": False, "center": False}, (2, 4, 3, 5)),
-    ("BatchNormalization", {"renorm": True, "renorm_clipping": {"rmax": 2.0, "rmin": 0.5, "dmax": 1.0}}, (6, 5)),
+    (
+        "BatchNormalization",
+        {"renorm": True, "renorm_clipping": {"rmax": 2.0, "rmin": 0.5, "dmax": 1.0}},
+        (6, 5),
+    ),
     ("LayerNormalization", {}, (3, 4, 5)),
     ("LayerNormalization", {"axis": [1, 2], "center": False}, (3, 4, 5)),
     ("RMSNormalization", {}, (3, 4, 5)),
@@ -145,7 +201,10 @@ IDS = [f"{i}-{name}" for i, (name, _, _) in enumerate(CASES)]
 
 def pair(name, arguments):
     """Ours and Keras's layer, with the same name."""
-    return (getattr(layers, name)(**arguments, name="it"), getattr(keras.layers, name)(**arguments, name="it"))
+    return (
+        getattr(layers, name)(**arguments, name="it"),
+        getattr(keras.layers, name)(**arguments, name="it"),
+    )
 
 
 def shapes_of(shape):
@@ -154,8 +213,10 @@ def shapes_of(shape):
 
 def inputs(name, shape, rng):
     """Arrays of these shapes, a list for several inputs."""
-    made = [rng.integers(0, 7, s) if name == "Embedding" else rng.standard_normal(s).astype("float32")
-            for s in shapes_of(shape)]
+    made = [
+        rng.integers(0, 7, s) if name == "Embedding" else rng.standard_normal(s).astype("float32")
+        for s in shapes_of(shape)
+    ]
     return made if isinstance(shape, list) else made[0]
 
 
@@ -164,8 +225,12 @@ def share_weights(ours, theirs, shape, rng):
     ours.build(shape)
     if not theirs.built:
         theirs.build(shape)
-    values = [np.abs(rng.standard_normal(v.shape)).astype("float32") + 0.1 if "var" in v.name or "stddev" in v.name
-              else rng.standard_normal(v.shape).astype("float32") for v in theirs.weights]
+    values = [
+        np.abs(rng.standard_normal(v.shape)).astype("float32") + 0.1
+        if "var" in v.name or "stddev" in v.name
+        else rng.standard_normal(v.shape).astype("float32")
+        for v in theirs.weights
+    ]
     theirs.set_weights(values)
     ours.set_weights(values)
 
@@ -187,7 +252,7 @@ def test_signature(name):
     if name.endswith("3DTranspose"):
         ours, theirs = ours[:7], theirs[:7]  # ours passes the others on
     names, defaults = list(zip(*ours)), list(zip(*theirs))
-    assert names[0][:len(defaults[0])] == defaults[0] or name.endswith("3DTranspose")
+    assert names[0][: len(defaults[0])] == defaults[0] or name.endswith("3DTranspose")
     for (argument, a), (_, b) in zip(ours, theirs):
         assert same(a, b) or argument in ("args", "kwargs"), (argument, a, b)
 
@@ -238,7 +303,9 @@ def test_symbolic_shapes(name, arguments, shape):
     assert tuple(ours.compute_output_shape(free if isinstance(shape, list) else free[0])) == tuple(want.shape)
     if name not in ("Reshape", "PReLU", "Flatten") and not isinstance(shape, list):
         made = ours(np.zeros(shape, dtype)).shape
-        assert made[0] == shape[0] and all(n in (m, None) for m, n in zip(made[1:], want.shape[1:], strict=True))
+        assert made[0] == shape[0] and all(
+            n in (m, None) for m, n in zip(made[1:], want.shape[1:], strict=True)
+        )
 
 
 @pytest.mark.parametrize(("name", "arguments", "shape"), [c for c in CASES if c[0] == "BatchNormalization"])
@@ -247,13 +314,16 @@ def test_batch_normalization_trains(name, arguments, shape, rng):
     share_weights(ours, theirs, shape, rng)
     for _ in range(3):
         x = rng.normal(1, 2, shape).astype("float32")
-        np.testing.assert_allclose(ours(x, training=True), np.asarray(theirs(x, training=True)),
-                                   rtol=1e-5, atol=EPS32 * 200)  # a difference over a deviation of about 2, times 3
+        np.testing.assert_allclose(
+            ours(x, training=True), np.asarray(theirs(x, training=True)), rtol=1e-5, atol=EPS32 * 200
+        )  # a difference over a deviation of about 2, times 3
     for a, b in zip(ours.get_weights(), theirs.get_weights()):
         np.testing.assert_allclose(a, b, rtol=16 * EPS32, atol=16 * EPS32)
     ours.trainable = theirs.trainable = False
     before = ours.get_weights()
-    np.testing.assert_allclose(ours(x, training=True), np.asarray(theirs(x, training=True)), rtol=1e-5, atol=EPS32 * 200)
+    np.testing.assert_allclose(
+        ours(x, training=True), np.asarray(theirs(x, training=True)), rtol=1e-5, atol=EPS32 * 200
+    )
     for a, b in zip(before, ours.get_weights()):
         np.testing.assert_array_equal(a, b)
 
@@ -271,13 +341,16 @@ def test_batch_normalization_with_a_mask(rng):
 
 
 def test_losses(rng):
-    ours, theirs = pair("Dense", {"units": 3, "kernel_regularizer": "l1l2", "bias_regularizer": "l2",
-                                  "activity_regularizer": "l2"})
+    ours, theirs = pair(
+        "Dense",
+        {"units": 3, "kernel_regularizer": "l1l2", "bias_regularizer": "l2", "activity_regularizer": "l2"},
+    )
     share_weights(ours, theirs, (4, 5), rng)
     x = rng.standard_normal((4, 5)).astype("float32")
     ours(x), theirs(x)
-    np.testing.assert_allclose(sorted(float(loss) for loss in ours.losses),
-                               sorted(float(loss) for loss in theirs.losses), rtol=1e-5)
+    np.testing.assert_allclose(
+        sorted(float(loss) for loss in ours.losses), sorted(float(loss) for loss in theirs.losses), rtol=1e-5
+    )
     assert len(ours.losses) == 3
 
 
@@ -288,8 +361,14 @@ def test_masks_reach_the_layers_that_take_them(rng):
     def run(module):
         x = module.Embedding(7, 3, mask_zero=True, weights=[table])(ids)
         y = module.Embedding(7, 3, mask_zero=True, weights=[table])(ids[::-1].copy())
-        merged = [module.Add()([x, y]), module.Concatenate(axis=1)([x, y]), module.Multiply()([x, y]),
-                  module.Maximum()([x, y]), module.Dropout(0.5)(x), module.Activation("relu")(x)]
+        merged = [
+            module.Add()([x, y]),
+            module.Concatenate(axis=1)([x, y]),
+            module.Multiply()([x, y]),
+            module.Maximum()([x, y]),
+            module.Dropout(0.5)(x),
+            module.Activation("relu")(x),
+        ]
         return [np.asarray(module.GlobalAveragePooling1D()(z)) for z in merged]
 
     for got, want in zip(run(layers), run(keras.layers)):

@@ -8,8 +8,13 @@ from fastnn.engine.function import function
 
 N = 40_000
 X = np.ones((N // 100, 100), "float32")
-LAYERS = [layers.Dropout(0.3), layers.GaussianDropout(0.3), layers.GaussianNoise(0.3), layers.AlphaDropout(0.3),
-          layers.SpatialDropout1D(0.3)]
+LAYERS = [
+    layers.Dropout(0.3),
+    layers.GaussianDropout(0.3),
+    layers.GaussianNoise(0.3),
+    layers.AlphaDropout(0.3),
+    layers.SpatialDropout1D(0.3),
+]
 
 
 @pytest.mark.parametrize("layer", LAYERS, ids=lambda layer: type(layer).__name__)

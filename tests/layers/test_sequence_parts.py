@@ -12,8 +12,10 @@ from fastnn.engine.tape import GradientTape
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
 
-@pytest.mark.parametrize(("inner", "arguments", "shape"), [
-    ("Dense", {"units": 4}, (3, 5)), ("Conv2D", {"filters": 3, "kernel_size": 2}, (2, 5, 4, 3))])
+@pytest.mark.parametrize(
+    ("inner", "arguments", "shape"),
+    [("Dense", {"units": 4}, (3, 5)), ("Conv2D", {"filters": 3, "kernel_size": 2}, (2, 5, 4, 3))],
+)
 def test_spectral_normalization(inner, arguments, shape, rng):
     made = []
     for module in (layers, keras.layers):
@@ -26,8 +28,9 @@ def test_spectral_normalization(inner, arguments, shape, rng):
     ours.set_weights(values)
     x = rng.standard_normal(shape).astype("float32")
     for training in (False, True, True):
-        np.testing.assert_allclose(ours(x, training=training), theirs(x, training=training), rtol=1e-5,
-                                   atol=1e-5)
+        np.testing.assert_allclose(
+            ours(x, training=training), theirs(x, training=training), rtol=1e-5, atol=1e-5
+        )
     for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=64 * EPS32)  # norms of sums, three times over
     again = layers.deserialize(saving.serialize_keras_object(ours))
@@ -49,19 +52,29 @@ IN_C = [
     ("Conv3DTranspose", {"filters": 4, "kernel_size": 3}, (2, 3, 4, 3, 3)),
     ("SeparableConv1D", {"filters": 4, "kernel_size": 3}, (2, 9, 3)),
     ("DepthwiseConv2D", {"kernel_size": 3, "depth_multiplier": 2}, (2, 9, 8, 3)),
-    ("MaxPooling1D", {}, (2, 9, 3)), ("MaxPooling3D", {}, (2, 4, 4, 4, 3)),
+    ("MaxPooling1D", {}, (2, 9, 3)),
+    ("MaxPooling3D", {}, (2, 4, 4, 4, 3)),
     ("AveragePooling3D", {"pool_size": 2, "padding": "same"}, (2, 5, 4, 4, 3)),
-    ("GlobalMaxPooling1D", {}, (2, 9, 3)), ("GlobalAveragePooling3D", {}, (2, 9, 3, 3, 2)),
+    ("GlobalMaxPooling1D", {}, (2, 9, 3)),
+    ("GlobalAveragePooling3D", {}, (2, 9, 3, 3, 2)),
     ("AdaptiveAveragePooling2D", {"output_size": 3}, (2, 7, 5, 3)),
     ("AdaptiveMaxPooling1D", {"output_size": 3}, (2, 7, 3)),
-    ("UpSampling1D", {}, (2, 9, 3)), ("UpSampling3D", {}, (2, 3, 3, 3, 3)),
-    ("Cropping1D", {}, (2, 9, 3)), ("Cropping3D", {}, (2, 5, 5, 5, 3)),
-    ("ZeroPadding1D", {}, (2, 9, 3)), ("ZeroPadding3D", {}, (2, 3, 3, 3, 3)),
+    ("UpSampling1D", {}, (2, 9, 3)),
+    ("UpSampling3D", {}, (2, 3, 3, 3, 3)),
+    ("Cropping1D", {}, (2, 9, 3)),
+    ("Cropping3D", {}, (2, 5, 5, 5, 3)),
+    ("ZeroPadding1D", {}, (2, 9, 3)),
+    ("ZeroPadding3D", {}, (2, 3, 3, 3, 3)),
     ("RepeatVector", {"n": 4}, (2, 3)),
-    ("LayerNormalization", {}, (2, 9, 3)), ("GroupNormalization", {"groups": 3}, (2, 4, 6)),
-    ("UnitNormalization", {}, (2, 9, 3)), ("RMSNormalization", {}, (2, 9, 3)),
-    ("EinsumDense", {"equation": "abc,cde->abde", "output_shape": (None, 4, 2), "bias_axes": "de"},
-     (2, 3, 5)),
+    ("LayerNormalization", {}, (2, 9, 3)),
+    ("GroupNormalization", {"groups": 3}, (2, 4, 6)),
+    ("UnitNormalization", {}, (2, 9, 3)),
+    ("RMSNormalization", {}, (2, 9, 3)),
+    (
+        "EinsumDense",
+        {"equation": "abc,cde->abde", "output_shape": (None, 4, 2), "bias_axes": "de"},
+        (2, 3, 5),
+    ),
 ]
 
 

@@ -74,18 +74,32 @@ def _embeddings(rng):
 
 # class, arguments, inputs, relative tolerance in epsilons (terms of the longest sum, and the range of a logarithm)
 CASES = [
-    ("MeanSquaredError", {}, _numbers, 30), ("MeanAbsoluteError", {}, _numbers, 30),
-    ("MeanAbsolutePercentageError", {}, _positive, 60), ("MeanSquaredLogarithmicError", {}, _positive, 100),
+    ("MeanSquaredError", {}, _numbers, 30),
+    ("MeanAbsoluteError", {}, _numbers, 30),
+    ("MeanAbsolutePercentageError", {}, _positive, 60),
+    ("MeanSquaredLogarithmicError", {}, _positive, 100),
     ("CosineSimilarity", {}, _numbers, 200),
-    ("Huber", {}, _numbers, 30), ("Huber", {"delta": 0.3}, _numbers, 30), ("LogCosh", {}, _numbers, 100),
-    ("Hinge", {}, _signs, 30), ("Hinge", {}, _bits_logits, 30), ("SquaredHinge", {}, _bits_logits, 30),
+    ("Huber", {}, _numbers, 30),
+    ("Huber", {"delta": 0.3}, _numbers, 30),
+    ("LogCosh", {}, _numbers, 100),
+    ("Hinge", {}, _signs, 30),
+    ("Hinge", {}, _bits_logits, 30),
+    ("SquaredHinge", {}, _bits_logits, 30),
     ("CategoricalHinge", {}, _one_hot_logits, 30),
-    ("KLDivergence", {}, _distributions, 200), ("Poisson", {}, _positive, 100),
-    ("BinaryCrossentropy", {}, _bits, 60), ("BinaryCrossentropy", {"from_logits": True}, _bits_logits, 60),
+    ("KLDivergence", {}, _distributions, 200),
+    ("Poisson", {}, _positive, 100),
+    ("BinaryCrossentropy", {}, _bits, 60),
+    ("BinaryCrossentropy", {"from_logits": True}, _bits_logits, 60),
     ("BinaryCrossentropy", {"label_smoothing": 0.2}, _bits, 60),
     ("BinaryFocalCrossentropy", {}, _bits, 200),
-    ("BinaryFocalCrossentropy", {"apply_class_balancing": True, "from_logits": True, "gamma": 1.5}, _bits_logits, 400),
-    ("CategoricalCrossentropy", {}, _one_hot, 60), ("CategoricalCrossentropy", {}, _distributions, 60),
+    (
+        "BinaryFocalCrossentropy",
+        {"apply_class_balancing": True, "from_logits": True, "gamma": 1.5},
+        _bits_logits,
+        400,
+    ),
+    ("CategoricalCrossentropy", {}, _one_hot, 60),
+    ("CategoricalCrossentropy", {}, _distributions, 60),
     ("CategoricalCrossentropy", {"from_logits": True, "label_smoothing": 0.1}, _one_hot_logits, 60),
     ("CategoricalFocalCrossentropy", {}, _one_hot, 200),
     ("CategoricalFocalCrossentropy", {"from_logits": True, "alpha": 0.4}, _one_hot_logits, 400),
@@ -93,10 +107,15 @@ CASES = [
     ("SparseCategoricalCrossentropy", {"from_logits": True}, _classes_logits, 60),
     ("SparseCategoricalCrossentropy", {"from_logits": True, "ignore_class": 2}, _steps, 60),
     ("CategoricalGeneralizedCrossEntropy", {"q": 0.7}, _classes, 60),
-    ("Dice", {}, _images, 100), ("Dice", {"axis": (1, 2, 3)}, _images, 100),
-    ("Tversky", {"alpha": 0.3, "beta": 0.7, "axis": (1, 2, 3)}, _images, 100), ("Circle", {}, _embeddings, 2000),
+    ("Dice", {}, _images, 100),
+    ("Dice", {"axis": (1, 2, 3)}, _images, 100),
+    ("Tversky", {"alpha": 0.3, "beta": 0.7, "axis": (1, 2, 3)}, _images, 100),
+    ("Circle", {}, _embeddings, 2000),
 ]
-IDS = [f"{name}-{'-'.join(map(str, arguments.values()))}-{inputs.__name__}" for name, arguments, inputs, _ in CASES]
+IDS = [
+    f"{name}-{'-'.join(map(str, arguments.values()))}-{inputs.__name__}"
+    for name, arguments, inputs, _ in CASES
+]
 
 
 def _cast(y_true, y_pred):
@@ -181,10 +200,19 @@ class _Masked(np.ndarray):
 def _keras_masked(keras, arguments, y_true, y_pred, mask, weight):
     from keras.src.losses.loss import reduce_weighted_values
 
-    values = np.asarray(keras.losses.SparseCategoricalCrossentropy(**arguments | {"reduction": None})(y_true, y_pred))
+    values = np.asarray(
+        keras.losses.SparseCategoricalCrossentropy(**arguments | {"reduction": None})(y_true, y_pred)
+    )
     # reduction=None leaves ignored samples 0; the masks themselves are joined here, as Keras's Loss does
-    return np.asarray(reduce_weighted_values(values, sample_weight=weight, mask=mask & (y_true != 1),
-                                             reduction=arguments["reduction"], dtype="float32"))
+    return np.asarray(
+        reduce_weighted_values(
+            values,
+            sample_weight=weight,
+            mask=mask & (y_true != 1),
+            reduction=arguments["reduction"],
+            dtype="float32",
+        )
+    )
 
 
 def test_a_mask_without_a_true_element_gives_zero(rng):
@@ -197,8 +225,11 @@ def test_a_mask_without_a_true_element_gives_zero(rng):
 def test_a_last_axis_of_one_is_squeezed_or_added(shapes, keras, rng):
     y_true, y_pred = (rng.uniform(0.1, 1, shape).astype("float32") for shape in shapes)
     for name in ("MeanSquaredError", "BinaryCrossentropy", "Huber"):
-        np.testing.assert_allclose(getattr(losses, name)()(y_true, y_pred),
-                                   np.asarray(getattr(keras.losses, name)()(y_true, y_pred)), rtol=EPS32 * 30)
+        np.testing.assert_allclose(
+            getattr(losses, name)()(y_true, y_pred),
+            np.asarray(getattr(keras.losses, name)()(y_true, y_pred)),
+            rtol=EPS32 * 30,
+        )
 
 
 def test_names_and_functions(keras):
@@ -208,7 +239,9 @@ def test_names_and_functions(keras):
         if name == "Loss" or name == "LossFunctionWrapper":
             continue
         ours = losses.get(name)
-        assert (ours if callable(theirs) and not isinstance(theirs, type) else type(ours)).__name__ == theirs.__name__
+        assert (
+            ours if callable(theirs) and not isinstance(theirs, type) else type(ours)
+        ).__name__ == theirs.__name__
     assert losses.get(None) is None
     assert losses.get({"class_name": "Huber", "config": {"delta": 2.0}}).delta == 2.0
 
@@ -221,7 +254,9 @@ def test_an_unknown_name_gives_the_nearest():
 
 
 def test_a_function_as_a_loss():
-    loss = losses.LossFunctionWrapper(lambda t, p, scale: scale * ops.mean(ops.abs(t - p), axis=-1), scale=2.0)
+    loss = losses.LossFunctionWrapper(
+        lambda t, p, scale: scale * ops.mean(ops.abs(t - p), axis=-1), scale=2.0
+    )
     assert float(loss([[1.0, 2.0]], [[2.0, 4.0]])) == 3.0
     saved = losses.LossFunctionWrapper(losses.huber, name="h", delta=0.5)
     again = losses.LossFunctionWrapper.from_config(saved.get_config())
@@ -232,8 +267,9 @@ def test_targets_and_predictions_may_be_structures():
     def distance(y_true, y_pred):
         return ops.mean(ops.square(y_true["a"] - y_pred["a"]), axis=-1) + ops.sum(y_pred["b"] * 0.0, axis=-1)
 
-    value = losses.LossFunctionWrapper(distance)({"a": [[1.0], [2.0]], "b": [[0.0], [0.0]]},
-                                                 {"a": [[3.0], [2.0]], "b": [[1.0], [1.0]]})
+    value = losses.LossFunctionWrapper(distance)(
+        {"a": [[1.0], [2.0]], "b": [[0.0], [0.0]]}, {"a": [[3.0], [2.0]], "b": [[1.0], [1.0]]}
+    )
     assert float(value) == 2.0
 
 
@@ -241,17 +277,20 @@ def test_empty_batches():
     assert losses.MeanSquaredError()(np.zeros((0, 3), "float32"), np.zeros((0, 3), "float32")).shape == (0,)
 
 
-@pytest.mark.parametrize("loss, true, pred, message", [
-    ("sparse_categorical_crossentropy", (8, 10), (8, 10), "look one-hot: use categorical_crossentropy"),
-    ("sparse_categorical_crossentropy", (8, 3), (8, 10), "one class number for each prediction"),
-    ("categorical_crossentropy", (8,), (8, 10), "use sparse_categorical_crossentropy"),
-    ("categorical_crossentropy", (8, 1), (8, 10), "use sparse_categorical_crossentropy"),
-    ("categorical_crossentropy", (8, 7), (8, 10), r"\(8, 7\)"),
-    ("categorical_focal_crossentropy", (8,), (8, 10), "use sparse_categorical_crossentropy"),
-    ("binary_crossentropy", (8, 2), (8, 1), "must be equal"),
-    ("mean_squared_error", (10,), (10, 10), r"\(10,\)"),
-    ("mean_squared_error", (8, 3), (8, 4), "y_true"),
-])
+@pytest.mark.parametrize(
+    "loss, true, pred, message",
+    [
+        ("sparse_categorical_crossentropy", (8, 10), (8, 10), "look one-hot: use categorical_crossentropy"),
+        ("sparse_categorical_crossentropy", (8, 3), (8, 10), "one class number for each prediction"),
+        ("categorical_crossentropy", (8,), (8, 10), "use sparse_categorical_crossentropy"),
+        ("categorical_crossentropy", (8, 1), (8, 10), "use sparse_categorical_crossentropy"),
+        ("categorical_crossentropy", (8, 7), (8, 10), r"\(8, 7\)"),
+        ("categorical_focal_crossentropy", (8,), (8, 10), "use sparse_categorical_crossentropy"),
+        ("binary_crossentropy", (8, 2), (8, 1), "must be equal"),
+        ("mean_squared_error", (10,), (10, 10), r"\(10,\)"),
+        ("mean_squared_error", (8, 3), (8, 4), "y_true"),
+    ],
+)
 def test_shapes_that_do_not_fit(loss, true, pred, message):
     with pytest.raises(ValueError, match=message):
         losses.get(loss)(np.zeros(true, "float32"), np.full(pred, 0.5, "float32"))

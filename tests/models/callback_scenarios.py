@@ -11,11 +11,13 @@ from scenarios import classifier, data, scenario
 
 def scripted(k, **series):
     """A callback that puts given values into the logs, epoch by epoch, for those after it."""
+
     class Scripted(k.callbacks.Callback):
         def on_epoch_end(self, epoch, logs=None):
             for name, values in series.items():
                 if epoch < len(values):
                     logs[name] = values[epoch]
+
     return Scripted()
 
 
@@ -25,8 +27,16 @@ def run(k, *callbacks, epochs=8, printed=False, model=None, **fit):
     model = model or classifier(k)
     output = io.StringIO()
     with contextlib.redirect_stdout(output):
-        history = model.fit(x, labels, batch_size=20, epochs=epochs, shuffle=False, verbose=0,
-                            callbacks=list(callbacks), **fit)
+        history = model.fit(
+            x,
+            labels,
+            batch_size=20,
+            epochs=epochs,
+            shuffle=False,
+            verbose=0,
+            callbacks=list(callbacks),
+            **fit,
+        )
     return model, history, [line for line in output.getvalue().splitlines() if line.strip()]
 
 
@@ -37,16 +47,28 @@ VALUES = [1.0, 0.8, 0.85, 0.79, 0.795, 0.9, 0.7, 0.95]
 def early_stopping(k):
     found = {}
     cases = {
-        "plain": dict(patience=0), "patience": dict(patience=2), "delta": dict(patience=1, min_delta=0.05),
-        "max": dict(patience=1, mode="max"), "baseline": dict(patience=2, baseline=0.75),
-        "start": dict(patience=1, start_from_epoch=4), "best": dict(patience=1, restore_best_weights=True),
-        "best, to the end": dict(patience=9, restore_best_weights=True), "accuracy": dict(monitor="accuracy", patience=1),
+        "plain": dict(patience=0),
+        "patience": dict(patience=2),
+        "delta": dict(patience=1, min_delta=0.05),
+        "max": dict(patience=1, mode="max"),
+        "baseline": dict(patience=2, baseline=0.75),
+        "start": dict(patience=1, start_from_epoch=4),
+        "best": dict(patience=1, restore_best_weights=True),
+        "best, to the end": dict(patience=9, restore_best_weights=True),
+        "accuracy": dict(monitor="accuracy", patience=1),
     }
     for name, options in cases.items():
         stop = k.callbacks.EarlyStopping(**{"monitor": "loss", "verbose": 1, **options})
         model, history, printed = run(k, scripted(k, loss=VALUES), stop)
-        found[name] = [len(history.epoch), stop.stopped_epoch, stop.wait, stop.best, stop.best_epoch, printed,
-                       model.get_weights()]
+        found[name] = [
+            len(history.epoch),
+            stop.stopped_epoch,
+            stop.wait,
+            stop.best,
+            stop.best_epoch,
+            printed,
+            model.get_weights(),
+        ]
     return found
 
 
@@ -54,19 +76,30 @@ def early_stopping(k):
 def reduce_lr_on_plateau(k):
     found = {}
     values = [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.5, 0.5]
-    for name, options in {"plain": dict(patience=1), "cooldown": dict(patience=1, cooldown=2),
-                          "least": dict(patience=1, min_lr=0.04, factor=0.5), "max": dict(patience=2, mode="max")}.items():
+    for name, options in {
+        "plain": dict(patience=1),
+        "cooldown": dict(patience=1, cooldown=2),
+        "least": dict(patience=1, min_lr=0.04, factor=0.5),
+        "max": dict(patience=2, mode="max"),
+    }.items():
         callback = k.callbacks.ReduceLROnPlateau(monitor="loss", verbose=1, **options)
         model, history, printed = run(k, scripted(k, loss=values), callback)
-        found[name] = [history.history["learning_rate"], len(printed), float(np.asarray(model.optimizer.learning_rate)),
-                       sorted(history.history)]
+        found[name] = [
+            history.history["learning_rate"],
+            len(printed),
+            float(np.asarray(model.optimizer.learning_rate)),
+            sorted(history.history),
+        ]
     return found
 
 
 @scenario
 def learning_rate_scheduler(k):
     found = {}
-    for name, schedule in {"both": lambda epoch, rate: rate * 0.5 if epoch > 1 else rate, "one": lambda epoch: 0.1 / (epoch + 1)}.items():
+    for name, schedule in {
+        "both": lambda epoch, rate: rate * 0.5 if epoch > 1 else rate,
+        "one": lambda epoch: 0.1 / (epoch + 1),
+    }.items():
         model, history, printed = run(k, k.callbacks.LearningRateScheduler(schedule, verbose=1), epochs=4)
         found[name] = [history.history, list(history.history), len(printed), model.get_weights()]
     return found
@@ -79,7 +112,12 @@ def csv_logger(k):
         for options in (dict(), dict(append=True), dict(separator=";")):
             path = os.path.join(folder, "log.csv")
             logger = k.callbacks.CSVLogger(path, **options)
-            run(k, scripted(k, loss=[0.5, 0.25], accuracy=[1.0, 0.0], list=[np.array([1, 2])] * 2), logger, epochs=2)
+            run(
+                k,
+                scripted(k, loss=[0.5, 0.25], accuracy=[1.0, 0.0], list=[np.array([1, 2])] * 2),
+                logger,
+                epochs=2,
+            )
             with open(path) as file:
                 found.append(file.read())
     return found
@@ -91,16 +129,24 @@ def model_checkpoint(k):
     cases = {
         "each": ("a{epoch:02d}-{loss:.2f}.keras", dict()),
         "best": ("b{epoch}.keras", dict(monitor="loss", save_best_only=True, verbose=1)),
-        "weights": ("c{epoch}.weights.h5", dict(save_weights_only=True, monitor="loss", save_best_only=True, mode="max")),
+        "weights": (
+            "c{epoch}.weights.h5",
+            dict(save_weights_only=True, monitor="loss", save_best_only=True, mode="max"),
+        ),
         "batches": ("d{epoch}-{batch}.keras", dict(save_freq=3)),
-        "threshold": ("e{epoch}.keras", dict(monitor="loss", save_best_only=True, initial_value_threshold=0.79)),
+        "threshold": (
+            "e{epoch}.keras",
+            dict(monitor="loss", save_best_only=True, initial_value_threshold=0.79),
+        ),
     }
     for name, (path, options) in cases.items():
         with tempfile.TemporaryDirectory() as folder:
             callback = k.callbacks.ModelCheckpoint(os.path.join(folder, "deep", path), **options)
             _, _, printed = run(k, scripted(k, loss=VALUES), callback, epochs=7)
-            found[name] = [sorted(os.listdir(os.path.join(folder, "deep"))),
-                           [line.replace(folder, "") for line in printed if "finished" not in line]]
+            found[name] = [
+                sorted(os.listdir(os.path.join(folder, "deep"))),
+                [line.replace(folder, "") for line in printed if "finished" not in line],
+            ]
     return found
 
 
@@ -109,19 +155,31 @@ def checkpoint_and_early_stopping(k):
     x, labels, _, _ = data()
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "best.keras")
-        model, history, _ = run(k, scripted(k, val_loss=VALUES), k.callbacks.ModelCheckpoint(path, save_best_only=True),
-                                k.callbacks.EarlyStopping(patience=3, restore_best_weights=True),
-                                validation_split=0.25)
+        model, history, _ = run(
+            k,
+            scripted(k, val_loss=VALUES),
+            k.callbacks.ModelCheckpoint(path, save_best_only=True),
+            k.callbacks.EarlyStopping(patience=3, restore_best_weights=True),
+            validation_split=0.25,
+        )
         loaded = k.models.load_model(path)
-        return [len(history.epoch), model.get_weights(), loaded.get_weights(), loaded.evaluate(x, labels, verbose=0)]
+        return [
+            len(history.epoch),
+            model.get_weights(),
+            loaded.get_weights(),
+            loaded.evaluate(x, labels, verbose=0),
+        ]
 
 
 @scenario
 def lambda_callback(k):
     notes = []
     callback = k.callbacks.LambdaCallback(
-        on_train_begin=lambda logs: notes.append("begin"), on_epoch_end=lambda epoch, logs: notes.append([epoch, sorted(logs)]),
-        on_train_batch_end=lambda batch, logs: notes.append(batch), on_test_begin=lambda logs: notes.append("test"))
+        on_train_begin=lambda logs: notes.append("begin"),
+        on_epoch_end=lambda epoch, logs: notes.append([epoch, sorted(logs)]),
+        on_train_batch_end=lambda batch, logs: notes.append(batch),
+        on_test_begin=lambda logs: notes.append("test"),
+    )
     run(k, callback, epochs=2, validation_split=0.25)
     return notes
 
@@ -137,8 +195,14 @@ def moving_averages(k):
                 seen.append(self.model.get_weights()[0][0])
 
         model = classifier(k, optimizer=k.optimizers.SGD(0.5, use_ema=True, ema_momentum=0.8))
-        _, history, _ = run(k, k.callbacks.SwapEMAWeights(swap_on_epoch=on_epoch), Look(), epochs=3,
-                            validation_split=0.25, model=model)
+        _, history, _ = run(
+            k,
+            k.callbacks.SwapEMAWeights(swap_on_epoch=on_epoch),
+            Look(),
+            epochs=3,
+            validation_split=0.25,
+            model=model,
+        )
         found[str(on_epoch)] = [history.history, seen, model.get_weights()]
     return found
 
@@ -155,8 +219,15 @@ def terminate_on_nan(k):
 
     model = classifier(k)
     with contextlib.redirect_stdout(io.StringIO()):
-        history = model.fit(x, labels, batch_size=8, epochs=3, shuffle=False, verbose=0,
-                            callbacks=[k.callbacks.TerminateOnNaN(), Batches()])
+        history = model.fit(
+            x,
+            labels,
+            batch_size=8,
+            epochs=3,
+            shuffle=False,
+            verbose=0,
+            callbacks=[k.callbacks.TerminateOnNaN(), Batches()],
+        )
     return [notes, history.epoch, len(history.history["loss"])]
 
 
@@ -178,6 +249,14 @@ def one_epoch_at_a_time(k):
 
     own, model = Own(), classifier(k)
     for _ in range(4):
-        history = model.fit(x, labels, batch_size=16, epochs=1, shuffle=False, verbose=0, callbacks=[own],
-                            validation_data=(x, labels))
+        history = model.fit(
+            x,
+            labels,
+            batch_size=16,
+            epochs=1,
+            shuffle=False,
+            verbose=0,
+            callbacks=[own],
+            validation_data=(x, labels),
+        )
     return [own.losses, own.starts, history.history, history.params["steps"], history.epoch]

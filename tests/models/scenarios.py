@@ -32,9 +32,14 @@ def fixed(model, seed=1):
 
 
 def classifier(k, **compile_with):
-    model = fixed(k.Sequential([k.Input((6,)), k.layers.Dense(5, activation="tanh"),
-                                k.layers.Dense(3, activation="softmax")]))
-    options = dict(optimizer=k.optimizers.SGD(0.1), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    model = fixed(
+        k.Sequential(
+            [k.Input((6,)), k.layers.Dense(5, activation="tanh"), k.layers.Dense(3, activation="softmax")]
+        )
+    )
+    options = dict(
+        optimizer=k.optimizers.SGD(0.1), loss="sparse_categorical_crossentropy", metrics=["accuracy"]
+    )
     model.compile(**{**options, **compile_with})
     return model
 
@@ -43,8 +48,10 @@ def two_heads(k, names=("cls", "reg"), **compile_with):
     """One input, a classifying and a regressing output."""
     inputs = k.Input((6,), name="x")
     hidden = k.layers.Dense(5, activation="tanh", name="hidden")(inputs)
-    outputs = [k.layers.Dense(3, activation="softmax", name=names[0])(hidden),
-               k.layers.Dense(1, name=names[1])(hidden)]
+    outputs = [
+        k.layers.Dense(3, activation="softmax", name=names[0])(hidden),
+        k.layers.Dense(1, name=names[1])(hidden),
+    ]
     model = fixed(k.Model(inputs, outputs))
     if compile_with:
         model.compile(**{"optimizer": k.optimizers.SGD(0.1), **compile_with})
@@ -75,16 +82,25 @@ def outcome(model, history=None, x=None, y=None, **evaluate):
 def fit_arrays(k):
     x, labels, _, _ = data()
     model = classifier(k)
-    return outcome(model, model.fit(x, labels, batch_size=16, epochs=3, shuffle=False, verbose=0), x, labels,
-                   batch_size=16)
+    return outcome(
+        model,
+        model.fit(x, labels, batch_size=16, epochs=3, shuffle=False, verbose=0),
+        x,
+        labels,
+        batch_size=16,
+    )
 
 
 @scenario
 def fit_lists_of_numbers(k):
     x, labels, _, _ = data(12)
     model = classifier(k)
-    return outcome(model, model.fit(np.asarray(x.tolist()), np.asarray(labels.tolist(), "uint8"), shuffle=False,
-                                    verbose=0), x.astype("float64"), labels.astype("float32"))
+    return outcome(
+        model,
+        model.fit(np.asarray(x.tolist()), np.asarray(labels.tolist(), "uint8"), shuffle=False, verbose=0),
+        x.astype("float64"),
+        labels.astype("float32"),
+    )
 
 
 @scenario
@@ -98,15 +114,20 @@ def fit_with_generator(k):
 
     model = classifier(k)
     history = model.fit(batches(), steps_per_epoch=3, epochs=2, verbose=0, validation_data=(x, labels))
-    return {**outcome(model, history), "evaluated": model.evaluate(batches(), steps=4, verbose=0),
-            "predicted": model.predict(((x[i : i + 4],) for i in range(0, 12, 4)), verbose=0, steps=3)}
+    return {
+        **outcome(model, history),
+        "evaluated": model.evaluate(batches(), steps=4, verbose=0),
+        "predicted": model.predict(((x[i : i + 4],) for i in range(0, 12, 4)), verbose=0, steps=3),
+    }
 
 
 @scenario
 def fit_with_finite_generator(k):
     x, labels, _, weights = data()
     model = classifier(k, weighted_metrics=["accuracy"])
-    history = model.fit(((x[i : i + 9], labels[i : i + 9], weights[i : i + 9]) for i in range(0, 40, 9)), verbose=0)
+    history = model.fit(
+        ((x[i : i + 9], labels[i : i + 9], weights[i : i + 9]) for i in range(0, 40, 9)), verbose=0
+    )
     return outcome(model, history)
 
 
@@ -132,8 +153,12 @@ def fit_with_pydataset(k):
     model = classifier(k)
     history = model.fit(Batches(), epochs=2, shuffle=False, verbose=0, class_weight={0: 0.5, 2: 3.0})
     ends = [call for call in calls if isinstance(call, str)]
-    return {**outcome(model, history), "evaluated": model.evaluate(Batches(), verbose=0),
-            "predicted": model.predict(Batches(), verbose=0), "ends": ends[-2:]}
+    return {
+        **outcome(model, history),
+        "evaluated": model.evaluate(Batches(), verbose=0),
+        "predicted": model.predict(Batches(), verbose=0),
+        "ends": ends[-2:],
+    }
 
 
 @scenario
@@ -147,7 +172,9 @@ def two_inputs_in_every_form(k):
         joined = k.layers.concatenate([k.layers.Dense(3, activation="relu")(a), b])
         model = fixed(k.Model([a, b], k.layers.Dense(1)(joined)))
         model.compile("sgd", "mse", metrics=["mae"])
-        history = model.fit(form, target, epochs=2, batch_size=16, shuffle=False, verbose=0, validation_split=0.25)
+        history = model.fit(
+            form, target, epochs=2, batch_size=16, shuffle=False, verbose=0, validation_split=0.25
+        )
         found[name] = {**outcome(model, history, form, target), "predicted": model.predict(form, verbose=0)}
     return found
 
@@ -156,9 +183,15 @@ def two_inputs_in_every_form(k):
 def outputs_in_every_form(k):
     x, labels, target, _ = data()
     found = {}
-    for name, y in {"list": [labels, target], "tuple": (labels, target), "dict": {"reg": target, "cls": labels}}.items():
+    for name, y in {
+        "list": [labels, target],
+        "tuple": (labels, target),
+        "dict": {"reg": target, "cls": labels},
+    }.items():
         for loss in (["sparse_categorical_crossentropy", "mse"], LOSSES):
-            model = two_heads(k, loss=loss, metrics={"cls": ["accuracy"], "reg": ["mae"]}, loss_weights=[1.0, 0.5])
+            model = two_heads(
+                k, loss=loss, metrics={"cls": ["accuracy"], "reg": ["mae"]}, loss_weights=[1.0, 0.5]
+            )
             history = model.fit(x, y, epochs=2, batch_size=16, shuffle=False, verbose=0)
             found[f"{name} {type(loss).__name__}"] = outcome(model, history, x, y)
     return found
@@ -169,13 +202,28 @@ def dict_outputs(k):
     x, labels, target, weights = data()
     inputs = k.Input((6,), name="x")
     hidden = k.layers.Dense(4, activation="tanh")(inputs)
-    model = fixed(k.Model({"x": inputs}, {"one": k.layers.Dense(3, activation="softmax")(hidden),
-                                          "two": k.layers.Dense(1)(hidden)}))
-    model.compile("adam", {"one": "sparse_categorical_crossentropy", "two": "mse"},
-                  metrics={"one": "accuracy", "two": ["mae", "mse"]}, loss_weights={"one": 2.0, "two": 0.5})
+    model = fixed(
+        k.Model(
+            {"x": inputs},
+            {"one": k.layers.Dense(3, activation="softmax")(hidden), "two": k.layers.Dense(1)(hidden)},
+        )
+    )
+    model.compile(
+        "adam",
+        {"one": "sparse_categorical_crossentropy", "two": "mse"},
+        metrics={"one": "accuracy", "two": ["mae", "mse"]},
+        loss_weights={"one": 2.0, "two": 0.5},
+    )
     y = {"one": labels, "two": target}
-    history = model.fit({"x": x}, y, epochs=2, shuffle=False, verbose=0, validation_data=({"x": x}, y),
-                        sample_weight={"one": weights, "two": weights[::-1].copy()})
+    history = model.fit(
+        {"x": x},
+        y,
+        epochs=2,
+        shuffle=False,
+        verbose=0,
+        validation_data=({"x": x}, y),
+        sample_weight={"one": weights, "two": weights[::-1].copy()},
+    )
     predicted = model.predict({"x": x}, verbose=0)
     return {**outcome(model, history, {"x": x}, y), "predicted": predicted, "order": list(predicted)}
 
@@ -194,8 +242,11 @@ def compile_forms(k):
 
     cases = {
         "strings": dict(optimizer="adam", loss="mse", metrics=["mae", "mse"]),
-        "objects": dict(optimizer=k.optimizers.Adam(0.01), loss=k.losses.MeanAbsoluteError(name="mine"),
-                        metrics=[k.metrics.MeanSquaredError(name="m"), "mae"]),
+        "objects": dict(
+            optimizer=k.optimizers.Adam(0.01),
+            loss=k.losses.MeanAbsoluteError(name="mine"),
+            metrics=[k.metrics.MeanSquaredError(name="m"), "mae"],
+        ),
         "functions": dict(optimizer="sgd", loss=half, metrics=[half, k.losses.mean_absolute_error]),
         "default optimizer": dict(loss="mean_squared_error"),
         "loss in a list": dict(optimizer="sgd", loss=["mse"], metrics=[["mae"]]),
@@ -206,8 +257,11 @@ def compile_forms(k):
         "jit": dict(optimizer="sgd", loss="log_cosh", jit_compile=True),
     }
     for name, options in cases.items():
-        model = classifier(k, metrics=None, **{"optimizer": "rmsprop", **options}) if "metrics" not in options \
+        model = (
+            classifier(k, metrics=None, **{"optimizer": "rmsprop", **options})
+            if "metrics" not in options
             else classifier(k, **options)
+        )
         if "optimizer" not in options:
             options = dict(options)
             model.compile(**options)
@@ -218,12 +272,16 @@ def compile_forms(k):
 
 @scenario
 def accuracy_by_shape(k):
-    """"accuracy" and "crossentropy" mean what the shapes say."""
+    """ "accuracy" and "crossentropy" mean what the shapes say."""
     x, labels, _, _ = data()
     found = {}
-    cases = {"sparse": (3, "softmax", labels), "sparse column": (3, "softmax", labels[:, None]),
-             "one-hot": (3, "softmax", np.eye(3)[labels]), "binary": (1, "sigmoid", (labels > 0)[:, None] * 1),
-             "binary flat": (1, "sigmoid", (labels > 0) * 1.0)}
+    cases = {
+        "sparse": (3, "softmax", labels),
+        "sparse column": (3, "softmax", labels[:, None]),
+        "one-hot": (3, "softmax", np.eye(3)[labels]),
+        "binary": (1, "sigmoid", (labels > 0)[:, None] * 1),
+        "binary flat": (1, "sigmoid", (labels > 0) * 1.0),
+    }
     for name, (units, activation, y) in cases.items():
         model = fixed(k.Sequential([k.Input((6,)), k.layers.Dense(units, activation=activation)]))
         model.compile("sgd", "crossentropy", metrics=["accuracy", "acc"])
@@ -235,8 +293,10 @@ def accuracy_by_shape(k):
 def outputs_without_loss(k):
     x, labels, target, _ = data()
     found = {}
-    cases = {"none in a list": (["sparse_categorical_crossentropy", None], [labels, target]),
-             "none in a dict": ({"cls": "sparse_categorical_crossentropy", "reg": None}, [labels, target])}
+    cases = {
+        "none in a list": (["sparse_categorical_crossentropy", None], [labels, target]),
+        "none in a dict": ({"cls": "sparse_categorical_crossentropy", "reg": None}, [labels, target]),
+    }
     for name, (loss, y) in cases.items():
         model = two_heads(k, loss=loss)
         found[name] = outcome(model, model.fit(x, y, shuffle=False, verbose=0), x, y)
@@ -247,15 +307,26 @@ def outputs_without_loss(k):
 def several_losses(k):
     x, labels, target, weights = data()
     found = {}
-    for name, options in {"names": dict(loss=LOSSES), "weights": dict(loss=LOSSES, loss_weights={"cls": 0.3, "reg": 2.0}),
-                          "metrics": dict(loss=LOSSES, metrics=[["accuracy"], ["mae", "mse"]]),
-                          "weighted": dict(loss=LOSSES, metrics={"reg": "mae"},
-                                           weighted_metrics={"reg": "mae", "cls": ["accuracy"]})}.items():
+    for name, options in {
+        "names": dict(loss=LOSSES),
+        "weights": dict(loss=LOSSES, loss_weights={"cls": 0.3, "reg": 2.0}),
+        "metrics": dict(loss=LOSSES, metrics=[["accuracy"], ["mae", "mse"]]),
+        "weighted": dict(
+            loss=LOSSES, metrics={"reg": "mae"}, weighted_metrics={"reg": "mae", "cls": ["accuracy"]}
+        ),
+    }.items():
         model = two_heads(k, **options)
         y = [labels, target]
-        history = model.fit(x, y, epochs=2, batch_size=15, shuffle=False, verbose=0, sample_weight=weights,
-                            validation_data=(x[:10], [labels[:10], target[:10]],
-                                             [weights[:10], weights[10:20]]))
+        history = model.fit(
+            x,
+            y,
+            epochs=2,
+            batch_size=15,
+            shuffle=False,
+            verbose=0,
+            sample_weight=weights,
+            validation_data=(x[:10], [labels[:10], target[:10]], [weights[:10], weights[10:20]]),
+        )
         found[name] = outcome(model, history, x, y)
     return found
 
@@ -278,7 +349,9 @@ def validation_arguments(k):
     }
     for name, options in cases.items():
         model = classifier(k)
-        found[name] = outcome(model, model.fit(x, labels, batch_size=16, epochs=3, shuffle=False, verbose=0, **options))
+        found[name] = outcome(
+            model, model.fit(x, labels, batch_size=16, epochs=3, shuffle=False, verbose=0, **options)
+        )
     return found
 
 
@@ -286,13 +359,23 @@ def validation_arguments(k):
 def steps_and_epochs(k):
     x, labels, _, _ = data()
     found = {}
-    cases = {"initial": dict(epochs=4, initial_epoch=2), "none": dict(epochs=2, initial_epoch=2),
-             "whole": dict(epochs=2, batch_size=40), "large": dict(epochs=1, batch_size=100),
-             "steps": dict(epochs=4, batch_size=8, steps_per_epoch=2)}
+    cases = {
+        "initial": dict(epochs=4, initial_epoch=2),
+        "none": dict(epochs=2, initial_epoch=2),
+        "whole": dict(epochs=2, batch_size=40),
+        "large": dict(epochs=1, batch_size=100),
+        "steps": dict(epochs=4, batch_size=8, steps_per_epoch=2),
+    }
     for name, options in cases.items():
         model = classifier(k)
-        found[name] = outcome(model, model.fit(x, labels, shuffle=False, verbose=0, **options), x, labels, steps=2,
-                              batch_size=10)
+        found[name] = outcome(
+            model,
+            model.fit(x, labels, shuffle=False, verbose=0, **options),
+            x,
+            labels,
+            steps=2,
+            batch_size=10,
+        )
     return found
 
 
@@ -300,17 +383,26 @@ def steps_and_epochs(k):
 def weights_of_samples(k):
     x, labels, target, weights = data()
     found = {}
-    cases = {"sample": dict(sample_weight=weights), "class": dict(class_weight={0: 0.2, 1: 3.0, 2: 1.0}),
-             "partial": dict(class_weight={1: 2.0})}
+    cases = {
+        "sample": dict(sample_weight=weights),
+        "class": dict(class_weight={0: 0.2, 1: 3.0, 2: 1.0}),
+        "partial": dict(class_weight={1: 2.0}),
+    }
     for name, options in cases.items():
         model = classifier(k, weighted_metrics=["accuracy"])
-        found[name] = outcome(model, model.fit(x, labels, epochs=2, batch_size=12, shuffle=False, verbose=0, **options),
-                              x, labels)
+        found[name] = outcome(
+            model,
+            model.fit(x, labels, epochs=2, batch_size=12, shuffle=False, verbose=0, **options),
+            x,
+            labels,
+        )
     model = classifier(k, weighted_metrics=["accuracy"])
     found["evaluate"] = outcome(model, None, x, labels, sample_weight=weights)
     model = classifier(k, loss="categorical_crossentropy")
     onehot = np.eye(3, dtype="float32")[labels]
-    found["class, one-hot"] = outcome(model, model.fit(x, onehot, shuffle=False, verbose=0, class_weight={0: 0.2, 1: 3.0}))
+    found["class, one-hot"] = outcome(
+        model, model.fit(x, onehot, shuffle=False, verbose=0, class_weight={0: 0.2, 1: 3.0})
+    )
     return found
 
 
@@ -318,11 +410,20 @@ def weights_of_samples(k):
 def weights_of_steps(k):
     """A weight for each time step."""
     rng = np.random.default_rng(3)
-    x, y = rng.standard_normal((10, 4, 3)).astype("float32"), rng.standard_normal((10, 4, 1)).astype("float32")
+    x, y = (
+        rng.standard_normal((10, 4, 3)).astype("float32"),
+        rng.standard_normal((10, 4, 1)).astype("float32"),
+    )
     model = fixed(k.Sequential([k.Input((4, 3)), k.layers.Dense(1)]))
     model.compile("sgd", "mse", weighted_metrics=["mae"])
-    history = model.fit(x, y, sample_weight=rng.uniform(0, 1, (10, 4)).astype("float32"), shuffle=False, verbose=0,
-                        batch_size=4)
+    history = model.fit(
+        x,
+        y,
+        sample_weight=rng.uniform(0, 1, (10, 4)).astype("float32"),
+        shuffle=False,
+        verbose=0,
+        batch_size=4,
+    )
     return outcome(model, history, x, y)
 
 
@@ -330,10 +431,16 @@ def weights_of_steps(k):
 def single_batches(k):
     x, labels, _, weights = data(16)
     model = classifier(k)
-    found = [model.train_on_batch(x, labels), model.train_on_batch(x, labels, return_dict=True),
-             model.train_on_batch(x, labels, sample_weight=weights), model.train_on_batch(x, labels, class_weight={0: 4.0}),
-             model.test_on_batch(x, labels), model.test_on_batch(x[:5], labels[:5], return_dict=True),
-             model.test_on_batch(x, labels, sample_weight=weights), model.predict_on_batch(x)]
+    found = [
+        model.train_on_batch(x, labels),
+        model.train_on_batch(x, labels, return_dict=True),
+        model.train_on_batch(x, labels, sample_weight=weights),
+        model.train_on_batch(x, labels, class_weight={0: 4.0}),
+        model.test_on_batch(x, labels),
+        model.test_on_batch(x[:5], labels[:5], return_dict=True),
+        model.test_on_batch(x, labels, sample_weight=weights),
+        model.predict_on_batch(x),
+    ]
     alone = classifier(k, metrics=None)
     found += [alone.train_on_batch(x, labels), alone.test_on_batch(x, labels)]
     return [model.get_weights(), *found, type(found[-1]).__name__]
@@ -343,8 +450,13 @@ def single_batches(k):
 def predictions(k):
     x, _, _, _ = data(11)
     model, two = classifier(k), two_heads(k)
-    return [model.predict(x, verbose=0, batch_size=4), model.predict(x, verbose=0, batch_size=4, steps=2),
-            two.predict(x, verbose=0, batch_size=4), model.predict(x[:1], verbose=0), model(x)]
+    return [
+        model.predict(x, verbose=0, batch_size=4),
+        model.predict(x, verbose=0, batch_size=4, steps=2),
+        two.predict(x, verbose=0, batch_size=4),
+        model.predict(x[:1], verbose=0),
+        model(x),
+    ]
 
 
 # ---- models of the user's own
@@ -389,8 +501,11 @@ def subclassed(k):
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     history = model.fit(x, labels, epochs=2, batch_size=16, shuffle=False, verbose=0)
     found = outcome(model, history, x, labels)
-    found["steps"] = [float(block.steps.numpy()) for block in model.blocks] if hasattr(
-        model.blocks[0].steps, "numpy") else [float(np.asarray(block.steps.value)) for block in model.blocks]
+    found["steps"] = (
+        [float(block.steps.numpy()) for block in model.blocks]
+        if hasattr(model.blocks[0].steps, "numpy")
+        else [float(np.asarray(block.steps.value)) for block in model.blocks]
+    )
     found["counts"] = [len(model.trainable_weights), len(model.non_trainable_weights), len(model.losses) > 0]
     return found
 
@@ -408,7 +523,9 @@ def own_steps(k):
 
         def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
             self.calls.update_state(1.0)
-            return super().compute_loss(x, y, y_pred, sample_weight) + 0.01 * k.ops.sum(k.ops.square(self.dense.kernel))
+            return super().compute_loss(x, y, y_pred, sample_weight) + 0.01 * k.ops.sum(
+                k.ops.square(self.dense.kernel)
+            )
 
         def compute_metrics(self, x, y, y_pred, sample_weight=None):
             logs = super().compute_metrics(x, y, y_pred, sample_weight)
@@ -429,7 +546,11 @@ def penalties(k):
     x, labels, _, _ = data()
     inputs = k.Input((6,))
     hidden = k.layers.Dense(5, activation="relu", kernel_regularizer="l2", activity_regularizer="l1")(inputs)
-    model = fixed(k.Model(inputs, k.layers.Dense(3, activation="softmax", bias_regularizer=k.regularizers.L1(0.3))(hidden)))
+    model = fixed(
+        k.Model(
+            inputs, k.layers.Dense(3, activation="softmax", bias_regularizer=k.regularizers.L1(0.3))(hidden)
+        )
+    )
     model.compile("sgd", "sparse_categorical_crossentropy")
     history = model.fit(x, labels, epochs=2, batch_size=16, shuffle=False, verbose=0, validation_split=0.25)
     return {**outcome(model, history, x, labels), "losses": len(model.losses)}
@@ -438,7 +559,9 @@ def penalties(k):
 @scenario
 def frozen(k):
     x, labels, _, _ = data()
-    inner = k.Sequential([k.Input((6,)), k.layers.Dense(4, activation="relu"), k.layers.BatchNormalization()], name="inner")
+    inner = k.Sequential(
+        [k.Input((6,)), k.layers.Dense(4, activation="relu"), k.layers.BatchNormalization()], name="inner"
+    )
     model = fixed(k.Sequential([k.Input((6,)), inner, k.layers.Dense(3, activation="softmax")]))
     inner.layers[1].set_weights([np.ones(4), np.zeros(4), np.zeros(4), np.ones(4)])
     inner.trainable = False
@@ -488,12 +611,27 @@ def callback_order(k):
             params.append(dict(self.params))
 
     model = classifier(k)
-    model.fit(x, labels, epochs=2, batch_size=8, shuffle=False, verbose=0, validation_split=0.3,
-              callbacks=[recorder(k, notes), Params()])
+    model.fit(
+        x,
+        labels,
+        epochs=2,
+        batch_size=8,
+        shuffle=False,
+        verbose=0,
+        validation_split=0.3,
+        callbacks=[recorder(k, notes), Params()],
+    )
     model.evaluate(x, labels, batch_size=8, verbose=0, callbacks=[recorder(k, notes)])
     model.predict(x, batch_size=8, verbose=0, callbacks=[recorder(k, notes)])
     stopped = []
-    model.fit(x, labels, epochs=3, batch_size=4, verbose=0, callbacks=[recorder(k, stopped, ("on_train_batch_end", 1))])
+    model.fit(
+        x,
+        labels,
+        epochs=3,
+        batch_size=4,
+        verbose=0,
+        callbacks=[recorder(k, stopped, ("on_train_batch_end", 1))],
+    )
     several = classifier(k, steps_per_execution=2)
     grouped = []
     several.fit(x, labels, epochs=1, batch_size=4, verbose=0, shuffle=False, callbacks=[recorder(k, grouped)])
@@ -511,4 +649,6 @@ def plain(found):
     values = np.asarray(found)
     if values.dtype.kind in "iu":
         return values.tolist()
-    return json.loads(json.dumps(values.astype("float64").tolist()), parse_float=lambda text: float(f"{float(text):.7g}"))
+    return json.loads(
+        json.dumps(values.astype("float64").tolist()), parse_float=lambda text: float(f"{float(text):.7g}")
+    )

@@ -13,8 +13,14 @@ Y = np.arange(64) % 3
 
 
 def network():
-    model = k.Sequential([k.layers.Input((6,)), k.layers.Dense(8, activation="relu"), k.layers.Dropout(0.1),
-                          k.layers.Dense(3, activation="softmax")])
+    model = k.Sequential(
+        [
+            k.layers.Input((6,)),
+            k.layers.Dense(8, activation="relu"),
+            k.layers.Dropout(0.1),
+            k.layers.Dense(3, activation="softmax"),
+        ]
+    )
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 

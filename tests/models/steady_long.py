@@ -5,8 +5,9 @@ import steadiness
 from steadiness import growth
 
 
-@pytest.mark.parametrize(("make", "calls"), [(steadiness.predictor, 100_000), (steadiness.fitter, 1_000)],
-                         ids=["predict", "fit"])
+@pytest.mark.parametrize(
+    ("make", "calls"), [(steadiness.predictor, 100_000), (steadiness.fitter, 1_000)], ids=["predict", "fit"]
+)
 def test_memory_is_flat(make, calls):
     held, pages = growth(make(), calls, warm_up=calls // 20)
     assert held <= 4_000, f"{held} bytes stay"

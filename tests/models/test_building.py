@@ -47,8 +47,10 @@ def ops_on_symbols(k):
 def merging_functions(k):
     x = k.Input((6,))
     a, b = k.layers.Dense(4)(x), k.layers.Dense(4)(x)
-    merged = [getattr(k.layers, name)([a, b]) for name in ("add", "subtract", "multiply", "average", "maximum",
-                                                           "minimum", "concatenate")]
+    merged = [
+        getattr(k.layers, name)([a, b])
+        for name in ("add", "subtract", "multiply", "average", "maximum", "minimum", "concatenate")
+    ]
     return k.Model(x, k.layers.concatenate([*merged, k.layers.dot([a, b], axes=1)]))
 
 
@@ -94,8 +96,20 @@ def subclass_of_functional(k):
     return Net(3)
 
 
-WAYS = [sequential_by_adding, sequential_input_dim, sequential_built_late, shared_layer, nested, ops_on_symbols,
-        merging_functions, outputs_in_a_dict, inputs_in_a_tuple, feature_extractor, subclass, subclass_of_functional]
+WAYS = [
+    sequential_by_adding,
+    sequential_input_dim,
+    sequential_built_late,
+    shared_layer,
+    nested,
+    ops_on_symbols,
+    merging_functions,
+    outputs_in_a_dict,
+    inputs_in_a_tuple,
+    feature_extractor,
+    subclass,
+    subclass_of_functional,
+]
 
 
 def inputs_for(way, x):
@@ -125,7 +139,9 @@ def test_as_keras_builds_it(way, rng):
     assert [w.shape for w in ours.get_weights()] == [w.shape for w in weights]
     theirs.set_weights(weights)
     ours.set_weights(weights)
-    assert [type(layer).__name__ for layer in ours.layers] == [type(layer).__name__ for layer in theirs.layers]
+    assert [type(layer).__name__ for layer in ours.layers] == [
+        type(layer).__name__ for layer in theirs.layers
+    ]
     assert ours.count_params() == theirs.count_params() and ours.built
     data = inputs_for(way, x)
     same(ours(data), theirs(data))

@@ -8,7 +8,9 @@ from fastnn import GradientTape, function, ops
 
 
 def build():
-    model = keras.Sequential([keras.Input((784,)), keras.layers.Dense(32, activation="relu"), keras.layers.Dense(10)])
+    model = keras.Sequential(
+        [keras.Input((784,)), keras.layers.Dense(32, activation="relu"), keras.layers.Dense(10)]
+    )
     rng = np.random.default_rng(0)
     model.set_weights([(0.05 * rng.standard_normal(w.shape)).astype("float32") for w in model.get_weights()])
     return model

@@ -44,8 +44,13 @@ def test_losses_and_metrics_honour_masks(made, rng):
     weights = rng.random((4, 6)).astype("float32")  # one a step, as the mask
     results = []
     for face in FACES:
-        stack = [face.layers.Masking(), face.layers.Dense(5, activation="tanh"), face.layers.Dropout(0.5),
-                 face.layers.LayerNormalization(), face.layers.Dense(2)]
+        stack = [
+            face.layers.Masking(),
+            face.layers.Dense(5, activation="tanh"),
+            face.layers.Dropout(0.5),
+            face.layers.LayerNormalization(),
+            face.layers.Dense(2),
+        ]
         if made == "sequential":
             model = face.Sequential([face.layers.Input((6, 3)), *stack])
         else:
@@ -55,9 +60,12 @@ def test_losses_and_metrics_honour_masks(made, rng):
                 out = layer(out)
             model = face.Model(made_input, out)
         model.set_weights([np.linspace(-1, 1, w.size).reshape(w.shape) for w in model.get_weights()])
-        model.compile(loss="mse", metrics=["mae"], weighted_metrics=["mse"],
-                      run_eagerly=face is keras or None)
-        made_of = [model.evaluate(x, y, sample_weight=w, verbose=0, return_dict=True) for w in (None, weights)]
+        model.compile(
+            loss="mse", metrics=["mae"], weighted_metrics=["mse"], run_eagerly=face is keras or None
+        )
+        made_of = [
+            model.evaluate(x, y, sample_weight=w, verbose=0, return_dict=True) for w in (None, weights)
+        ]
         results.append(made_of)
     for got, want in zip(*results, strict=True):
         assert got.keys() == want.keys()
@@ -73,8 +81,13 @@ def test_padding_changes_nothing(rng):
     longer = np.concatenate([ids, np.zeros((8, 4), int)], 1)
     histories = []
     for x in (ids, longer):
-        model = models.Sequential([layers.Embedding(9, 4, mask_zero=True), layers.GlobalAveragePooling1D(),
-                                   layers.Dense(1, activation="sigmoid")])
+        model = models.Sequential(
+            [
+                layers.Embedding(9, 4, mask_zero=True),
+                layers.GlobalAveragePooling1D(),
+                layers.Dense(1, activation="sigmoid"),
+            ]
+        )
         model.build((None, x.shape[1]))
         model.set_weights([np.sin(np.arange(w.size) + 1).reshape(w.shape) for w in model.get_weights()])
         model.compile("sgd", "binary_crossentropy")
@@ -85,6 +98,7 @@ def test_padding_changes_nothing(rng):
 
 def test_attention_honours_padding(rng):
     """A transformer's result for a sentence does not depend on how far it is padded."""
+
     def build(tokens):
         ids = layers.Input((tokens,), dtype="int32")
         x = layers.Embedding(20, 8, mask_zero=True)(ids)
@@ -118,5 +132,3 @@ def test_a_layer_that_knows_no_masks_says_so(rng):
     masked = layers.Masking()(x)
     with pytest.warns(UserWarning, match="does not know masks"):
         layers.Conv1D(2, 2)(masked)
-
-

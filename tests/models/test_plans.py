@@ -7,7 +7,9 @@ import fastnn as keras
 
 
 def test_the_plans_of_each_stage_are_at_hand(rng):
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="relu"), keras.layers.Dense(1)])
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(3, activation="relu"), keras.layers.Dense(1)]
+    )
     model.compile("sgd", "mse")
     with pytest.raises(ValueError, match="has compiled nothing for 'train' yet; call fit"):
         model.plan()

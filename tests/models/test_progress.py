@@ -38,8 +38,10 @@ def printed(monkeypatch, stream, **options):
 def test_into_a_pipe_one_line_an_epoch(verbose, monkeypatch):
     text = printed(monkeypatch, io.StringIO(), verbose=verbose, validation_split=0.5)
     assert "\r" not in text and "\x1b" not in text and len(text.splitlines()) == 2
-    assert re.match(r"Epoch 1/2 - 1/1 - \d+s - \S+/step - loss: \S+ - mae: \S+ - val_loss: \S+ - val_mae: \S+$",
-                    text.splitlines()[0])
+    assert re.match(
+        r"Epoch 1/2 - 1/1 - \d+s - \S+/step - loss: \S+ - mae: \S+ - val_loss: \S+ - val_mae: \S+$",
+        text.splitlines()[0],
+    )
 
 
 def test_on_a_terminal_one_line_in_place(monkeypatch):
@@ -61,7 +63,9 @@ def test_evaluate_and_predict(monkeypatch):
     made.evaluate(X, Y)
     made.predict(X)
     first, second = stream.getvalue().splitlines()
-    assert first.startswith("2/2 - ") and "mae" in first and second.startswith("2/2 - ") and "mae" not in second
+    assert (
+        first.startswith("2/2 - ") and "mae" in first and second.startswith("2/2 - ") and "mae" not in second
+    )
 
 
 def test_interrupted_between_steps():

@@ -53,7 +53,10 @@ def trained(optimizer, count):
     rng = np.random.default_rng(1)
     model = everything()
     model.compile(optimizer, ["sparse_categorical_crossentropy", "mse"], metrics=[["accuracy"], ["mae"]])
-    x = [rng.integers(0, 255, (133, 20, 20, 3)).astype("uint8"), rng.standard_normal((133, 24)).astype("float32")]
+    x = [
+        rng.integers(0, 255, (133, 20, 20, 3)).astype("uint8"),
+        rng.standard_normal((133, 24)).astype("float32"),
+    ]
     y = [rng.integers(0, 10, 133), rng.standard_normal((133, 1)).astype("float32")]
     history = model.fit(x, y, batch_size=16, epochs=2, verbose=0, validation_split=0.1)
     used = max(int(line.split()[-1]) for line in _plan_of(model).describe().splitlines()[2:] if line.strip())

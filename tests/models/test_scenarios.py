@@ -31,7 +31,9 @@ def compare(got, want, where=""):
         assert got == want, f"{where}: {got!r} in place of {want!r}"
 
 
-@pytest.mark.filterwarnings("ignore:no gradient reaches", "ignore:the data ran out")  # Keras warns of both too
+@pytest.mark.filterwarnings(
+    "ignore:no gradient reaches", "ignore:the data ran out"
+)  # Keras warns of both too
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_as_in_keras(name):
     fastnn.utils.set_random_seed(0)

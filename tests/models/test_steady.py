@@ -13,10 +13,17 @@ from fastnn.engine import threads
 
 # The interpreter's own caches (of attributes, of free objects) fill up meanwhile; what a call of `fit` or a model
 # would leave behind, an array or a plan, is far more than these bytes.
-@pytest.mark.parametrize(("make", "calls", "bytes_a_call"), [
-    (steadiness.predictor, 3000, 1), (steadiness.direct_caller, 2000, 1), (steadiness.batch_trainer, 2000, 1),
-    (steadiness.fitter, 60, 100), (lambda: steadiness.new_models, 15, 3000)],
-    ids=["predict", "call", "train_on_batch", "fit", "new models"])
+@pytest.mark.parametrize(
+    ("make", "calls", "bytes_a_call"),
+    [
+        (steadiness.predictor, 3000, 1),
+        (steadiness.direct_caller, 2000, 1),
+        (steadiness.batch_trainer, 2000, 1),
+        (steadiness.fitter, 60, 100),
+        (lambda: steadiness.new_models, 15, 3000),
+    ],
+    ids=["predict", "call", "train_on_batch", "fit", "new models"],
+)
 def test_memory_is_flat(make, calls, bytes_a_call):
     held, pages = growth(make(), calls, warm_up=max(5, calls // 20))
     assert held <= calls * bytes_a_call, f"{held / calls:.1f} bytes a call stay"

@@ -14,9 +14,16 @@ attention, attention_grad = records["attention"], records["attention_grad"]
 PLAIN = {"scale": 0.4, "causal": False, "window": 0, "bias": False, "masks": 0, "rate": 0.0, "blank": False}
 
 # batch, query tokens, key tokens, heads, key heads, features, value features
-SHAPES = [(1, 1, 1, 1, 1, 1, 1), (2, 3, 5, 2, 2, 8, 8), (1, 64, 96, 2, 1, 16, 7), (1, 65, 97, 1, 1, 9, 17),
-          (2, 70, 200, 4, 2, 32, 32), (1, 130, 130, 1, 1, 64, 64), (1, 17, 33, 2, 2, 129, 256),
-          (3, 7, 3, 4, 1, 5, 12)]
+SHAPES = [
+    (1, 1, 1, 1, 1, 1, 1),
+    (2, 3, 5, 2, 2, 8, 8),
+    (1, 64, 96, 2, 1, 16, 7),
+    (1, 65, 97, 1, 1, 9, 17),
+    (2, 70, 200, 4, 2, 32, 32),
+    (1, 130, 130, 1, 1, 64, 64),
+    (1, 17, 33, 2, 2, 129, 256),
+    (3, 7, 3, 4, 1, 5, 12),
+]
 IDS = ["x".join(map(str, s)) for s in SHAPES]
 
 
@@ -24,8 +31,10 @@ def operands(shape, rng, **given):
     """q, k, v and what the attributes ask for, and the attributes."""
     batch, t, s, heads, kv, h, e = shape
     attrs = {**PLAIN, "scale": 1 / np.sqrt(h), **given}
-    arrays = [rng.standard_normal(n).astype("float32") for n in ((batch, t, heads, h), (batch, s, kv, h),
-                                                                 (batch, s, kv, e))]
+    arrays = [
+        rng.standard_normal(n).astype("float32")
+        for n in ((batch, t, heads, h), (batch, s, kv, h), (batch, s, kv, e))
+    ]
     forms = attrs.pop("forms", [])
     for form in forms:
         dims = [n if full == "x" else 1 for n, full in zip((batch, heads, t, s), form, strict=True)]
@@ -56,17 +65,31 @@ def test_kernels_match_float64(isa, shape, rng):
     arrays, attrs = operands(shape, rng)
     near = bound(shape) * 4
     check_kernel(attention, arrays, isa=isa, rtol=near, atol=near, **attrs)
-    check_kernel(attention_grad, with_results(arrays, attrs, rng), isa=isa, rtol=near,
-                 atol=8 * near * np.sqrt(max(shape[1:3])), **attrs)
+    check_kernel(
+        attention_grad,
+        with_results(arrays, attrs, rng),
+        isa=isa,
+        rtol=near,
+        atol=8 * near * np.sqrt(max(shape[1:3])),
+        **attrs,
+    )
 
 
 VARIANTS = {
-    "causal": {"causal": True}, "window": {"window": 5}, "causal window": {"causal": True, "window": 40},
-    "bias": {"bias": True, "forms": ["xxxx"]}, "bias a head": {"bias": True, "forms": [".xxx"]},
-    "bias a key": {"bias": True, "forms": ["x..x"]}, "bias a query": {"bias": True, "forms": ["..x."]},
-    "mask": {"forms": ["xxxx"]}, "mask of keys": {"forms": ["x..x"]}, "mask of queries": {"forms": ["x.x."]},
-    "two masks, causal": {"forms": ["x..x", "x.x."], "causal": True}, "mask of all": {"forms": ["..xx"]},
-    "three masks": {"forms": ["x..x", ".x..", "..xx"]}, "dropout": {"rate": 0.3},
+    "causal": {"causal": True},
+    "window": {"window": 5},
+    "causal window": {"causal": True, "window": 40},
+    "bias": {"bias": True, "forms": ["xxxx"]},
+    "bias a head": {"bias": True, "forms": [".xxx"]},
+    "bias a key": {"bias": True, "forms": ["x..x"]},
+    "bias a query": {"bias": True, "forms": ["..x."]},
+    "mask": {"forms": ["xxxx"]},
+    "mask of keys": {"forms": ["x..x"]},
+    "mask of queries": {"forms": ["x.x."]},
+    "two masks, causal": {"forms": ["x..x", "x.x."], "causal": True},
+    "mask of all": {"forms": ["..xx"]},
+    "three masks": {"forms": ["x..x", ".x..", "..xx"]},
+    "dropout": {"rate": 0.3},
     "blank": {"forms": ["x..x", "..x."], "blank": True, "window": 3},
     "all": {"bias": True, "forms": ["x.xx", "x..x"], "causal": True, "window": 60, "rate": 0.25},
 }
@@ -79,8 +102,14 @@ def test_what_hides(isa, variant, shape, rng):
     arrays, attrs = operands(shape, rng, **VARIANTS[variant])
     near = bound(shape) * 8
     check_kernel(attention, arrays, isa=isa, rtol=near, atol=near, **attrs)
-    check_kernel(attention_grad, with_results(arrays, attrs, rng), isa=isa, rtol=near,
-                 atol=near * np.sqrt(max(shape[1:3])), **attrs)
+    check_kernel(
+        attention_grad,
+        with_results(arrays, attrs, rng),
+        isa=isa,
+        rtol=near,
+        atol=near * np.sqrt(max(shape[1:3])),
+        **attrs,
+    )
 
 
 @pytest.mark.parametrize("variant", ["causal", "bias a head", "two masks, causal", "dropout", "all"])
@@ -89,9 +118,9 @@ def test_gradients_by_differences(variant, rng):
     wrt = range(3 + attrs["bias"])
 
     def first(*floats):
-        return attention(*floats, *[Tensor(a) for a in arrays[len(wrt):]], **attrs)[0]
+        return attention(*floats, *[Tensor(a) for a in arrays[len(wrt) :]], **attrs)[0]
 
-    check_function(first, arrays[:len(wrt)], rng=rng)
+    check_function(first, arrays[: len(wrt)], rng=rng)
 
 
 @pytest.mark.parametrize("variant", ["causal", "mask", "dropout", "blank"])
@@ -164,10 +193,19 @@ def test_dropout_keeps_its_share():
     assert y.std() > 0.01
 
 
-@pytest.mark.parametrize("arguments", [
-    {}, {"is_causal": True}, {"scale": 0.2}, {"bias": (1, 4, 6, 5)}, {"mask": (2, 1, 6, 5)},
-    {"mask": (2, 1, 1, 5)},
-    {"mask": (6, 5), "bias": (2, 1, 1, 5), "is_causal": True}], ids=str)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {},
+        {"is_causal": True},
+        {"scale": 0.2},
+        {"bias": (1, 4, 6, 5)},
+        {"mask": (2, 1, 6, 5)},
+        {"mask": (2, 1, 1, 5)},
+        {"mask": (6, 5), "bias": (2, 1, 1, 5), "is_causal": True},
+    ],
+    ids=str,
+)
 def test_dot_product_attention_beside_keras(arguments, rng):
     q, k, v = [rng.standard_normal((2, n, 4, 8)).astype("float32") for n in (6, 5, 5)]
     made = {}
@@ -186,8 +224,11 @@ def test_wrong_arguments_are_named():
         ops.dot_product_attention(x, x[:, :, :3], x[:, :, :3])
     with pytest.raises(ValueError, match=r"`query` must have the axes .* received shape \(3, 4, 5\)"):
         ops.dot_product_attention(x[0], x, x)
-    with pytest.raises(ValueError, match=r"`mask` must broadcast to .*\(2, 4, 3, 3\), received shape \(1, "
-                                         r"1, 2, 3\)"):
+    with pytest.raises(
+        ValueError,
+        match=r"`mask` must broadcast to .*\(2, 4, 3, 3\), received shape \(1, "
+        r"1, 2, 3\)",
+    ):
         ops.dot_product_attention(x, x, x, mask=np.ones((2, 3), bool))
     with pytest.raises(ValueError, match="attn_logits_soft_cap"):
         ops.dot_product_attention(x, x, x, attn_logits_soft_cap=3.0)

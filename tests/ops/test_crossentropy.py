@@ -85,8 +85,9 @@ def test_a_label_that_is_no_class_gives_nan(rng):
                 labels, x if from_logits else _softmax(x), from_logits
             ).numpy()
             assert np.isnan(loss).tolist() == [False, True, False, False]
-        dx = ce.sparse_softmax_cross_entropy_grad_op(*[ops.convert_to_tensor(a) for a in (
-            x, labels, np.zeros(4, "float32"), np.ones(4, "float32"))]).numpy()
+        dx = ce.sparse_softmax_cross_entropy_grad_op(
+            *[ops.convert_to_tensor(a) for a in (x, labels, np.zeros(4, "float32"), np.ones(4, "float32"))]
+        ).numpy()
         assert np.isnan(dx).all(axis=1).tolist() == [False, True, False, False]
 
 
@@ -108,12 +109,15 @@ def test_a_trace_finds_the_logits():
     assert "softmax_cross_entropy" not in other  # the softmax ran along another axis
 
 
-@pytest.mark.parametrize("call, words", [
-    (lambda x: ops.sparse_categorical_crossentropy(np.zeros((4, 3), "int32"), x), "one-hot labels"),
-    (lambda x: ops.categorical_crossentropy(np.zeros(4, "float32"), x), "sparse form"),
-    (lambda x: ops.binary_crossentropy(np.zeros(4, "float32"), x), "shape"),
-    (lambda x: ops.categorical_crossentropy(x, x, axis=2), "axis"),
-])
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda x: ops.sparse_categorical_crossentropy(np.zeros((4, 3), "int32"), x), "one-hot labels"),
+        (lambda x: ops.categorical_crossentropy(np.zeros(4, "float32"), x), "sparse form"),
+        (lambda x: ops.binary_crossentropy(np.zeros(4, "float32"), x), "shape"),
+        (lambda x: ops.categorical_crossentropy(x, x, axis=2), "axis"),
+    ],
+)
 def test_wrong_shapes_are_named(call, words):
     with pytest.raises(ValueError, match=words):
         call(np.full((4, 3), 0.3, "float32"))

@@ -10,9 +10,17 @@ from fastnn.engine.symbolic import KerasTensor
 from fastnn.engine.tape import GradientTape
 from fastnn.engine.tensor import Tensor
 
-SHAPES = [((4, 5), (5, 3)), ((2, 4, 5), (5, 3)), ((2, 4, 5), (2, 5, 3)), ((3, 1, 4, 5), (2, 5, 3)),
-          ((4, 5), (2, 5, 3)), ((0, 5), (5, 3)), ((4, 0), (0, 3)), ((2, 0, 5), (1, 5, 3)),
-          ((1, 4, 5), (3, 1, 5, 2))]
+SHAPES = [
+    ((4, 5), (5, 3)),
+    ((2, 4, 5), (5, 3)),
+    ((2, 4, 5), (2, 5, 3)),
+    ((3, 1, 4, 5), (2, 5, 3)),
+    ((4, 5), (2, 5, 3)),
+    ((0, 5), (5, 3)),
+    ((4, 0), (0, 3)),
+    ((2, 0, 5), (1, 5, 3)),
+    ((1, 4, 5), (3, 1, 5, 2)),
+]
 
 
 def _stored(shape, turned):
@@ -31,8 +39,10 @@ def test_matmul_record(a_shape, b_shape, ta, tb, rng):
         check_kernel(records["matmul"], narrow, isa=isa, atol=EPS32 * 64, **attrs)
 
 
-@pytest.mark.parametrize("activation, alpha", [
-    (None, 0.0), ("relu", 0.0), ("leaky_relu", 0.3), ("sigmoid", 0.0), ("tanh", 0.0), ("elu", 0.7)])
+@pytest.mark.parametrize(
+    "activation, alpha",
+    [(None, 0.0), ("relu", 0.0), ("leaky_relu", 0.3), ("sigmoid", 0.0), ("tanh", 0.0), ("elu", 0.7)],
+)
 @pytest.mark.parametrize("bias", [False, True])
 def test_dense_record(activation, alpha, bias, rng):
     x, w, b = rng.standard_normal((2, 3, 7)), rng.standard_normal((7, 19)), rng.standard_normal(19)
@@ -54,12 +64,25 @@ def test_dense_says_what_is_wrong():
         records["dense"](x, Tensor(np.zeros((4, 3), "float32")), activation=None, alpha=0.0)
 
 
-@pytest.mark.parametrize("name, shapes", [
-    ("matmul", [(3,), (3,)]), ("matmul", [(3,), (3, 2)]), ("matmul", [(2, 4, 3), (3,)]),
-    ("matmul", [(3,), (5, 3, 2)]), ("matmul", [(5, 2, 3), (3, 4)]), ("dot", [(), (2, 3)]),
-    ("dot", [(4, 3), (3,)]), ("dot", [(2, 4, 3), (5, 3, 2)]), ("inner", [(3,), (3,)]),
-    ("inner", [(2, 4, 3), (5, 3)]), ("inner", [(2, 3), ()]), ("outer", [(2, 2), (3,)]),
-    ("vdot", [(2, 6), (3, 4)]), ("tensordot", [(4, 3, 2), (3, 2, 5)])])
+@pytest.mark.parametrize(
+    "name, shapes",
+    [
+        ("matmul", [(3,), (3,)]),
+        ("matmul", [(3,), (3, 2)]),
+        ("matmul", [(2, 4, 3), (3,)]),
+        ("matmul", [(3,), (5, 3, 2)]),
+        ("matmul", [(5, 2, 3), (3, 4)]),
+        ("dot", [(), (2, 3)]),
+        ("dot", [(4, 3), (3,)]),
+        ("dot", [(2, 4, 3), (5, 3, 2)]),
+        ("inner", [(3,), (3,)]),
+        ("inner", [(2, 4, 3), (5, 3)]),
+        ("inner", [(2, 3), ()]),
+        ("outer", [(2, 2), (3,)]),
+        ("vdot", [(2, 6), (3, 4)]),
+        ("tensordot", [(4, 3, 2), (3, 2, 5)]),
+    ],
+)
 @pytest.mark.parametrize("dtype", ["float32", "int32"])
 def test_functions_match_numpy(name, shapes, dtype, rng):
     arrays = [rng.normal(0, 3, shape).astype(dtype) for shape in shapes]
@@ -94,18 +117,41 @@ def test_matmul_says_what_is_wrong():
         ops.tensordot(np.zeros((2, 3), "float32"), np.zeros((4, 5), "float32"), axes=1)
 
 
-EINSUMS = ["ij,jk->ik", "ij,jk", "ij->ji", "ji", "ii->i", "ii", "ij->", "ij,ij->ij", "ij,kj->kij", "i,j->ij",
-           "i,i", "bij,bjk->bik", "bthd,bshd->bhts", "bhts,bshd->bthd", "...ij,jk->...ik", "...j,j",
-           "b...i,b...i->b...", "ij,jk,kl->il", "a,ab,abc->abc", "iij,jk->ik", "ij,ik,il->jkl",
-           "abc,cd->abd", "ijk,ilm->km"]
+EINSUMS = [
+    "ij,jk->ik",
+    "ij,jk",
+    "ij->ji",
+    "ji",
+    "ii->i",
+    "ii",
+    "ij->",
+    "ij,ij->ij",
+    "ij,kj->kij",
+    "i,j->ij",
+    "i,i",
+    "bij,bjk->bik",
+    "bthd,bshd->bhts",
+    "bhts,bshd->bthd",
+    "...ij,jk->...ik",
+    "...j,j",
+    "b...i,b...i->b...",
+    "ij,jk,kl->il",
+    "a,ab,abc->abc",
+    "iij,jk->ik",
+    "ij,ik,il->jkl",
+    "abc,cd->abd",
+    "ijk,ilm->km",
+]
 
 
 @pytest.mark.parametrize("subscripts", EINSUMS)
 def test_einsum(subscripts, rng):
     extents = {c: n for c, n in zip("abcdhijklmst", (2, 3, 4, 2, 3, 4, 4, 3, 5, 2, 4, 5), strict=True)}
     extents["."] = (2, 3)
-    arrays = [rng.standard_normal([m for c in term.replace("...", ".") for m in np.atleast_1d(extents[c])])
-              for term in subscripts.split("->")[0].split(",")]
+    arrays = [
+        rng.standard_normal([m for c in term.replace("...", ".") for m in np.atleast_1d(extents[c])])
+        for term in subscripts.split("->")[0].split(",")
+    ]
     narrow = [a.astype("float32") for a in arrays]
     got = ops.einsum(subscripts, *narrow)
     want = np.einsum(subscripts, *arrays)
@@ -135,9 +181,18 @@ def test_einsum_broadcasts_ones_and_spares_diagonals_from_infinity():
     np.testing.assert_array_equal(ops.einsum("ii->i", x).numpy(), [1, 2, 3])
 
 
-@pytest.mark.parametrize("subscripts, match", [
-    ("ij,jk->iz", "'z'"), ("ij->ij", "names 1"), ("ijk,jk->i", "does not fit"), ("ij,kl->ii", "twice"),
-    ("ij,j1->i", "letters"), ("...j,jk->k", "none"), ("ij,ik->j", "extents")])
+@pytest.mark.parametrize(
+    "subscripts, match",
+    [
+        ("ij,jk->iz", "'z'"),
+        ("ij->ij", "names 1"),
+        ("ijk,jk->i", "does not fit"),
+        ("ij,kl->ii", "twice"),
+        ("ij,j1->i", "letters"),
+        ("...j,jk->k", "none"),
+        ("ij,ik->j", "extents"),
+    ],
+)
 def test_einsum_says_what_is_wrong(subscripts, match):
     with pytest.raises(ValueError, match=match):
         ops.einsum(subscripts, np.zeros((2, 3), "float32"), np.zeros((4, 5), "float32"))

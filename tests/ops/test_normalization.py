@@ -20,11 +20,13 @@ def test_batch_norm_gradients(shape, activation, rng):
     attrs = {"epsilon": 1e-3, "activation": activation}
     check_function(lambda *a: n.batch_norm_train_op(*a, **attrs)[0], arrays, rng=rng)
     for i in range(3):  # dx, dgamma, dbeta
+
         def gradient(x, gamma, beta, dy, i=i):
             statistics = n.batch_norm_train_op(x, gamma, beta, **attrs)[1:]
             return n.batch_norm_train_grad_op(x, gamma, beta, *statistics, dy, **attrs)[i] + 0.0 * (
                 # some path from each input, so that none is None
-                ops.sum(x) + ops.sum(gamma) + ops.sum(beta))
+                ops.sum(x) + ops.sum(gamma) + ops.sum(beta)
+            )
 
         check_function(gradient, [*arrays, *_normal(rng, shape)], rng=rng, rtol=1e-5, atol=1e-7)
 
@@ -72,8 +74,12 @@ def test_rows_match_keras(axis, rng):
     )
     for order in (1, 2, 3):
         if order == 2 or isinstance(axis, int):  # Keras takes a pair of axes for a matrix norm
-            _same(ops.normalize(x, axis=axis, order=order), keras.ops.normalize(x, axis=axis, order=order),
-                  rtol=1e-5, atol=1e-6)
+            _same(
+                ops.normalize(x, axis=axis, order=order),
+                keras.ops.normalize(x, axis=axis, order=order),
+                rtol=1e-5,
+                atol=1e-6,
+            )
     for kept in (False, True):
         _same(
             ops.moments(x, axis, keepdims=kept),
@@ -94,8 +100,12 @@ def test_batch_normalization_matches_keras(axis, rng):
         {"scale": scale},
         {"offset": offset, "scale": scale, "epsilon": 0.1},
     ):
-        _same(ops.batch_normalization(x, mean, variance, axis, **more),
-              keras.ops.batch_normalization(x, mean, variance, axis, **more), rtol=1e-5, atol=1e-5)
+        _same(
+            ops.batch_normalization(x, mean, variance, axis, **more),
+            keras.ops.batch_normalization(x, mean, variance, axis, **more),
+            rtol=1e-5,
+            atol=1e-5,
+        )
 
 
 def test_half_floats_keep_their_dtype_but_not_their_range():
@@ -108,12 +118,15 @@ def test_half_floats_keep_their_dtype_but_not_their_range():
     assert np.isfinite(ops.layer_normalization(x).numpy()).all()
 
 
-@pytest.mark.parametrize("call, words", [
-    (lambda x: ops.layer_normalization(x, gamma=np.ones(3, "float32")), "`gamma`"),
-    (lambda x: ops.batch_normalization(x, np.ones(3), np.ones(4), -1), "`mean`"),
-    (lambda x: ops.normalize(x, order=0), "`order`"),
-    (lambda x: ops.rms_normalization(x, axis=2), "`axis`"),
-])
+@pytest.mark.parametrize(
+    "call, words",
+    [
+        (lambda x: ops.layer_normalization(x, gamma=np.ones(3, "float32")), "`gamma`"),
+        (lambda x: ops.batch_normalization(x, np.ones(3), np.ones(4), -1), "`mean`"),
+        (lambda x: ops.normalize(x, order=0), "`order`"),
+        (lambda x: ops.rms_normalization(x, axis=2), "`axis`"),
+    ],
+)
 def test_wrong_arguments_are_named(call, words):
     with pytest.raises(ValueError, match=words):
         call(np.ones((2, 4), "float32"))

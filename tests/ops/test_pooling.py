@@ -48,9 +48,17 @@ def test_the_first_of_equal_maxima_gets_the_gradient():
 
 
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
-@pytest.mark.parametrize("shape, pool_size, strides, padding", [
-    ((2, 7, 6, 3), 2, None, "valid"), ((2, 7, 6, 3), (3, 2), 2, "same"), ((1, 5, 5, 4), 3, 1, "SAME"),
-    ((2, 9, 3), 4, 3, "same"), ((1, 5, 6, 7, 2), (2, 3, 2), (2, 1, 3), "same"), ((1, 2, 2, 3), 5, 2, "same")])
+@pytest.mark.parametrize(
+    "shape, pool_size, strides, padding",
+    [
+        ((2, 7, 6, 3), 2, None, "valid"),
+        ((2, 7, 6, 3), (3, 2), 2, "same"),
+        ((1, 5, 5, 4), 3, 1, "SAME"),
+        ((2, 9, 3), 4, 3, "same"),
+        ((1, 5, 6, 7, 2), (2, 3, 2), (2, 1, 3), "same"),
+        ((1, 2, 2, 3), 5, 2, "same"),
+    ],
+)
 def test_matches_keras(shape, pool_size, strides, padding, data_format, keras, rng):
     x = rng.standard_normal(shape).astype(np.float32)
     if data_format == "channels_first":
@@ -60,8 +68,12 @@ def test_matches_keras(shape, pool_size, strides, padding, data_format, keras, r
     got = pooling.max_pool(x, pool_size, **arguments | dict(strides=strides))
     np.testing.assert_array_equal(got, want)
     arguments["padding"] = padding.lower()
-    np.testing.assert_allclose(pooling.average_pool(x, pool_size, **arguments),
-                               keras.ops.average_pool(x, pool_size, **arguments), rtol=0, atol=EPS32 * 40)
+    np.testing.assert_allclose(
+        pooling.average_pool(x, pool_size, **arguments),
+        keras.ops.average_pool(x, pool_size, **arguments),
+        rtol=0,
+        atol=EPS32 * 40,
+    )
 
 
 def test_integers_have_maxima():
@@ -71,14 +83,17 @@ def test_integers_have_maxima():
     np.testing.assert_array_equal(y.numpy().ravel(), [5, 7, 13, 15])
 
 
-@pytest.mark.parametrize("change, message", [
-    (dict(pool_size=5), "3 cells.*window 5 cells.*padding='same'"),
-    (dict(pool_size=(2, 2, 2)), "`pool_size` must be an integer of at least 1, or 2"),
-    (dict(strides=0), "`strides`.*received 0"),
-    (dict(padding="causal"), "'valid' or 'same', received 'causal'"),
-    (dict(data_format="first"), "`data_format`"),
-    (dict(inputs=np.zeros((4, 4), np.float32)), "channel axis.*received shape .4, 4."),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (dict(pool_size=5), "3 cells.*window 5 cells.*padding='same'"),
+        (dict(pool_size=(2, 2, 2)), "`pool_size` must be an integer of at least 1, or 2"),
+        (dict(strides=0), "`strides`.*received 0"),
+        (dict(padding="causal"), "'valid' or 'same', received 'causal'"),
+        (dict(data_format="first"), "`data_format`"),
+        (dict(inputs=np.zeros((4, 4), np.float32)), "channel axis.*received shape .4, 4."),
+    ],
+)
 def test_errors_say_what_to_do(change, message):
     arguments = dict(inputs=np.zeros((1, 3, 4, 2), np.float32), pool_size=2) | change
     with pytest.raises(ValueError, match=message):

@@ -13,14 +13,21 @@ from fastnn.engine.step import Step
 from fastnn.engine.tape import GradientTape
 
 EXACT = [("SGD", {"learning_rate": 0.1}), ("Adagrad", {"learning_rate": 0.1})]
-LAZY = [("SGD", {"momentum": 0.9, "nesterov": True}), ("RMSprop", {"momentum": 0.5, "centered": True}),
-        ("Adam", {"amsgrad": True}), ("Adadelta", {"learning_rate": 1.0}), ("Adamax", {}), ("Nadam", {}),
-        ("Lion", {})]
+LAZY = [
+    ("SGD", {"momentum": 0.9, "nesterov": True}),
+    ("RMSprop", {"momentum": 0.5, "centered": True}),
+    ("Adam", {"amsgrad": True}),
+    ("Adadelta", {"learning_rate": 1.0}),
+    ("Adamax", {}),
+    ("Nadam", {}),
+    ("Lion", {}),
+]
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize(("count", "extent", "cols"),
-                         [(1, 1, 1), (40, 7, 9), (300, 5000, 33), (64, 20000, 50)])
+@pytest.mark.parametrize(
+    ("count", "extent", "cols"), [(1, 1, 1), (40, 7, 9), (300, 5000, 33), (64, 20000, 50)]
+)
 @pytest.mark.parametrize("dtype", ["int32", "int64"])
 def test_unique_rows(isa, count, extent, cols, dtype, rng):
     indices = rng.integers(-extent, extent + 1, count).astype(dtype)  # from the end, and one past it
@@ -89,11 +96,15 @@ def test_steps_without_a_plan_do_the_same(name, arguments, rng):
 @pytest.mark.parametrize("why", ["weight_decay", "clipnorm", "constraint", "regularizer", "small"])
 def test_what_needs_the_whole_table_gets_it(why):
     optimizer = optimizers.Adam(**({why: 0.1} if why in ("weight_decay", "clipnorm") else {}))
-    embedding = layers.Embedding(500 if why == "small" else 3000, 4,
-                                 embeddings_constraint="non_neg" if why == "constraint" else None,
-                                 embeddings_regularizer="l2" if why == "regularizer" else None)
-    model = models.Sequential([layers.Input((3,), dtype="int32"), embedding, layers.Flatten(),
-                               layers.Dense(1)])
+    embedding = layers.Embedding(
+        500 if why == "small" else 3000,
+        4,
+        embeddings_constraint="non_neg" if why == "constraint" else None,
+        embeddings_regularizer="l2" if why == "regularizer" else None,
+    )
+    model = models.Sequential(
+        [layers.Input((3,), dtype="int32"), embedding, layers.Flatten(), layers.Dense(1)]
+    )
     model.compile(optimizer, "mse")
     model.train_on_batch(np.zeros((2, 3), np.int32), np.zeros((2, 1)))
     before = embedding.get_weights()[0]

@@ -41,8 +41,9 @@ def test_frames_and_series(arrays):
     np.testing.assert_array_equal(trained(frame, pd.DataFrame(y)), want)
     np.testing.assert_allclose(trained(frame.astype("float64"), series.astype("float64")), want, rtol=1e-6)
     weights = pd.Series(np.linspace(0, 1, 20))
-    np.testing.assert_array_equal(trained(frame, series, sample_weight=weights),
-                                  trained(x, y, sample_weight=weights.to_numpy()))
+    np.testing.assert_array_equal(
+        trained(frame, series, sample_weight=weights), trained(x, y, sample_weight=weights.to_numpy())
+    )
     made = model()
     assert made.predict(frame, verbose=0).shape == (20, 1)
     assert made.evaluate(frame, series, verbose=0) == made.evaluate(x, y, verbose=0)
@@ -74,7 +75,10 @@ def test_torch_data_loader(arrays):
             return zip(torch.from_numpy(x), torch.from_numpy(y))
 
     np.testing.assert_array_equal(trained(DataLoader(Stream(), batch_size=8)), want)
-    assert model().predict(DataLoader(TensorDataset(torch.from_numpy(x)), batch_size=8), verbose=0).shape == (20, 1)
+    assert model().predict(DataLoader(TensorDataset(torch.from_numpy(x)), batch_size=8), verbose=0).shape == (
+        20,
+        1,
+    )
     with pytest.raises(ValueError, match="`y` cannot be given beside"):
         model().fit(loader, y)
 

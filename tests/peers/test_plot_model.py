@@ -11,17 +11,24 @@ from fastnn.utils import model_to_dot, plot_model
 
 @pytest.fixture
 def model():
-    inner = keras.Sequential([keras.Input((4,)), layers.Dense(4, activation="relu", name="deep")], name="inner")
+    inner = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(4, activation="relu", name="deep")], name="inner"
+    )
     a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
-    return keras.Model([a, b], layers.Dense(2, name="out")(layers.concatenate([inner(a), inner(b)], name="join")), name="net")
+    return keras.Model(
+        [a, b], layers.Dense(2, name="out")(layers.concatenate([inner(a), inner(b)], name="join")), name="net"
+    )
 
 
 def test_boxes_and_arrows(model):
-    text = model_to_dot(model, show_shapes=True, show_dtype=True, show_layer_activations=True,
-                        show_trainable=True).to_string()
+    text = model_to_dot(
+        model, show_shapes=True, show_dtype=True, show_layer_activations=True, show_trainable=True
+    ).to_string()
     for name in ("a", "b", "inner", "join", "out"):
         assert f'"{name}"' in text or f"\n{name} [" in text
-    arrows = {tuple(part.strip(' ";') for part in line.split("->")) for line in text.splitlines() if "->" in line}
+    arrows = {
+        tuple(part.strip(' ";') for part in line.split("->")) for line in text.splitlines() if "->" in line
+    }
     assert arrows == {("a", "inner"), ("b", "inner"), ("inner", "join"), ("join", "out")}
     assert "Output shape: (None, 2)" in text and "Input shape: [(None, 4), (None, 4)]" in text
     assert "Output dtype: float32" in text and "Trainable" in text and "out (Dense)" in text

@@ -15,8 +15,13 @@ from fastnn.wrappers import SKLearnClassifier, SKLearnRegressor, SKLearnTransfor
 
 def network(X, y, loss, last, units=16):  # noqa: N803
     keras.utils.set_random_seed(0)  # the same network of the same data, as scikit-learn's checks want
-    model = keras.Sequential([keras.Input((X.shape[1],)), keras.layers.Dense(units, activation="relu"),
-                              keras.layers.Dense(y.shape[1] if y.ndim > 1 else 1, activation=last)])
+    model = keras.Sequential(
+        [
+            keras.Input((X.shape[1],)),
+            keras.layers.Dense(units, activation="relu"),
+            keras.layers.Dense(y.shape[1] if y.ndim > 1 else 1, activation=last),
+        ]
+    )
     model.compile(keras.optimizers.Adam(0.02), loss)
     return model
 
@@ -29,22 +34,31 @@ def regressor(X, y):  # noqa: N803
     return network(X, y, "mse", None)
 
 
-@pytest.mark.parametrize("wrapper, build", [(SKLearnClassifier, classifier), (SKLearnRegressor, regressor),
-                                            (SKLearnTransformer, regressor)])
+@pytest.mark.parametrize(
+    "wrapper, build",
+    [(SKLearnClassifier, classifier), (SKLearnRegressor, regressor), (SKLearnTransformer, regressor)],
+)
 def test_scikit_learns_own_checks(wrapper, build):
-    check_estimator(wrapper(build, fit_kwargs={"epochs": 1, "verbose": 0}), on_skip=None, expected_failed_checks={
-        "check_classifiers_one_label_sample_weights": "rows of weight 0 still count as a class",
-        "check_classifiers_classes": "one epoch of a small network does not predict every class",
-        "check_sample_weight_equivalence_on_dense_data": "steps are batches, so a row twice is not a row of weight 2",
-        "check_decision_proba_consistency": "decision_function gives all classes, as in Keras",
-        "check_supervised_y_2d": "labels of shape (n, 1) are taken as they are, and come back so",
-        "check_classifiers_train": "one epoch is not enough for the accuracy asked for; decision_function is 2d"})
+    check_estimator(
+        wrapper(build, fit_kwargs={"epochs": 1, "verbose": 0}),
+        on_skip=None,
+        expected_failed_checks={
+            "check_classifiers_one_label_sample_weights": "rows of weight 0 still count as a class",
+            "check_classifiers_classes": "one epoch of a small network does not predict every class",
+            "check_sample_weight_equivalence_on_dense_data": "steps are batches: a row twice is not a row of weight 2",
+            "check_decision_proba_consistency": "decision_function gives all classes, as in Keras",
+            "check_supervised_y_2d": "labels of shape (n, 1) are taken as they are, and come back so",
+            "check_classifiers_train": "one epoch is not enough for the accuracy asked for; decision_function is 2d",
+        },
+    )
 
 
 def test_cross_validation_and_pipelines():
     x, y = make_classification(200, 6, random_state=0)
     names = np.array(["no", "yes"])[y]
-    estimator = make_pipeline(StandardScaler(), SKLearnClassifier(classifier, fit_kwargs={"epochs": 15, "verbose": 0}))
+    estimator = make_pipeline(
+        StandardScaler(), SKLearnClassifier(classifier, fit_kwargs={"epochs": 15, "verbose": 0})
+    )
     assert cross_val_score(estimator, x, names, cv=3).mean() > 0.85
     estimator.fit(x, names)
     assert set(estimator.predict(x)) == {"no", "yes"}
@@ -55,8 +69,11 @@ def test_cross_validation_and_pipelines():
 
 def test_grid_search():
     x, y = make_classification(90, 4, random_state=0)
-    search = GridSearchCV(SKLearnClassifier(classifier, model_kwargs={"units": 2}, fit_kwargs={"verbose": 0}),
-                          {"model_kwargs": [{"units": 1}, {"units": 8}]}, cv=2).fit(x, y)
+    search = GridSearchCV(
+        SKLearnClassifier(classifier, model_kwargs={"units": 2}, fit_kwargs={"verbose": 0}),
+        {"model_kwargs": [{"units": 1}, {"units": 8}]},
+        cv=2,
+    ).fit(x, y)
     assert search.best_params_["model_kwargs"]["units"] in (1, 8)
 
 

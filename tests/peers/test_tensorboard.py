@@ -31,7 +31,9 @@ def test_every_kind_of_summary(tmp_path, rng):
     grey = rng.integers(0, 256, (1, 5, 7, 1), dtype=np.uint8)
     sound = np.sin(np.linspace(0, 60, 800))[None, :, None]
     with writer.as_default(step=7):
-        assert summary.scalar("loss", 0.25) and summary.scalar("loss", keras.ops.convert_to_tensor(0.5), step=8)
+        assert summary.scalar("loss", 0.25) and summary.scalar(
+            "loss", keras.ops.convert_to_tensor(0.5), step=8
+        )
         summary.histogram("weights", values, buckets=10)
         summary.histogram("same", np.full(5, 3.0))
         summary.histogram("none", [])
@@ -47,25 +49,34 @@ def test_every_kind_of_summary(tmp_path, rng):
         summary.scalar("late", 1.0, step=1)
     events = read(tmp_path)
     assert tensors(events, "loss") == [(7, 0.25), (8, 0.5)]
-    (step, buckets), = tensors(events, "weights")
+    ((step, buckets),) = tensors(events, "weights")
     counts, edges = np.histogram(values, 10)
     assert step == 7 and buckets[:, 2].tolist() == counts.tolist()
     np.testing.assert_allclose(buckets[:, 0], edges[:-1], rtol=1e-6)
     assert tensors(events, "same")[0][1][:, 2].sum() == 5 and len(tensors(events, "none")[0][1])
-    (_, strings), = tensors(events, "colours")
+    ((_, strings),) = tensors(events, "colours")
     assert strings[:2].tolist() == [b"7", b"5"] and len(strings) == 4
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(strings[3]))), np.round(images[1] * 255))
-    (_, strings), = tensors(events, "grey")
+    ((_, strings),) = tensors(events, "grey")
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(strings[2]))), grey[0, :, :, 0])
     assert tensors(events, "words")[0][1].tolist() == [b"one", b"two"]
-    (_, sounds), = tensors(events, "sound")
+    ((_, sounds),) = tensors(events, "sound")
     with wave.open(io.BytesIO(sounds[0, 0])) as heard:
         assert (heard.getframerate(), heard.getnframes()) == (8000, 800)
         frames = np.frombuffer(heard.readframes(800), "<i2")
     np.testing.assert_allclose(frames / 32767, sound[0, :, 0], atol=1 / 32767)
     plugins = {tag: events.SummaryMetadata(tag).plugin_data.plugin_name for tag in events.Tags()["tensors"]}
-    assert plugins == {"loss": "scalars", "weights": "histograms", "same": "histograms", "none": "histograms",
-                       "colours": "images", "grey": "images", "words": "text", "word": "text", "sound": "audio"}
+    assert plugins == {
+        "loss": "scalars",
+        "weights": "histograms",
+        "same": "histograms",
+        "none": "histograms",
+        "colours": "images",
+        "grey": "images",
+        "words": "text",
+        "word": "text",
+        "sound": "audio",
+    }
 
 
 def test_steps_and_conditions(tmp_path):
@@ -87,8 +98,14 @@ def test_steps_and_conditions(tmp_path):
 
 
 def model():
-    made = keras.Sequential([keras.Input((6,), name="in"), keras.layers.Dense(4, activation="relu", name="a"),
-                             keras.layers.Dense(3, activation="softmax", name="b")], name="net")
+    made = keras.Sequential(
+        [
+            keras.Input((6,), name="in"),
+            keras.layers.Dense(4, activation="relu", name="a"),
+            keras.layers.Dense(3, activation="softmax", name="b"),
+        ],
+        name="net",
+    )
     made.compile(keras.optimizers.SGD(0.125), "sparse_categorical_crossentropy", metrics=["accuracy"])
     return made
 
@@ -99,9 +116,14 @@ def digits(rng):
 
 
 def test_callback_by_epoch(tmp_path, digits):
-    callback = keras.callbacks.TensorBoard(tmp_path, histogram_freq=2, write_images=True, write_steps_per_second=True,
-                                           write_grads=False)
-    history = model().fit(*digits, epochs=3, batch_size=8, verbose=0, validation_split=0.2, callbacks=[callback]).history
+    callback = keras.callbacks.TensorBoard(
+        tmp_path, histogram_freq=2, write_images=True, write_steps_per_second=True, write_grads=False
+    )
+    history = (
+        model()
+        .fit(*digits, epochs=3, batch_size=8, verbose=0, validation_split=0.2, callbacks=[callback])
+        .history
+    )
     train, validation = read(tmp_path / "train"), read(tmp_path / "validation")
     for events, prefix in ((train, ""), (validation, "val_")):
         for name in ("loss", "accuracy"):
@@ -110,8 +132,15 @@ def test_callback_by_epoch(tmp_path, digits):
             np.testing.assert_allclose([value for _, value in got], history[prefix + name], rtol=1e-6)
     assert [float(value) for _, value in tensors(train, "epoch_learning_rate")] == [0.125] * 3
     assert all(value > 0 for _, value in tensors(train, "epoch_steps_per_second"))
-    assert [step for step, _ in tensors(train, "net/a/kernel/histogram" if "net/a/kernel/histogram" in train.Tags()["tensors"]
-                                        else "a/kernel/histogram")] == [0, 2]
+    assert [
+        step
+        for step, _ in tensors(
+            train,
+            "net/a/kernel/histogram"
+            if "net/a/kernel/histogram" in train.Tags()["tensors"]
+            else "a/kernel/histogram",
+        )
+    ] == [0, 2]
     assert sum(tag.endswith("/image") for tag in train.Tags()["tensors"]) == 4
     assert [step for step, _ in tensors(validation, "evaluation_loss_vs_iterations")] == [4, 8, 12]
     assert {node.name for node in train.Graph().node} >= {"net/a", "net/b"}
@@ -127,13 +156,31 @@ def test_callback_by_batch(tmp_path, digits):
 
 
 def test_embeddings(tmp_path):
-    made = keras.Sequential([keras.Input((3,), dtype="int32"), keras.layers.Embedding(5, 2, name="words"),
-                             keras.layers.Flatten(), keras.layers.Dense(1)])
+    made = keras.Sequential(
+        [
+            keras.Input((3,), dtype="int32"),
+            keras.layers.Embedding(5, 2, name="words"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(1),
+        ]
+    )
     made.compile("sgd", "mse")
-    callback = keras.callbacks.TensorBoard(tmp_path, embeddings_freq=1, embeddings_metadata={"words": "words.txt"})
+    callback = keras.callbacks.TensorBoard(
+        tmp_path, embeddings_freq=1, embeddings_metadata={"words": "words.txt"}
+    )
     made.fit(np.ones((4, 3), "int32"), np.ones((4, 1)), verbose=0, callbacks=[callback])
-    np.testing.assert_allclose(np.loadtxt(tmp_path / "words.tsv"), made.get_layer("words").get_weights()[0], rtol=1e-6)
+    np.testing.assert_allclose(
+        np.loadtxt(tmp_path / "words.tsv"), made.get_layer("words").get_weights()[0], rtol=1e-6
+    )
     assert 'metadata_path: "words.txt"' in (tmp_path / "projector_config.pbtxt").read_text()
     with pytest.raises(ValueError, match="names \\['word'\\]"):
-        made.fit(np.ones((4, 3), "int32"), np.ones((4, 1)), verbose=0, callbacks=[
-            keras.callbacks.TensorBoard(tmp_path, embeddings_freq=1, embeddings_metadata={"word": "words.txt"})])
+        made.fit(
+            np.ones((4, 3), "int32"),
+            np.ones((4, 1)),
+            verbose=0,
+            callbacks=[
+                keras.callbacks.TensorBoard(
+                    tmp_path, embeddings_freq=1, embeddings_metadata={"word": "words.txt"}
+                )
+            ],
+        )

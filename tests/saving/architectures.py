@@ -19,8 +19,11 @@ def _draw(wanted, rows, rng):
     arrays = {}
     for key, (shape, kind) in wanted.items():
         size = (rows, *shape)
-        arrays[key] = (rng.standard_normal(size).astype("float32") if kind == "float"
-                       else rng.integers(0, kind, size).astype("int32"))
+        arrays[key] = (
+            rng.standard_normal(size).astype("float32")
+            if kind == "float"
+            else rng.integers(0, kind, size).astype("int32")
+        )
     return next(iter(arrays.values())) if len(arrays) == 1 else arrays
 
 
@@ -30,21 +33,42 @@ def _compiled(model, optimizer, **kwargs):
 
 
 def dense_stack(k):
-    model = k.Sequential([k.Input((6,)), k.layers.Dense(5, activation="relu", kernel_regularizer="l2"),
-                          k.layers.Dropout(0.0), k.layers.Dense(3, name="scores")])
-    return _compiled(model, k.optimizers.Adam(0.01),
-                     loss=k.losses.SparseCategoricalCrossentropy(from_logits=True),
-                     metrics=["accuracy"])
+    model = k.Sequential(
+        [
+            k.Input((6,)),
+            k.layers.Dense(5, activation="relu", kernel_regularizer="l2"),
+            k.layers.Dropout(0.0),
+            k.layers.Dense(3, name="scores"),
+        ]
+    )
+    return _compiled(
+        model,
+        k.optimizers.Adam(0.01),
+        loss=k.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
 
 
 def convnet(k):
-    model = k.Sequential([
-        k.Input((8, 8, 2)), k.layers.Rescaling(0.5), k.layers.Conv2D(4, 3, padding="same", use_bias=False),
-        k.layers.BatchNormalization(), k.layers.ReLU(max_value=6.0), k.layers.MaxPooling2D(2),
-        k.layers.Conv2D(5, 3, strides=2, activation="gelu"), k.layers.GlobalAveragePooling2D(),
-        k.layers.Dense(4, activation="softmax")])
-    return _compiled(model, k.optimizers.SGD(0.05, momentum=0.9, nesterov=True), metrics=["accuracy"],
-                     loss="sparse_categorical_crossentropy")
+    model = k.Sequential(
+        [
+            k.Input((8, 8, 2)),
+            k.layers.Rescaling(0.5),
+            k.layers.Conv2D(4, 3, padding="same", use_bias=False),
+            k.layers.BatchNormalization(),
+            k.layers.ReLU(max_value=6.0),
+            k.layers.MaxPooling2D(2),
+            k.layers.Conv2D(5, 3, strides=2, activation="gelu"),
+            k.layers.GlobalAveragePooling2D(),
+            k.layers.Dense(4, activation="softmax"),
+        ]
+    )
+    return _compiled(
+        model,
+        k.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
+        metrics=["accuracy"],
+        loss="sparse_categorical_crossentropy",
+    )
 
 
 def every_convolution(k):
@@ -60,8 +84,9 @@ def every_convolution(k):
     x = k.layers.LayerNormalization()(x)
     x = k.layers.Flatten()(x)
     outputs = k.layers.Dense(1)(x)
-    return _compiled(k.Model(inputs, outputs), k.optimizers.RMSprop(0.01, centered=True), loss="mse",
-                     metrics=["mae"])
+    return _compiled(
+        k.Model(inputs, outputs), k.optimizers.RMSprop(0.01, centered=True), loss="mse", metrics=["mae"]
+    )
 
 
 def several_ends(k):
@@ -72,21 +97,26 @@ def several_ends(k):
     number = k.layers.Dense(1, name="number")(joined)
     kind = k.layers.Dense(3, activation="softmax", name="kind")(k.layers.Subtract()([a, b]))
     model = k.Model({"left": left, "right": right}, {"number": number, "kind": kind}, name="ends")
-    return _compiled(model, k.optimizers.AdamW(0.01, weight_decay=0.02),
-                     loss={"number": "mse", "kind": "sparse_categorical_crossentropy"},
-                     loss_weights={"number": 0.5, "kind": 2.0},
-                     metrics={"number": ["mae"], "kind": [k.metrics.SparseCategoricalAccuracy(name="hits")]})
+    return _compiled(
+        model,
+        k.optimizers.AdamW(0.01, weight_decay=0.02),
+        loss={"number": "mse", "kind": "sparse_categorical_crossentropy"},
+        loss_weights={"number": 0.5, "kind": 2.0},
+        metrics={"number": ["mae"], "kind": [k.metrics.SparseCategoricalAccuracy(name="hits")]},
+    )
 
 
 def nested(k):
-    inner = k.Sequential([k.Input((4,)), k.layers.Dense(4, activation="elu"), k.layers.BatchNormalization()],
-                         name="inner")
+    inner = k.Sequential(
+        [k.Input((4,)), k.layers.Dense(4, activation="elu"), k.layers.BatchNormalization()], name="inner"
+    )
     start = k.Input((4,))
     block = k.Model(start, k.layers.Add()([inner(start), start]), name="block")
     inputs = k.Input((4,))
     outputs = k.layers.Dense(2, name="out")(block(block(inputs)))
-    return _compiled(k.Model(inputs, outputs, name="outer"), k.optimizers.Adam(0.02, amsgrad=True),
-                     loss="mae")
+    return _compiled(
+        k.Model(inputs, outputs, name="outer"), k.optimizers.Adam(0.02, amsgrad=True), loss="mae"
+    )
 
 
 def shared(k):
@@ -112,8 +142,12 @@ def embedding(k):
     x = k.layers.SpatialDropout1D(0.0)(x)
     x = k.layers.GlobalAveragePooling1D()(x)
     outputs = k.layers.Dense(1, activation="sigmoid")(x)
-    return _compiled(k.Model(inputs, outputs), k.optimizers.Nadam(0.01), loss="binary_crossentropy",
-                     metrics=["accuracy", k.metrics.AUC(num_thresholds=10, name="area")])
+    return _compiled(
+        k.Model(inputs, outputs),
+        k.optimizers.Nadam(0.01),
+        loss="binary_crossentropy",
+        metrics=["accuracy", k.metrics.AUC(num_thresholds=10, name="area")],
+    )
 
 
 def bare_ops(k):
@@ -128,8 +162,14 @@ def bare_ops(k):
 
 def scheduled(k):
     rate = k.optimizers.schedules.ExponentialDecay(0.05, decay_steps=3, decay_rate=0.8)
-    model = k.Sequential([k.Input((4,)), k.layers.Dense(3, kernel_constraint=k.constraints.MaxNorm(2.0)),
-                          k.layers.UnitNormalization(), k.layers.Dense(1)])
+    model = k.Sequential(
+        [
+            k.Input((4,)),
+            k.layers.Dense(3, kernel_constraint=k.constraints.MaxNorm(2.0)),
+            k.layers.UnitNormalization(),
+            k.layers.Dense(1),
+        ]
+    )
     return _compiled(model, k.optimizers.Adam(rate, clipnorm=1.0, use_ema=True), loss=k.losses.Huber())
 
 
@@ -180,8 +220,11 @@ ARCHITECTURES = {
     "dense_stack": (dense_stack, {"x": ((6,), "float")}, {"y": ((), 3)}),
     "convnet": (convnet, {"x": ((8, 8, 2), "float")}, {"y": ((), 4)}),
     "every_convolution": (every_convolution, {"x": ((9, 8, 3), "float")}, {"y": ((1,), "float")}),
-    "several_ends": (several_ends, {"left": ((5,), "float"), "right": ((3,), "float")},
-                     {"number": ((1,), "float"), "kind": ((), 3)}),
+    "several_ends": (
+        several_ends,
+        {"left": ((5,), "float"), "right": ((3,), "float")},
+        {"number": ((1,), "float"), "kind": ((), 3)},
+    ),
     "nested": (nested, {"x": ((4,), "float")}, {"y": ((2,), "float")}),
     "shared": (shared, {"a": ((5,), "float"), "b": ((5,), "float")}, {"y": ((1,), "float")}),
     "recurrent": (recurrent, {"x": ((5, 3), "float")}, {"y": ((1,), "float")}),

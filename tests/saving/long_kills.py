@@ -31,23 +31,36 @@ def train(folder):
     fastnn.utils.set_random_seed(11)
     rng = np.random.default_rng(3)
     x, y = rng.standard_normal((640, 20)).astype("float32"), rng.integers(0, 3, 640).astype("int32")
-    model = fastnn.Sequential([fastnn.Input((20,)), layers.Dense(64, activation="relu"), layers.Dropout(0.3),
-                               layers.Dense(3)])
-    model.compile("adam", loss=fastnn.losses.SparseCategoricalCrossentropy(from_logits=True),
-                  metrics=["accuracy"])
-    model.fit(x, y, batch_size=16, epochs=6, verbose=0, validation_split=0.1, callbacks=[
-        callbacks.BackupAndRestore(f"{folder}/backup", save_freq=5, delete_checkpoint=False),
-        callbacks.ModelCheckpoint(f"{folder}/best.keras", monitor="val_loss", save_best_only=True),
-        callbacks.ModelCheckpoint(f"{folder}/last.weights.h5", save_weights_only=True, save_freq=7),
-        callbacks.EarlyStopping(monitor="val_loss", patience=4)])
+    model = fastnn.Sequential(
+        [fastnn.Input((20,)), layers.Dense(64, activation="relu"), layers.Dropout(0.3), layers.Dense(3)]
+    )
+    model.compile(
+        "adam", loss=fastnn.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"]
+    )
+    model.fit(
+        x,
+        y,
+        batch_size=16,
+        epochs=6,
+        verbose=0,
+        validation_split=0.1,
+        callbacks=[
+            callbacks.BackupAndRestore(f"{folder}/backup", save_freq=5, delete_checkpoint=False),
+            callbacks.ModelCheckpoint(f"{folder}/best.keras", monitor="val_loss", save_best_only=True),
+            callbacks.ModelCheckpoint(f"{folder}/last.weights.h5", save_weights_only=True, save_freq=7),
+            callbacks.EarlyStopping(monitor="val_loss", patience=4),
+        ],
+    )
     digest = hashlib.sha256(b"".join(w.tobytes() for w in model.get_weights())).hexdigest()
     Path(folder, "digest").write_text(digest)
 
 
 def start(folder):
-    return subprocess.Popen([sys.executable, "-c", f"import long_kills; long_kills.train({str(folder)!r})"],
-                            cwd=Path(__file__).parent, env={**os.environ,
-                                                            "PYTHONPATH": os.pathsep.join(sys.path)})
+    return subprocess.Popen(
+        [sys.executable, "-c", f"import long_kills; long_kills.train({str(folder)!r})"],
+        cwd=Path(__file__).parent,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
 
 
 def check_files(folder):

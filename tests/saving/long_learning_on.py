@@ -23,8 +23,9 @@ STEPS = range(20, 25)
 
 
 def losses_of(model, name, steps=STEPS):
-    return [float(model.train_on_batch(*data_for(name, seed=seed), return_dict=True)["loss"])
-            for seed in steps]
+    return [
+        float(model.train_on_batch(*data_for(name, seed=seed), return_dict=True)["loss"]) for seed in steps
+    ]
 
 
 def main(folder):
@@ -52,9 +53,19 @@ def folder(tmp_path_factory):
         losses_of(model, name, range(2))
         model.save(folder / f"{name}.to_keras.keras")
     environment = {**os.environ, "KERAS_BACKEND": "jax", "PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", "import long_learning_on; "
-                                                                 f"long_learning_on.main({str(folder)!r})"],
-                          env=environment, cwd=Path(__file__).parent, capture_output=True, text=True)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-c",
+            f"import long_learning_on; long_learning_on.main({str(folder)!r})",
+        ],
+        env=environment,
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return folder, json.loads((folder / "results.json").read_text()), models
 

@@ -1,6 +1,6 @@
 """10,000 mutations of good files, in processes of their own: never a crash, a hang or a wrong load.
 
-    pytest tests/saving/long_mutations.py
+pytest tests/saving/long_mutations.py
 """
 
 import os
@@ -28,5 +28,9 @@ def test_mutations(tenth, tmp_path):
                 os._exit(1)
             os._exit(0)
         status = os.waitpid(child, 0)[1]
-        how = "hung" if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM else f"ended with {status}"
+        how = (
+            "hung"
+            if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM
+            else f"ended with {status}"
+        )
         assert status == 0, f"the mutations from seed {first} on {how}"

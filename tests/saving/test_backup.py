@@ -52,9 +52,15 @@ def run(folder, end_at=None, save_freq="epoch", source=None, **kwargs):
     while True:
         fastnn.utils.clear_session()
         fastnn.utils.set_random_seed(11)
-        model = fastnn.Sequential([fastnn.Input((4,)), layers.Dense(6, activation="relu"),
-                                   layers.Dropout(0.4),
-                                   layers.BatchNormalization(), layers.Dense(3)])
+        model = fastnn.Sequential(
+            [
+                fastnn.Input((4,)),
+                layers.Dense(6, activation="relu"),
+                layers.Dropout(0.4),
+                layers.BatchNormalization(),
+                layers.Dense(3),
+            ]
+        )
         loss = fastnn.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(fastnn.optimizers.Adam(0.02), loss=loss, metrics=["accuracy"])
         backup = callbacks.BackupAndRestore(folder, save_freq=save_freq)
@@ -68,8 +74,15 @@ def run(folder, end_at=None, save_freq="epoch", source=None, **kwargs):
         x, y = data()
         given = (x, y) if source is None else (source(x, y),)
         try:
-            history = model.fit(*given, epochs=3, verbose=0, validation_data=(x[:7], y[:7]), callbacks=listed,
-                                **({"batch_size": 6} if source is None else {}), **kwargs)
+            history = model.fit(
+                *given,
+                epochs=3,
+                verbose=0,
+                validation_data=(x[:7], y[:7]),
+                callbacks=listed,
+                **({"batch_size": 6} if source is None else {}),
+                **kwargs,
+            )
         except Ended:
             continue
         return [v.numpy() for v in (*model.variables, *model.optimizer.variables)], history.history
@@ -130,8 +143,15 @@ def test_another_models_backup_is_told(tmp_path):
     def fit(units, epochs):
         model = fastnn.Sequential([fastnn.Input((4,)), layers.Dense(units)])
         model.compile("sgd", loss=fastnn.losses.SparseCategoricalCrossentropy(from_logits=True))
-        model.fit(x, y, epochs=epochs, verbose=0, callbacks=[callbacks.BackupAndRestore(
-            tmp_path / "b", delete_checkpoint=False, double_checkpoint=True)])
+        model.fit(
+            x,
+            y,
+            epochs=epochs,
+            verbose=0,
+            callbacks=[
+                callbacks.BackupAndRestore(tmp_path / "b", delete_checkpoint=False, double_checkpoint=True)
+            ],
+        )
         return model
 
     fit(3, 2)

@@ -14,9 +14,10 @@ from fastnn.saving.atomic import atomic_file
 
 
 def small(units=3, name=None, features=4):
-    return fastnn.Sequential([fastnn.Input((features,)), layers.Dense(units, name="first"), layers.Dense(2,
-                                                                                                         name="last")],
-                             name=name)
+    return fastnn.Sequential(
+        [fastnn.Input((features,)), layers.Dense(units, name="first"), layers.Dense(2, name="last")],
+        name=name,
+    )
 
 
 @pytest.fixture
@@ -96,8 +97,9 @@ def test_a_directory_in_place_of_an_archive(model, tmp_path):
     model.save(tmp_path / "folder", zipped=False)
     assert sorted(os.listdir(tmp_path / "folder")) == ["config.json", "metadata.json", "model.weights.h5"]
     x = np.ones((2, 4), "float32")
-    np.testing.assert_array_equal(fastnn.models.load_model(tmp_path / "folder").predict(x, verbose=0),
-                                  model.predict(x, verbose=0))
+    np.testing.assert_array_equal(
+        fastnn.models.load_model(tmp_path / "folder").predict(x, verbose=0), model.predict(x, verbose=0)
+    )
 
 
 # ---- damaged files, and files that are something else
@@ -164,8 +166,9 @@ def test_wrong_shapes_name_the_layer_and_both_shapes_and_change_nothing(form, tm
 @pytest.mark.parametrize("form", [".keras", ".h5", ".weights.h5"])
 def test_skip_mismatch_takes_what_fits(form, tmp_path):
     path = tmp_path / f"m{form}"
-    saved = fastnn.Sequential([fastnn.Input((4,)), layers.Dense(3, name="first"), layers.Dense(7,
-                                                                                               name="other")])
+    saved = fastnn.Sequential(
+        [fastnn.Input((4,)), layers.Dense(3, name="first"), layers.Dense(7, name="other")]
+    )
     (saved.save_weights if form == ".weights.h5" else saved.save)(path)
     model = small(3)
     last = model.layers[1].get_weights()
@@ -179,8 +182,9 @@ def test_by_name(tmp_path):
     path = tmp_path / "m.h5"
     saved = small(3)
     saved.save(path)
-    model = fastnn.Sequential([fastnn.Input((4,)), layers.Dense(4, name="new"), layers.Dense(3,
-                                                                                             name="first")])
+    model = fastnn.Sequential(
+        [fastnn.Input((4,)), layers.Dense(4, name="new"), layers.Dense(3, name="first")]
+    )
     before = model.layers[0].get_weights()[0]
     model.load_weights(path, by_name=True)
     np.testing.assert_array_equal(model.layers[1].get_weights()[0], saved.layers[0].get_weights()[0])
@@ -203,8 +207,9 @@ def test_shards(tmp_path):
     saved = big(fastnn)
     saved.save_weights(path, max_shard_size=40_000 / 2**30)
     names = sorted(os.listdir(tmp_path))
-    assert names[0] == "m.weights.json" and names[1:] == [f"m_{i:05}.weights.h5"
-                                                          for i in range(len(names) - 1)]
+    assert names[0] == "m.weights.json" and names[1:] == [
+        f"m_{i:05}.weights.h5" for i in range(len(names) - 1)
+    ]
     assert len(names) > 2 and all(os.path.getsize(tmp_path / name) < 60_000 for name in names)
     for k in (fastnn, keras):
         model = big(k)
@@ -278,7 +283,12 @@ def test_compile_false_leaves_the_optimizer_out(tmp_path):
         model.save(tmp_path / f"m{form}")
         assert not fastnn.models.load_model(tmp_path / f"m{form}", compile=False).compiled
         loaded = fastnn.models.load_model(tmp_path / f"m{form}")
-        assert loaded.compiled and type(loaded.optimizer).__name__ == "Adam" and loaded.loss == "mse" or form == ".h5"
+        assert (
+            loaded.compiled
+            and type(loaded.optimizer).__name__ == "Adam"
+            and loaded.loss == "mse"
+            or form == ".h5"
+        )
 
 
 def test_json(model):
@@ -296,5 +306,6 @@ def test_lambda_layers_take_safe_mode_false(tmp_path):
         with pytest.raises(ValueError, match="safe_mode=False"):
             fastnn.models.load_model(path)
         loaded = fastnn.models.load_model(path, safe_mode=False)
-        np.testing.assert_array_equal(loaded.predict(np.ones((1, 4), "float32"), verbose=0), 2 * np.ones((1,
-                                                                                                          4)))
+        np.testing.assert_array_equal(
+            loaded.predict(np.ones((1, 4), "float32"), verbose=0), 2 * np.ones((1, 4))
+        )

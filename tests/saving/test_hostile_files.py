@@ -67,8 +67,12 @@ def with_layer(config, entry):
 
 
 def lambda_entry(function, **more):
-    return {"module": "keras.layers", "class_name": "Lambda", "registered_name": None,
-            "config": {"name": "lambda", "trainable": True, "dtype": "float32", "function": function, **more}}
+    return {
+        "module": "keras.layers",
+        "class_name": "Lambda",
+        "registered_name": None,
+        "config": {"name": "lambda", "trainable": True, "dtype": "float32", "function": function, **more},
+    }
 
 
 # ---- code and names in configurations
@@ -78,10 +82,19 @@ def lambda_entry(function, **more):
 def test_cve_2024_3660_a_lambdas_code(form, parts, tmp_path):
     """Marshalled code of a Lambda was run by files of before Keras 2.13."""
     config, weights = parts
-    code = {"value": [planted_code(), None, None]} if form == "value" else {
-        "code": planted_code(), "defaults": None, "closure": None}
-    refused(archive(tmp_path / "m.keras", with_layer(config, lambda_entry(
-        {"class_name": "__lambda__", "config": code})), weights), "safe_mode=False")
+    code = (
+        {"value": [planted_code(), None, None]}
+        if form == "value"
+        else {"code": planted_code(), "defaults": None, "closure": None}
+    )
+    refused(
+        archive(
+            tmp_path / "m.keras",
+            with_layer(config, lambda_entry({"class_name": "__lambda__", "config": code})),
+            weights,
+        ),
+        "safe_mode=False",
+    )
 
 
 @pytest.mark.parametrize("version", ["2.4.0", "3.8.0"])
@@ -94,8 +107,17 @@ def test_cve_2025_9905_a_lambda_in_an_h5_file(version, tmp_path):
         function = {"class_name": "__lambda__", "config": {"value": function}}
     with h5py.File(path, "r+") as file:
         config = json.loads(file.attrs["model_config"])
-        config["config"]["layers"].append({"class_name": "Lambda", "config": {
-            "name": "lambda", "function": function, "function_type": "lambda", "arguments": {}}})
+        config["config"]["layers"].append(
+            {
+                "class_name": "Lambda",
+                "config": {
+                    "name": "lambda",
+                    "function": function,
+                    "function_type": "lambda",
+                    "arguments": {},
+                },
+            }
+        )
         file.attrs["model_config"] = json.dumps(config)
         file.attrs["keras_version"] = version
     refused(path, "safe_mode=False")
@@ -104,8 +126,9 @@ def test_cve_2025_9905_a_lambda_in_an_h5_file(version, tmp_path):
 @pytest.mark.parametrize("safe_mode", [None, True])
 def test_cve_2026_12481_no_scope_is_no_permission(safe_mode):
     """`Lambda.from_config`, and what calls it, took a missing `safe_mode` for False."""
-    entry = lambda_entry({"class_name": "__lambda__", "config": {"code": planted_code(), "defaults": None,
-                                                                "closure": None}})
+    entry = lambda_entry(
+        {"class_name": "__lambda__", "config": {"code": planted_code(), "defaults": None, "closure": None}}
+    )
     with pytest.raises(ValueError, match="safe_mode=False"):
         layers.Lambda.from_config(entry["config"], safe_mode=safe_mode)
     with pytest.raises(ValueError, match="safe_mode=False"):
@@ -113,45 +136,80 @@ def test_cve_2026_12481_no_scope_is_no_permission(safe_mode):
     assert not PLANTED
 
 
-@pytest.mark.parametrize("function", [
-    {"module": "os", "class_name": "function", "config": "system", "registered_name": "system"},
-    {"module": "builtins", "class_name": "function", "config": "exec", "registered_name": "exec"},
-    {"module": "subprocess", "class_name": "Popen", "config": {"args": ["true"]}, "registered_name": None}])
+@pytest.mark.parametrize(
+    "function",
+    [
+        {"module": "os", "class_name": "function", "config": "system", "registered_name": "system"},
+        {"module": "builtins", "class_name": "function", "config": "exec", "registered_name": "exec"},
+        {
+            "module": "subprocess",
+            "class_name": "Popen",
+            "config": {"args": ["true"]},
+            "registered_name": None,
+        },
+    ],
+)
 def test_cve_2025_1550_any_module_and_function(function, parts, tmp_path):
     """A configuration could name any function of any module, with its arguments."""
     config, weights = parts
-    refused(archive(tmp_path / "m.keras", with_layer(config, lambda_entry(function,
-                                                                          arguments={"command": "true"})),
-                    weights), "neither part of fastnn")
+    refused(
+        archive(
+            tmp_path / "m.keras",
+            with_layer(config, lambda_entry(function, arguments={"command": "true"})),
+            weights,
+        ),
+        "neither part of fastnn",
+    )
 
 
-@pytest.mark.parametrize("module, name", [
-    ("keras.utils", "get_file"), ("keras.models", "load_model"), ("keras.config",
-                                                                  "enable_unsafe_deserialization"),
-    ("keras.saving", "load_weights"), ("keras.src.utils.python_utils", "func_load"), ("fastnn.saving",
-                                                                                      "save_model"),
-    ("keras.src.backend.common.global_state", "set_global_attribute"), ("fastnn.saving.lambda_code",
-                                                                        "unpacked"),
-    ("keras.src.saving.serialization_lib", "SafeModeScope"), ("fastnn", "importlib"), ("keras.models", "np")])
+@pytest.mark.parametrize(
+    "module, name",
+    [
+        ("keras.utils", "get_file"),
+        ("keras.models", "load_model"),
+        ("keras.config", "enable_unsafe_deserialization"),
+        ("keras.saving", "load_weights"),
+        ("keras.src.utils.python_utils", "func_load"),
+        ("fastnn.saving", "save_model"),
+        ("keras.src.backend.common.global_state", "set_global_attribute"),
+        ("fastnn.saving.lambda_code", "unpacked"),
+        ("keras.src.saving.serialization_lib", "SafeModeScope"),
+        ("fastnn", "importlib"),
+        ("keras.models", "np"),
+    ],
+)
 def test_cve_2025_8747_and_9906_the_librarys_own_functions(module, name, parts, tmp_path):
     """Functions of Keras's own that fetch files, or switch safe mode off, could be named."""
     config, weights = parts
-    for entry in (lambda_entry({"module": module, "class_name": "function", "config": name,
-                                "registered_name": name}),
-                  {"module": module, "class_name": name, "config": {}, "registered_name": None}):
+    for entry in (
+        lambda_entry({"module": module, "class_name": "function", "config": name, "registered_name": name}),
+        {"module": module, "class_name": name, "config": {}, "registered_name": None},
+    ):
         spoilt = with_layer(json.loads(json.dumps(config)), entry)
         refused(archive(tmp_path / "m.keras", spoilt, weights), "neither part of fastnn")
 
 
-@pytest.mark.parametrize("class_name, config", [
-    ("TFSMLayer", {"filepath": "/etc", "call_endpoint": "serve", "call_training_endpoint": None}),
-    ("TorchModuleWrapper", {"module": {"class_name": "__bytes__", "config": {"value": "x"}},
-                            "output_shape": None})])
+@pytest.mark.parametrize(
+    "class_name, config",
+    [
+        ("TFSMLayer", {"filepath": "/etc", "call_endpoint": "serve", "call_training_endpoint": None}),
+        (
+            "TorchModuleWrapper",
+            {"module": {"class_name": "__bytes__", "config": {"value": "x"}}, "output_shape": None},
+        ),
+    ],
+)
 def test_cve_2026_1462_and_2025_49655_layers_of_other_libraries(class_name, config, parts, tmp_path):
     """TFSMLayer loaded a program from a path, TorchModuleWrapper a pickle, whatever `safe_mode` said."""
-    spoilt = with_layer(parts[0], {"module": "keras.layers", "class_name": class_name,
-                                   "registered_name": None,
-                                   "config": {"name": "bad", **config}})
+    spoilt = with_layer(
+        parts[0],
+        {
+            "module": "keras.layers",
+            "class_name": class_name,
+            "registered_name": None,
+            "config": {"name": "bad", **config},
+        },
+    )
     refused(archive(tmp_path / "m.keras", spoilt, parts[1]), "neither part of fastnn")
 
 
@@ -159,10 +217,15 @@ def test_cve_2026_1462_and_2025_49655_layers_of_other_libraries(class_name, conf
 @pytest.mark.parametrize("place", ["/etc/hostname", "http://127.0.0.1:9/words"])
 def test_cve_2025_12058_a_vocabularys_path(class_name, place, parts, tmp_path):
     """A vocabulary given as a path or an address was read while loading."""
-    spoilt = with_layer(parts[0], {"module": "keras.layers", "class_name": class_name,
-                                   "registered_name": None,
-                                   "config": {"name": "words", "trainable": True, "dtype": "int64",
-                                              "vocabulary": place}})
+    spoilt = with_layer(
+        parts[0],
+        {
+            "module": "keras.layers",
+            "class_name": class_name,
+            "registered_name": None,
+            "config": {"name": "words", "trainable": True, "dtype": "int64", "vocabulary": place},
+        },
+    )
     refused(archive(tmp_path / "m.keras", spoilt, parts[1]), "neither part of fastnn|vocabulary")
 
 
@@ -180,8 +243,12 @@ def test_cve_2026_12479_names_that_lead_elsewhere(parts, tmp_path):
     """Names of layers and of members became paths of files to write."""
     config, weights = parts
     config["config"]["layers"][1]["config"]["name"] = "../../../outside"
-    path = archive(tmp_path / "a.keras", config, weights, **{"../../outside": "x", "/tmp/outside": "x",
-                                                             "assets/../../outside": "x"})
+    path = archive(
+        tmp_path / "a.keras",
+        config,
+        weights,
+        **{"../../outside": "x", "/tmp/outside": "x", "assets/../../outside": "x"},
+    )
     refused(path, "without '/'")
 
 
@@ -190,8 +257,11 @@ def test_members_that_unpack_without_end(member, parts, tmp_path):
     """300 MB of zeros take 300 kB in an archive (CVE-2026-0897's kin, one layer further out)."""
     path = tmp_path / "m.keras"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        contents = {"metadata.json": b"{}", "config.json": json.dumps(parts[0]).encode(),
-                    "model.weights.h5": parts[1]}
+        contents = {
+            "metadata.json": b"{}",
+            "config.json": json.dumps(parts[0]).encode(),
+            "model.weights.h5": parts[1],
+        }
         for name, data in contents.items():
             if name == member:
                 with file.open(name, "w", force_zip64=True) as stream:
@@ -231,14 +301,24 @@ def test_members_of_one_name_encryption_and_odd_packing(parts, tmp_path):
     refused(path, "packed by method")
 
 
-@pytest.mark.parametrize("config, match", [
-    ("[" * 200_000, "no JSON"), ("{}", "holds no model"), ('{"class_name": 3, "config": {}}', "holds no "
-                                                                                              "model"),
-    ('{"class_name": "Sequential", "module": "keras", "config": 3}', "must be a dict|holds no model"),
-    ('{"class_name": "Sequential", "module": "keras", "config": {"layers": 7}}', "no model that can be made"),
-    ('{"class_name": "Dense", "module": "keras.layers", "config": {"units": 3}, "registered_name": null}',
-     "but a Dense"),
-    (b"\xff\xfe\x00", "no JSON")])
+@pytest.mark.parametrize(
+    "config, match",
+    [
+        ("[" * 200_000, "no JSON"),
+        ("{}", "holds no model"),
+        ('{"class_name": 3, "config": {}}', "holds no model"),
+        ('{"class_name": "Sequential", "module": "keras", "config": 3}', "must be a dict|holds no model"),
+        (
+            '{"class_name": "Sequential", "module": "keras", "config": {"layers": 7}}',
+            "no model that can be made",
+        ),
+        (
+            '{"class_name": "Dense", "module": "keras.layers", "config": {"units": 3}, "registered_name": null}',
+            "but a Dense",
+        ),
+        (b"\xff\xfe\x00", "no JSON"),
+    ],
+)
 def test_configurations_that_are_none(config, match, parts, tmp_path):
     refused(archive(tmp_path / "m.keras", config, parts[1]), match)
 
@@ -309,6 +389,7 @@ def test_links_that_lead_elsewhere(what, kind, tmp_path):
 
 def test_cve_2026_0897_shapes_without_contents(tmp_path):
     """An array that declares terabytes and stores nothing was made in memory."""
+
     def spoil(file):
         del file[KERNEL]
         file.create_dataset(KERNEL, (2**20, 2**20), "float32", chunks=(1024, 1024), compression="gzip")
@@ -320,8 +401,12 @@ def test_cve_2026_0897_shapes_without_contents(tmp_path):
 def test_elements_that_are_no_numbers(kind, tmp_path):
     def spoil(file):
         del file[KERNEL]
-        dtype = {"objects": h5py.string_dtype(), "references": h5py.ref_dtype, "text": "S8",
-                 "compound": [("a", "f4"), ("b", "f4")]}[kind]
+        dtype = {
+            "objects": h5py.string_dtype(),
+            "references": h5py.ref_dtype,
+            "text": "S8",
+            "compound": [("a", "f4"), ("b", "f4")],
+        }[kind]
         file.create_dataset(KERNEL, (3, 2), dtype)
 
     refused_weights(h5_with(tmp_path / "m.weights.h5", spoil), "elements of type|the file holds")
@@ -356,8 +441,11 @@ def mutated(data, generator):
     """A copy with some bytes, bits or a stretch changed, or the end cut off."""
     data = bytearray(data)
     for _ in range(generator.choice([1, 1, 2, 4, 16])):
-        at = int(generator.integers(len(data)) if generator.random() < 0.5
-                 else generator.integers(min(len(data), 4096)))
+        at = int(
+            generator.integers(len(data))
+            if generator.random() < 0.5
+            else generator.integers(min(len(data), 4096))
+        )
         way = generator.integers(4)
         if way == 0:
             data[at] ^= 1 << int(generator.integers(8))
@@ -388,8 +476,10 @@ def load_mutations(count, first, folder):
                     into.load_weights(path)
                 else:
                     loaded = fastnn.models.load_model(path)
-                    assert [w.shape for w in loaded.get_weights()] == [(3, 2), (2,
-                                                                                )] or loaded.built is not None
+                    assert [w.shape for w in loaded.get_weights()] == [
+                        (3, 2),
+                        (2,),
+                    ] or loaded.built is not None
             except ValueError as error:
                 assert str(error), seed
                 for b, a in zip(before, into.get_weights(), strict=True):

@@ -8,11 +8,16 @@ from architectures import ARCHITECTURES, branch_class, data_for
 
 import fastnn
 
-pytestmark = [pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
-              pytest.mark.filterwarnings("ignore:.*HDF5 file via:UserWarning")]
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore:.*HDF5 file via:UserWarning"),
+]
 FORMATS = [".keras", ".h5", ".weights.h5"]
-WAYS = pytest.mark.parametrize("writer, reader", [(keras, fastnn), (fastnn, keras), (fastnn, fastnn)],
-                               ids=["from_keras", "to_keras", "own"])
+WAYS = pytest.mark.parametrize(
+    "writer, reader",
+    [(keras, fastnn), (fastnn, keras), (fastnn, fastnn)],
+    ids=["from_keras", "to_keras", "own"],
+)
 
 
 def predicted(model, x):
@@ -24,8 +29,9 @@ def disturb(model, seed=1):
     """Give every weight another value, as training would; variances and the like stay positive."""
     rng = np.random.default_rng(seed)
     for variable in model.weights:
-        variable.assign(np.abs(np.asarray(variable) + rng.normal(0, 0.1,
-                                                                 tuple(variable.shape))).astype("float32"))
+        variable.assign(
+            np.abs(np.asarray(variable) + rng.normal(0, 0.1, tuple(variable.shape))).astype("float32")
+        )
 
 
 def update(model, seed):
@@ -75,8 +81,9 @@ def test_outputs_and_updates_survive(name, form, writer, reader, tmp_path):
         update(model, seed)
         update(loaded, seed)
     for mine, theirs in zip(model.weights, loaded.weights, strict=True):
-        np.testing.assert_allclose(np.asarray(theirs), np.asarray(mine), rtol=1e-5, atol=1e-6,
-                                   err_msg=mine.path)
+        np.testing.assert_allclose(
+            np.asarray(theirs), np.asarray(mine), rtol=1e-5, atol=1e-6, err_msg=mine.path
+        )
 
 
 @pytest.mark.parametrize("form", [".keras", ".weights.h5"])
@@ -97,16 +104,24 @@ def test_subclassed_model(form, writer, reader, tmp_path):
     else:
         model.save(path)
         loaded = reader.models.load_model(path)
-    np.testing.assert_allclose(loaded.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5,
-                               atol=1e-5)
+    np.testing.assert_allclose(
+        loaded.predict(x, verbose=0), model.predict(x, verbose=0), rtol=1e-5, atol=1e-5
+    )
 
 
 def layout(path):
     """{path in the file: shape and dtype of an array, or a group's attributes}"""
     found = {}
     with h5py.File(path) as file:
-        file.visititems(lambda name, item: found.update({name: (
-            (item.shape, str(item.dtype)) if isinstance(item, h5py.Dataset) else dict(item.attrs))}))
+        file.visititems(
+            lambda name, item: found.update(
+                {
+                    name: (
+                        (item.shape, str(item.dtype)) if isinstance(item, h5py.Dataset) else dict(item.attrs)
+                    )
+                }
+            )
+        )
     return found
 
 

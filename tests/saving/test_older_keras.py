@@ -17,8 +17,9 @@ def parts(numbers, stem):
 
 def assert_outputs(model, x, want):
     got = model.predict(x, verbose=0)
-    for g, w in zip(got if isinstance(got, list) else [got], want if isinstance(want, list) else [want],
-                    strict=True):
+    for g, w in zip(
+        got if isinstance(got, list) else [got], want if isinstance(want, list) else [want], strict=True
+    ):
         np.testing.assert_allclose(g, w, rtol=1e-4, atol=1e-5)
 
 

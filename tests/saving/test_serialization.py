@@ -11,8 +11,18 @@ from fastnn.saving import serialization
 
 keras = pytest.importorskip("keras", exc_type=ImportError)
 
-VALUES = [None, 3, 2.5, "text", True, [1, [2.0]], {"a": 1, "b": {"c": None}}, slice(1, None, 2), Ellipsis,
-          b"bytes"]
+VALUES = [
+    None,
+    3,
+    2.5,
+    "text",
+    True,
+    [1, [2.0]],
+    {"a": 1, "b": {"c": None}},
+    slice(1, None, 2),
+    Ellipsis,
+    b"bytes",
+]
 
 
 @pytest.mark.parametrize("value", VALUES, ids=repr)
@@ -39,8 +49,10 @@ def test_tensors():
 def test_symbolic_tensors():
     x = layers.Input((3,), name="x")
     config = saving.serialize_keras_object(layers.Dense(2, name="d")(x))
-    assert config == {"class_name": "__keras_tensor__",
-                      "config": {"shape": (None, 2), "dtype": "float32", "keras_history": ["d", 0, 0]}}
+    assert config == {
+        "class_name": "__keras_tensor__",
+        "config": {"shape": (None, 2), "dtype": "float32", "keras_history": ["d", 0, 0]},
+    }
     assert saving.deserialize_keras_object(config).shape == (None, 2)
 
 
@@ -48,16 +60,24 @@ def test_symbolic_tensors():
 def test_every_object_of_a_module(module):
     import fastnn.initializers
 
-    ours = {"activations": activations, "constraints": constraints, "regularizers": regularizers,
-            "initializers": fastnn.initializers}[module]
+    ours = {
+        "activations": activations,
+        "constraints": constraints,
+        "regularizers": regularizers,
+        "initializers": fastnn.initializers,
+    }[module]
     theirs = getattr(keras, module)
-    known = {"activations": ["relu", "softmax", "swish", "gelu", "hard_swish", "linear", "log_softmax"],
-             "constraints": ["max_norm", "MaxNorm", "non_neg", "unit_norm", "min_max_norm"],
-             "regularizers": ["l2", "L2", "l1l2", "orthogonal_regularizer"],
-             "initializers": ["glorot_uniform", "HeNormal", "zeros", "ones", "orthogonal"]}[module]
+    known = {
+        "activations": ["relu", "softmax", "swish", "gelu", "hard_swish", "linear", "log_softmax"],
+        "constraints": ["max_norm", "MaxNorm", "non_neg", "unit_norm", "min_max_norm"],
+        "regularizers": ["l2", "L2", "l1l2", "orthogonal_regularizer"],
+        "initializers": ["glorot_uniform", "HeNormal", "zeros", "ones", "orthogonal"],
+    }[module]
     for name in known:
         config = ours.serialize(ours.get(name))
-        assert config == json.loads(json.dumps(theirs.serialize(theirs.get(name)))) or "Orthogonal" in str(config)
+        assert config == json.loads(json.dumps(theirs.serialize(theirs.get(name)))) or "Orthogonal" in str(
+            config
+        )
         again = ours.get(config)
         assert ours.serialize(again) == config
 
@@ -106,17 +126,30 @@ def test_a_class_without_get_config_is_refused():
         saving.register_keras_serializable()(type("Bare", (), {}))
 
 
-@pytest.mark.parametrize("config", [
-    {"module": "os", "class_name": "system", "config": {}, "registered_name": "system"},
-    {"module": "os", "class_name": "function", "config": "system", "registered_name": "system"},
-    {"module": "subprocess", "class_name": "Popen", "config": {"args": "true"}, "registered_name": None},
-    {"module": "keras.layers", "class_name": "deserialize", "config": {}, "registered_name": None},
-    {"module": "keras.layers.layer", "class_name": "importlib", "config": {}, "registered_name": None},
-    {"module": "fastnn.saving.serialization", "class_name": "marshal", "config": {}, "registered_name": None},
-    {"module": "builtins", "class_name": "function", "config": "eval", "registered_name": "eval"},
-    {"module": "keras.utils", "class_name": "function", "config": "get_file", "registered_name": "get_file"},
-    {"module": "antigravity", "class_name": "Dense", "config": {}, "registered_name": None},
-])
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"module": "os", "class_name": "system", "config": {}, "registered_name": "system"},
+        {"module": "os", "class_name": "function", "config": "system", "registered_name": "system"},
+        {"module": "subprocess", "class_name": "Popen", "config": {"args": "true"}, "registered_name": None},
+        {"module": "keras.layers", "class_name": "deserialize", "config": {}, "registered_name": None},
+        {"module": "keras.layers.layer", "class_name": "importlib", "config": {}, "registered_name": None},
+        {
+            "module": "fastnn.saving.serialization",
+            "class_name": "marshal",
+            "config": {},
+            "registered_name": None,
+        },
+        {"module": "builtins", "class_name": "function", "config": "eval", "registered_name": "eval"},
+        {
+            "module": "keras.utils",
+            "class_name": "function",
+            "config": "get_file",
+            "registered_name": "get_file",
+        },
+        {"module": "antigravity", "class_name": "Dense", "config": {}, "registered_name": None},
+    ],
+)
 def test_a_file_names_nothing_outside(config):
     before = set(sys.modules)
     with pytest.raises(ValueError, match="neither part of fastnn nor known here"):
@@ -138,10 +171,15 @@ def test_no_code_from_a_file_unless_asked_for():
 
 
 def test_modules_of_older_files():
-    for module in ("keras.src.layers.core.dense", "keras.layers.core.dense", "fastnn.layers.dense",
-                   "keras.layers"):
+    for module in (
+        "keras.src.layers.core.dense",
+        "keras.layers.core.dense",
+        "fastnn.layers.dense",
+        "keras.layers",
+    ):
         layer = saving.deserialize_keras_object(
-            {"module": module, "class_name": "Dense", "config": {"units": 3}, "registered_name": "Dense"})
+            {"module": module, "class_name": "Dense", "config": {"units": 3}, "registered_name": "Dense"}
+        )
         assert isinstance(layer, layers.Dense)
 
 

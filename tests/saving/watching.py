@@ -6,12 +6,32 @@ import sys
 import time
 import tracemalloc
 
-_FORBIDDEN = ("socket.", "subprocess.", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork",
-              "marshal.loads",
-              "pickle.find_class", "urllib.", "ctypes.dlopen", "shutil.", "os.rename", "os.remove",
-              "os.mkdir", "os.rmdir",
-              "os.symlink", "os.link", "os.chmod", "ftplib.", "tempfile.")
-_watch = None  # a list of (event, args) while something is watched: an audit hook can never be taken off again
+_FORBIDDEN = (
+    "socket.",
+    "subprocess.",
+    "os.system",
+    "os.exec",
+    "os.posix_spawn",
+    "os.spawn",
+    "os.fork",
+    "marshal.loads",
+    "pickle.find_class",
+    "urllib.",
+    "ctypes.dlopen",
+    "shutil.",
+    "os.rename",
+    "os.remove",
+    "os.mkdir",
+    "os.rmdir",
+    "os.symlink",
+    "os.link",
+    "os.chmod",
+    "ftplib.",
+    "tempfile.",
+)
+_watch = (
+    None  # a list of (event, args) while something is watched: an audit hook can never be taken off again
+)
 
 
 def _hook(event, args):

@@ -28,19 +28,37 @@ def test_classes_and_order(pictures, capsys):
     assert "Found 8 files belonging to 2 classes." in capsys.readouterr().out
     assert dataset.class_names == ["cats", "dogs"] and len(dataset) == 3
     assert [os.path.relpath(path, pictures) for path in dataset.file_paths][:4] == [
-        "cats/0.png", "cats/1.png", "cats/2.png", "cats/deep/3.png"]
+        "cats/0.png",
+        "cats/1.png",
+        "cats/2.png",
+        "cats/deep/3.png",
+    ]
     images, labels = (np.concatenate(parts) for parts in zip(*dataset))
-    assert images.shape == (8, 8, 10, 3) and images.dtype == np.float32 and labels.tolist() == [0] * 4 + [1] * 4
+    assert (
+        images.shape == (8, 8, 10, 3) and images.dtype == np.float32 and labels.tolist() == [0] * 4 + [1] * 4
+    )
     np.testing.assert_array_equal(images[0], np.asarray(Image.open(pictures / "cats/0.png")))
 
 
 def test_options(pictures):
     silent = dict(image_size=(6, 6), verbose=False, shuffle=False)
-    first = next(iter(image_dataset_from_directory(pictures, color_mode="grayscale", label_mode="categorical", **silent)))
+    first = next(
+        iter(
+            image_dataset_from_directory(pictures, color_mode="grayscale", label_mode="categorical", **silent)
+        )
+    )
     assert first[0].shape == (8, 6, 6, 1) and first[1].tolist()[0] == [1, 0]
-    first = next(iter(image_dataset_from_directory(pictures, label_mode="binary", class_names=["dogs", "cats"], **silent)))
+    first = next(
+        iter(
+            image_dataset_from_directory(
+                pictures, label_mode="binary", class_names=["dogs", "cats"], **silent
+            )
+        )
+    )
     assert first[1].tolist()[0] == [0.0] and first[1].shape == (8, 1) and first[1].dtype == np.float32
-    assert next(iter(image_dataset_from_directory(pictures, labels=None, batch_size=None, **silent))).shape == (6, 6, 3)
+    assert next(
+        iter(image_dataset_from_directory(pictures, labels=None, batch_size=None, **silent))
+    ).shape == (6, 6, 3)
     given = image_dataset_from_directory(pictures / "cats", labels=[3, 1, 1, 3], **silent)
     assert given.class_names == ["1", "3"] and next(iter(given))[1].tolist() == [3, 1, 1, 3]
 
@@ -51,23 +69,37 @@ def test_splits_do_not_overlap(pictures):
     assert len(training.file_paths) == 6 and len(set(training.file_paths + validation.file_paths)) == 8
     alone = image_dataset_from_directory(pictures, subset="validation", **options)
     assert alone.file_paths == validation.file_paths
-    for wrong in (dict(validation_split=0.5), dict(subset="training", validation_split=2), dict(label_mode="words"),
-                  dict(labels=[1]), dict(class_names=["birds"]), dict(color_mode="cmyk")):
+    for wrong in (
+        dict(validation_split=0.5),
+        dict(subset="training", validation_split=2),
+        dict(label_mode="words"),
+        dict(labels=[1]),
+        dict(class_names=["birds"]),
+        dict(color_mode="cmyk"),
+    ):
         with pytest.raises(ValueError):
             image_dataset_from_directory(pictures, verbose=False, **wrong)
 
 
 def test_trains(pictures):
     dataset = image_dataset_from_directory(pictures, image_size=(6, 6), verbose=False, seed=1, batch_size=4)
-    model = fastnn.Sequential([fastnn.Input((6, 6, 3)), fastnn.layers.Rescaling(1 / 255), fastnn.layers.Flatten(),
-                               fastnn.layers.Dense(2)])
+    model = fastnn.Sequential(
+        [
+            fastnn.Input((6, 6, 3)),
+            fastnn.layers.Rescaling(1 / 255),
+            fastnn.layers.Flatten(),
+            fastnn.layers.Dense(2),
+        ]
+    )
     model.compile("sgd", fastnn.losses.SparseCategoricalCrossentropy(from_logits=True))
     assert len(model.fit(dataset, epochs=2, verbose=0).history["loss"]) == 2
 
 
 @pytest.mark.parametrize("size", [(5, 7), (16, 9), (8, 10)])
-@pytest.mark.parametrize("options", [{}, {"interpolation": "nearest"}, {"crop_to_aspect_ratio": True},
-                                     {"pad_to_aspect_ratio": True}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"interpolation": "nearest"}, {"crop_to_aspect_ratio": True}, {"pad_to_aspect_ratio": True}],
+)
 def test_resizes_as_keras_does(size, options, rng):
     image = rng.uniform(0, 255, (8, 10, 3)).astype("float32")
     want = np.asarray(keras.ops.image.resize(image, size, antialias=False, **options))
@@ -82,12 +114,20 @@ def test_single_images(tmp_path, rng):
     fastnn.utils.save_img(tmp_path / "a.png", pixels, scale=False)
     image = fastnn.utils.load_img(tmp_path / "a.png")
     np.testing.assert_array_equal(fastnn.utils.img_to_array(image), pixels)
-    for options in ({"target_size": (3, 4)}, {"target_size": (4, 4), "keep_aspect_ratio": True},
-                    {"color_mode": "grayscale"}, {"target_size": (9, 9), "interpolation": "bilinear"}):
-        np.testing.assert_array_equal(fastnn.utils.img_to_array(fastnn.utils.load_img(tmp_path / "a.png", **options)),
-                                      keras.utils.img_to_array(keras.utils.load_img(tmp_path / "a.png", **options)))
-    np.testing.assert_array_equal(np.asarray(fastnn.utils.array_to_img(pixels / 7.0)),
-                                  np.asarray(keras.utils.array_to_img(pixels / 7.0)))
+    for options in (
+        {"target_size": (3, 4)},
+        {"target_size": (4, 4), "keep_aspect_ratio": True},
+        {"color_mode": "grayscale"},
+        {"target_size": (9, 9), "interpolation": "bilinear"},
+    ):
+        np.testing.assert_array_equal(
+            fastnn.utils.img_to_array(fastnn.utils.load_img(tmp_path / "a.png", **options)),
+            keras.utils.img_to_array(keras.utils.load_img(tmp_path / "a.png", **options)),
+        )
+    np.testing.assert_array_equal(
+        np.asarray(fastnn.utils.array_to_img(pixels / 7.0)),
+        np.asarray(keras.utils.array_to_img(pixels / 7.0)),
+    )
 
 
 def test_texts(tmp_path):
@@ -100,4 +140,5 @@ def test_texts(tmp_path):
     assert texts.tolist() == ["bad Über"] * 3 + ["good Übe"] and labels.tolist() == [0, 0, 0, 1]
     with pytest.raises(ValueError, match="no text files"):
         text_dataset_from_directory(tmp_path / "bad", labels=None, verbose=False) if not os.remove(
-            tmp_path / "good/0.txt") and [os.remove(p) for p in (tmp_path / "bad").iterdir()] else None
+            tmp_path / "good/0.txt"
+        ) and [os.remove(p) for p in (tmp_path / "bad").iterdir()] else None

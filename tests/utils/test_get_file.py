@@ -41,7 +41,10 @@ def test_downloads_once_and_checks(served, tmp_path, capsys):
     assert read(path) == "one two"
     assert [p.name for p in (tmp_path / "datasets").iterdir()] == ["words.txt"]
     md5 = hashlib.md5(b"forged").hexdigest()
-    assert read(get_file("new.txt", served.as_uri(), md5_hash=md5, cache_dir=tmp_path, cache_subdir="a/b")) == "forged"
+    assert (
+        read(get_file("new.txt", served.as_uri(), md5_hash=md5, cache_dir=tmp_path, cache_subdir="a/b"))
+        == "forged"
+    )
 
 
 def test_offline_says_what_to_do(tmp_path):
@@ -78,8 +81,9 @@ def test_unpacks(tmp_path):
     assert read(f"{folder}/inner/x.txt") == "x"
     folder = get_file("plain", origin=(tmp_path / "b.zip").as_uri(), extract=True, cache_dir=tmp_path)
     assert folder.endswith("/plain") and read(f"{folder}/inner/y.txt") == "y"
-    assert get_file("named.zip", origin=(tmp_path / "b.zip").as_uri(), extract=True,
-                    cache_dir=tmp_path).endswith("/named_extracted")
+    assert get_file(
+        "named.zip", origin=(tmp_path / "b.zip").as_uri(), extract=True, cache_dir=tmp_path
+    ).endswith("/named_extracted")
     (tmp_path / "no.zip").write_text("no archive")
     with pytest.raises(ValueError, match="is no archive"):
         get_file("bad", origin=(tmp_path / "no.zip").as_uri(), extract=True, cache_dir=tmp_path)
@@ -102,7 +106,10 @@ def test_refuses_members_outside(name, kind, tmp_path):
         assert [p.name for p in (tmp_path / "cache/datasets").iterdir()] == ["bad_archive"]
     else:  # tar makes absolute names relative
         assert kind == "tar" and name.startswith("/") and read(folder + name) == "bad"
-    assert not (tmp_path / "cache" / "outside.txt").exists() and not (tmp_path / "cache/datasets/outside.txt").exists()
+    assert (
+        not (tmp_path / "cache" / "outside.txt").exists()
+        and not (tmp_path / "cache/datasets/outside.txt").exists()
+    )
 
 
 def test_refuses_links_outside(tmp_path):

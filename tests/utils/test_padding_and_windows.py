@@ -9,8 +9,17 @@ from fastnn.utils import pad_sequences, timeseries_dataset_from_array
 TEXTS = [[1, 2, 3], [], [4, 5], [6, 7, 8, 9, 10]]
 
 
-@pytest.mark.parametrize("options", [{}, {"maxlen": 2}, {"maxlen": 2, "truncating": "post"}, {"padding": "post"},
-                                     {"maxlen": 7, "value": -1, "dtype": "float32"}, {"maxlen": 0}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"maxlen": 2},
+        {"maxlen": 2, "truncating": "post"},
+        {"padding": "post"},
+        {"maxlen": 7, "value": -1, "dtype": "float32"},
+        {"maxlen": 0},
+    ],
+)
 def test_pads_as_keras_does(options):
     if options.get("maxlen") == 0:
         assert pad_sequences(TEXTS, **options).shape == (4, 0)
@@ -33,9 +42,15 @@ def test_vectors_and_strings_and_errors():
         pad_sequences(TEXTS, value="x")
 
 
-@pytest.mark.parametrize("options", [
-    dict(sequence_length=4), dict(sequence_length=3, sequence_stride=2, sampling_rate=3),
-    dict(sequence_length=4, start_index=5, end_index=20), dict(sequence_length=5, batch_size=7, sampling_rate=2)])
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(sequence_length=4),
+        dict(sequence_length=3, sequence_stride=2, sampling_rate=3),
+        dict(sequence_length=4, start_index=5, end_index=20),
+        dict(sequence_length=5, batch_size=7, sampling_rate=2),
+    ],
+)
 @pytest.mark.parametrize("with_targets", [False, True])
 def test_windows(options, with_targets):
     series = np.arange(60).reshape(30, 2)
@@ -51,7 +66,9 @@ def test_windows(options, with_targets):
     assert len(batches[0][0] if with_targets else batches[0]) <= options.get("batch_size", 128)
     np.testing.assert_array_equal(np.concatenate([b[0] if with_targets else b for b in batches]), want)
     if with_targets:
-        np.testing.assert_array_equal(np.concatenate([b[1] for b in batches]), [10 * (start + i) for i in firsts])
+        np.testing.assert_array_equal(
+            np.concatenate([b[1] for b in batches]), [10 * (start + i) for i in firsts]
+        )
 
 
 def test_windows_shuffled_and_single():
@@ -61,8 +78,11 @@ def test_windows_shuffled_and_single():
     assert sorted(int(target) for _, target in elements) == list(range(46))
     assert all((window == target + np.arange(5)).all() for window, target in elements)
     assert [int(t) for _, t in elements] != sorted(int(t) for _, t in elements)
-    for options, name in ((dict(sequence_length=99), "no window"), (dict(sequence_length=3, start_index=50), "start_index"),
-                          (dict(sequence_length=3, end_index=50), "end_index"),
-                          (dict(sequence_length=3, sampling_rate=0), "sampling_rate")):
+    for options, name in (
+        (dict(sequence_length=99), "no window"),
+        (dict(sequence_length=3, start_index=50), "start_index"),
+        (dict(sequence_length=3, end_index=50), "end_index"),
+        (dict(sequence_length=3, sampling_rate=0), "sampling_rate"),
+    ):
         with pytest.raises(ValueError, match=name):
             timeseries_dataset_from_array(series, None, **options)

@@ -47,8 +47,13 @@ class Body:
                 renewed.append(with_inputs(node, [follow(value) for value in node.inputs]))
             else:
                 renewed.append(node)
-        return Body(renewed, self.inputs, [follow(v) for v in self.outputs],
-                    [(variable, follow(v)) for variable, v in self.updates], self.reads)
+        return Body(
+            renewed,
+            self.inputs,
+            [follow(v) for v in self.outputs],
+            [(variable, follow(v)) for variable, v in self.updates],
+            self.reads,
+        )
 
 
 def with_inputs(node, inputs):

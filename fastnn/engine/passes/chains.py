@@ -27,8 +27,13 @@ def fuse_chains(body):
         if call is not None:
             for node in group.nodes:
                 calls[id(node)] = call
-    return Body(in_order([calls.get(id(node), node) for node in body.nodes]), body.inputs, body.outputs,
-                body.updates, body.reads)
+    return Body(
+        in_order([calls.get(id(node), node) for node in body.nodes]),
+        body.inputs,
+        body.outputs,
+        body.updates,
+        body.reads,
+    )
 
 
 def _chain_call(nodes, outputs):

@@ -84,8 +84,11 @@ def in_order(nodes):
             if id(node) in done:
                 stack.pop()
                 continue
-            waiting = [maker[id(value)] for value in node.inputs
-                       if id(value) in maker and id(maker[id(value)]) not in done]
+            waiting = [
+                maker[id(value)]
+                for value in node.inputs
+                if id(value) in maker and id(maker[id(value)]) not in done
+            ]
             if waiting:
                 stack.extend(waiting)
             else:

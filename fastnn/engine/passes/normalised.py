@@ -47,8 +47,9 @@ def fuse_normalised(body):
                 calls[id(reader)] = None
                 last, attrs = relu, {**node.attrs, "activation": "relu"}
             calls[id(node)] = None
-            calls[id(last)] = new_call(records["batch_norm_train_add"], [*node.inputs, added], attrs,
-                                       [last.output, mean, variance])
+            calls[id(last)] = new_call(
+                records["batch_norm_train_add"], [*node.inputs, added], attrs, [last.output, mean, variance]
+            )
     if not calls:
         return body
     nodes = [calls.get(id(node), node) for node in body.nodes]
@@ -64,5 +65,9 @@ def fuse_normalised(body):
 def _through_relu(gradient, relu, only_reader):
     """Whether the gradient that comes in is what `relu` lets through, and nobody else reads it."""
     dy = gradient.inputs[-1]
-    return (dy.node is not None and dy.node.op.name == "relu_grad" and dy.node.inputs[0] is relu.output
-            and only_reader(dy) is gradient)
+    return (
+        dy.node is not None
+        and dy.node.op.name == "relu_grad"
+        and dy.node.inputs[0] is relu.output
+        and only_reader(dy) is gradient
+    )

@@ -89,8 +89,12 @@ def _before_softmax(node, inputs):
     for i in _SEEK_PEAKS[node.op.name]:
         maker = inputs[i].node
         last = len(inputs[i].shape) - 1
-        if (maker is not None and maker.op.name in _KEEP_PEAKS and maker.attrs["axis"] == last
-                and node.attrs.get("axis", (last,)) == (last,)):
+        if (
+            maker is not None
+            and maker.op.name in _KEEP_PEAKS
+            and maker.attrs["axis"] == last
+            and node.attrs.get("axis", (last,)) == (last,)
+        ):
             seen[i] = maker.inputs[0]
     return seen
 

@@ -39,8 +39,12 @@ def fuse_sums(body):
         elif passed and not node.output.shape:
             mean = math.isclose(factor * source.size, 1.0, rel_tol=1e-12)
             if mean or factor == 1.0:
-                made[id(node)] = new_call(records["mean" if mean else "sum"], [source],
-                                          {"axis": None, "keepdims": False}, node.outputs)
+                made[id(node)] = new_call(
+                    records["mean" if mean else "sum"],
+                    [source],
+                    {"axis": None, "keepdims": False},
+                    node.outputs,
+                )
                 gone.update(map(id, passed))
     if not made:
         return body
@@ -73,5 +77,9 @@ def _summing(maker, source, node, factor):
     outputs = (*maker.outputs[:at], *maker.outputs[at + 1 :], node.output)
     if not fits(maker.inputs, steps, result_specs(maker.inputs, steps), list(results), sums=True):
         return None
-    return new_call(chain_sum_op, maker.inputs, {"steps": steps, "results": results, "factor": factor,
-                                                 "shape": tuple(node.output.shape)}, outputs)
+    return new_call(
+        chain_sum_op,
+        maker.inputs,
+        {"steps": steps, "results": results, "factor": factor, "shape": tuple(node.output.shape)},
+        outputs,
+    )

@@ -17,7 +17,9 @@ def _planes(name, images, data_format):
     x = convert(images)
     axis = -1 if data_format_of(name, data_format) == "channels_last" else -3
     if len(x.shape) not in (3, 4) or x.shape[axis] != 3:
-        raise ValueError(f"{name}: `images` must have 3 or 4 axes and 3 channels, received shape {tuple(x.shape)}")
+        raise ValueError(
+            f"{name}: `images` must have 3 or 4 axes and 3 channels, received shape {tuple(x.shape)}"
+        )
     if not dtypes.is_float(x.dtype):
         raise ValueError(f"{name}: `images` must be floating point numbers in 0..1, received dtype {x.dtype}")
     rest = () if axis == -1 else (slice(None), slice(None))
@@ -30,13 +32,17 @@ def rgb_to_grayscale(images, data_format=None):
     x = convert(images)
     axis = -1 if data_format_of("rgb_to_grayscale", data_format) == "channels_last" else -3
     if len(x.shape) not in (3, 4) or x.shape[axis] not in (1, 3):
-        raise ValueError("rgb_to_grayscale: `images` must have 3 or 4 axes and 1 or 3 channels, received shape "
-                         f"{tuple(x.shape)}")
+        raise ValueError(
+            "rgb_to_grayscale: `images` must have 3 or 4 axes and 1 or 3 channels, received shape "
+            f"{tuple(x.shape)}"
+        )
     if x.shape[axis] == 1:
         return x
     floats = x if dtypes.is_float(x.dtype) else cast(x, "float32")
     weights = np.array([0.2989, 0.5870, 0.1140], dtypes.NUMPY[floats.dtype])
-    grey = reduction.sum(floats * convert(weights if axis == -1 else weights.reshape(3, 1, 1)), axis, keepdims=True)
+    grey = reduction.sum(
+        floats * convert(weights if axis == -1 else weights.reshape(3, 1, 1)), axis, keepdims=True
+    )
     return cast(grey, x.dtype)
 
 
@@ -52,7 +58,14 @@ def rgb_to_hsv(images, data_format=None):
     one = convert(1.0, dtype=r.dtype)
     safe = where(greater(spread, 0.0), spread, one)
     saturation = where(greater(value, 0.0), spread / where(greater(value, 0.0), value, one), zero)
-    hue = where(equal(r, value), (g - b) / safe, where(equal(g, value), (b - r) / safe + 2.0, (r - g) / safe + 4.0)) / 6.0
+    hue = (
+        where(
+            equal(r, value),
+            (g - b) / safe,
+            where(equal(g, value), (b - r) / safe + 2.0, (r - g) / safe + 4.0),
+        )
+        / 6.0
+    )
     hue = where(greater(spread, 0.0), hue, zero)
     hue = where(less(hue, 0.0), hue + 1.0, hue)
     return stack([hue, saturation, value], axis=axis)

@@ -22,7 +22,9 @@ def _gaussian(size, sigma):
 def _filtered(x, kernel, padding):
     """Each channel of a batch, filtered by one kernel (height, width)."""
     weights = np.repeat(kernel[:, :, None, None], x.shape[-1], axis=2)
-    return depthwise_conv(x, convert(weights, dtype=x.dtype), strides=1, padding=padding, data_format="channels_last")
+    return depthwise_conv(
+        x, convert(weights, dtype=x.dtype), strides=1, padding=padding, data_format="channels_last"
+    )
 
 
 @public
@@ -46,10 +48,14 @@ def sobel_edges(images, data_format=None):
 @public
 def ssim(image1, image2, max_val=1.0, filter_size=11, filter_sigma=1.5, k1=0.01, k2=0.03, data_format=None):
     """Structural similarity of two images or batches, one number an image. Source: Wang et al. (2004)."""
-    one, two = (Images("ssim", image, data_format, name) for image, name in ((image1, "image1"), (image2, "image2")))
+    one, two = (
+        Images("ssim", image, data_format, name) for image, name in ((image1, "image1"), (image2, "image2"))
+    )
     a, b = one.batch, two.batch
     if a.shape != b.shape:
-        raise ValueError(f"ssim: both images must have one shape, received {tuple(a.shape)} and {tuple(b.shape)}")
+        raise ValueError(
+            f"ssim: both images must have one shape, received {tuple(a.shape)} and {tuple(b.shape)}"
+        )
     kernel = np.outer(*[_gaussian(filter_size, filter_sigma)] * 2)
     blur = lambda x: _filtered(x, kernel, "valid")  # noqa: E731
     c1, c2 = (k1 * max_val) ** 2, (k2 * max_val) ** 2
@@ -57,6 +63,7 @@ def ssim(image1, image2, max_val=1.0, filter_size=11, filter_sigma=1.5, k1=0.01,
     var_a, var_b = blur(square(a)) - square(mean_a), blur(square(b)) - square(mean_b)
     both = blur(a * b) - mean_a * mean_b
     value = ((2.0 * mean_a * mean_b + c1) * (2.0 * both + c2)) / (
-        (square(mean_a) + square(mean_b) + c1) * (var_a + var_b + c2))
+        (square(mean_a) + square(mean_b) + c1) * (var_a + var_b + c2)
+    )
     found = reduction.mean(value, (1, 2, 3))
     return found[0] if one.single else found

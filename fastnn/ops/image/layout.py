@@ -14,7 +14,9 @@ def data_format_of(name, given):
     """
     found = settings.image_data_format() if given is None else given
     if found not in ("channels_last", "channels_first"):
-        raise ValueError(f"{name}: `data_format` must be 'channels_last' or 'channels_first', received {given!r}")
+        raise ValueError(
+            f"{name}: `data_format` must be 'channels_last' or 'channels_first', received {given!r}"
+        )
     return found
 
 
@@ -24,8 +26,10 @@ class Images:
     def __init__(self, name, images, data_format, argument="images"):
         images = convert(images)
         if len(images.shape) not in (3, 4):
-            raise ValueError(f"{name}: `{argument}` must be an image of 3 axes or a batch of 4, received shape "
-                             f"{tuple(images.shape)}")
+            raise ValueError(
+                f"{name}: `{argument}` must be an image of 3 axes or a batch of 4, received shape "
+                f"{tuple(images.shape)}"
+            )
         self.first = data_format_of(name, data_format) == "channels_first"
         self.single = len(images.shape) == 3
         self.dtype = images.dtype

@@ -36,8 +36,16 @@ def _lanczos(radius):
     return kernel
 
 
-KERNELS = {"linear": _triangle, "bilinear": _triangle, "trilinear": _triangle, "cubic": _keys, "bicubic": _keys,
-           "tricubic": _keys, "lanczos3": _lanczos(3.0), "lanczos5": _lanczos(5.0)}
+KERNELS = {
+    "linear": _triangle,
+    "bilinear": _triangle,
+    "trilinear": _triangle,
+    "cubic": _keys,
+    "bicubic": _keys,
+    "tricubic": _keys,
+    "lanczos3": _lanczos(3.0),
+    "lanczos5": _lanczos(5.0),
+}
 
 
 def _weights(have, want, scale, translation, method, antialias):
@@ -46,7 +54,9 @@ def _weights(have, want, scale, translation, method, antialias):
     wide = max(1.0 / scale, 1.0) if antialias else 1.0
     found = KERNELS[method](np.abs(at[:, None] - np.arange(have)[None, :]) / wide)
     total = found.sum(1, keepdims=True)
-    found = np.where(np.abs(total) > 1000.0 * np.finfo(np.float32).eps, found / np.where(total == 0.0, 1.0, total), 0.0)
+    found = np.where(
+        np.abs(total) > 1000.0 * np.finfo(np.float32).eps, found / np.where(total == 0.0, 1.0, total), 0.0
+    )
     return np.where(((at >= -0.5) & (at <= have - 0.5))[:, None], found, 0.0)
 
 
@@ -57,7 +67,9 @@ def _along(x, axis, weights):
 
 def _method(name, argument, given, extra=()):
     if given not in KERNELS and given not in extra:
-        raise ValueError(f"{name}: `{argument}` must be one of {', '.join((*KERNELS, *extra))}, received {given!r}")
+        raise ValueError(
+            f"{name}: `{argument}` must be one of {', '.join((*KERNELS, *extra))}, received {given!r}"
+        )
 
 
 def _rounded(x, like):
@@ -84,8 +96,17 @@ def _filled_to(x, size, value):
 
 
 @public
-def resize(images, size, interpolation="bilinear", antialias=False, crop_to_aspect_ratio=False,
-           pad_to_aspect_ratio=False, fill_mode="constant", fill_value=0.0, data_format=None):
+def resize(
+    images,
+    size,
+    interpolation="bilinear",
+    antialias=False,
+    crop_to_aspect_ratio=False,
+    pad_to_aspect_ratio=False,
+    fill_mode="constant",
+    fill_value=0.0,
+    data_format=None,
+):
     """Images of another size.
 
     Args:
@@ -104,13 +125,23 @@ def resize(images, size, interpolation="bilinear", antialias=False, crop_to_aspe
         raise ValueError(f"resize: `size` must be (height, width), both at least 1, received {size!r}")
     given = Images("resize", images, data_format)
     x = given.batch
-    x = _cut_to(x, size) if crop_to_aspect_ratio else _filled_to(x, size, fill_value) if pad_to_aspect_ratio else x
+    x = (
+        _cut_to(x, size)
+        if crop_to_aspect_ratio
+        else _filled_to(x, size, fill_value)
+        if pad_to_aspect_ratio
+        else x
+    )
     for axis, want in ((1, size[0]), (2, size[1])):
         have = x.shape[axis]
         if have == want:
             continue
         if interpolation == "nearest":
-            x = take(x, np.floor((np.arange(want, dtype=np.float32) + 0.5) * have / want).astype("int32"), axis=axis)
+            x = take(
+                x,
+                np.floor((np.arange(want, dtype=np.float32) + 0.5) * have / want).astype("int32"),
+                axis=axis,
+            )
         else:
             x = _along(x, axis, _weights(have, want, want / have, 0.0, interpolation, antialias))
     if not dtypes.is_float(given.dtype) and interpolation != "nearest":
@@ -129,9 +160,13 @@ def scale_and_translate(images, output_shape, scale, translation, spatial_dims, 
     _method("scale_and_translate", "method", method)
     images = convert(images)
     x = images if dtypes.is_float(images.dtype) else cast(images, "float32")
-    scale, translation = (np.asarray(convert(part).numpy() if hasattr(part, "numpy") else part, "float64").reshape(-1)
-                          for part in (scale, translation))
+    scale, translation = (
+        np.asarray(convert(part).numpy() if hasattr(part, "numpy") else part, "float64").reshape(-1)
+        for part in (scale, translation)
+    )
     for s, t, axis in zip(scale, translation, spatial_dims, strict=True):
         axis = axis % len(x.shape)
-        x = _along(x, axis, _weights(x.shape[axis], output_shape[axis], float(s), float(t), method, antialias))
+        x = _along(
+            x, axis, _weights(x.shape[axis], output_shape[axis], float(s), float(t), method, antialias)
+        )
     return x if dtypes.is_float(images.dtype) else cast(_rounded(x, cast(images, x.dtype)), images.dtype)

@@ -77,21 +77,29 @@ def map_coordinates(inputs, coordinates, order, fill_mode="constant", fill_value
     """The elements of a tensor of n axes at `coordinates` (n, ...), by the nearest (order 0) or linearly (order 1)."""
     x, at = convert(inputs), convert(coordinates)
     if at.shape[0] != len(x.shape):
-        raise ValueError(f"map_coordinates: `coordinates` must hold one row for each of the {len(x.shape)} axes of `inputs`, "
-                         f"received shape {tuple(at.shape)}")
+        raise ValueError(
+            f"map_coordinates: `coordinates` must hold one row for each of the {len(x.shape)} axes of `inputs`, "
+            f"received shape {tuple(at.shape)}"
+        )
     if order not in (0, 1) or fill_mode not in FILL_MODES:
-        raise ValueError(f"map_coordinates: `order` must be 0 or 1 and `fill_mode` one of {', '.join(FILL_MODES)}, received "
-                         f"order={order!r}, fill_mode={fill_mode!r}")
+        raise ValueError(
+            f"map_coordinates: `order` must be 0 or 1 and `fill_mode` one of {', '.join(FILL_MODES)}, received "
+            f"order={order!r}, fill_mode={fill_mode!r}"
+        )
     floats = x if dtypes.is_float(x.dtype) else cast(x, "float32")
     at = at if dtypes.is_float(at.dtype) else cast(at, "float32")
     places = [at[i] for i in range(len(x.shape))]
-    found = _read(reshaped(floats, (floats.size, 1)), x.shape, places, 0.0, order, fill_mode, fill_value)[..., 0]
+    found = _read(reshaped(floats, (floats.size, 1)), x.shape, places, 0.0, order, fill_mode, fill_value)[
+        ..., 0
+    ]
     return cast(found if dtypes.is_float(x.dtype) else nearest_whole(found), x.dtype)
 
 
 def _order(name, interpolation):
     if interpolation not in ORDERS:
-        raise ValueError(f"{name}: `interpolation` must be 'nearest' or 'bilinear', received {interpolation!r}")
+        raise ValueError(
+            f"{name}: `interpolation` must be 'nearest' or 'bilinear', received {interpolation!r}"
+        )
     return ORDERS[interpolation]
 
 
@@ -110,7 +118,9 @@ def _warped(x, rows, columns, order, mode, value):
 
 
 @public
-def affine_transform(images, transform, interpolation="bilinear", fill_mode="constant", fill_value=0, data_format=None):
+def affine_transform(
+    images, transform, interpolation="bilinear", fill_mode="constant", fill_value=0, data_format=None
+):
     """Images whose pixel (x, y) shows (a0 x + a1 y + a2, b0 x + b1 y + b2) of the given ones.
 
     Args:
@@ -119,14 +129,18 @@ def affine_transform(images, transform, interpolation="bilinear", fill_mode="con
     """
     order = _order("affine_transform", interpolation)
     if fill_mode not in FILL_MODES:
-        raise ValueError(f"affine_transform: `fill_mode` must be one of {', '.join(FILL_MODES)}, received {fill_mode!r}")
+        raise ValueError(
+            f"affine_transform: `fill_mode` must be one of {', '.join(FILL_MODES)}, received {fill_mode!r}"
+        )
     given = Images("affine_transform", images, data_format)
     x = given.batch
     t = convert(transform, dtype=x.dtype)
     t = expand_dims(t, 0) if len(t.shape) == 1 else t
     if len(t.shape) != 2 or t.shape[1] != 8 or t.shape[0] not in (1, x.shape[0]):
-        raise ValueError("affine_transform: `transform` must hold 8 numbers, or as many for each image, received shape "
-                         f"{tuple(t.shape)}")
+        raise ValueError(
+            "affine_transform: `transform` must hold 8 numbers, or as many for each image, received shape "
+            f"{tuple(t.shape)}"
+        )
     rows, columns = _grid(x)
     part = [t[:, i : i + 1] for i in range(6)]
     shape = (x.shape[0], x.shape[1] * x.shape[2])
@@ -146,15 +160,19 @@ def _homography(start, end):
 
 
 @public
-def perspective_transform(images, start_points, end_points, interpolation="bilinear", fill_value=0, data_format=None):
+def perspective_transform(
+    images, start_points, end_points, interpolation="bilinear", fill_value=0, data_format=None
+):
     """Images in which the corners `start_points` (4, 2), as (x, y), come to lie at `end_points`; or (batch, 4, 2)."""
     order = _order("perspective_transform", interpolation)
     given = Images("perspective_transform", images, data_format)
     x = given.batch
     start, end = (convert(points, dtype=x.dtype) for points in (start_points, end_points))
     if start.shape != end.shape or tuple(start.shape[-2:]) != (4, 2) or len(start.shape) not in (2, 3):
-        raise ValueError("perspective_transform: `start_points` and `end_points` must have shape (4, 2) or (batch, 4, 2), "
-                         f"received {tuple(start.shape)} and {tuple(end.shape)}")
+        raise ValueError(
+            "perspective_transform: `start_points` and `end_points` must have shape (4, 2) or (batch, 4, 2), "
+            f"received {tuple(start.shape)} and {tuple(end.shape)}"
+        )
     if len(start.shape) == 2:
         start, end = expand_dims(start, 0), expand_dims(end, 0)
     a = _homography(start, end)
@@ -168,8 +186,16 @@ def perspective_transform(images, start_points, end_points, interpolation="bilin
 
 
 @public
-def elastic_transform(images, alpha=20.0, sigma=5.0, interpolation="bilinear", fill_mode="reflect", fill_value=0.0,
-                      seed=None, data_format=None):
+def elastic_transform(
+    images,
+    alpha=20.0,
+    sigma=5.0,
+    interpolation="bilinear",
+    fill_mode="reflect",
+    fill_value=0.0,
+    seed=None,
+    data_format=None,
+):
     """Images deformed by random displacements of about `alpha` pixels, smooth over `sigma` pixels."""
     from ... import random
     from .filters import gaussian_blur

@@ -22,12 +22,19 @@ legacy = keras.optimizers.legacy
 
 
 def convolutions():
-    model = keras.Sequential([
-        layers.Conv2D(3, 3, padding="same", input_shape=(7, 6, 2), kernel_initializer="he_normal"),
-        layers.BatchNormalization(), layers.LeakyReLU(alpha=0.2), layers.DepthwiseConv2D(3,
-                                                                                         depth_multiplier=2),
-        layers.SeparableConv2D(4, 2, activation="relu"), layers.MaxPooling2D(2), layers.SpatialDropout2D(0.0),
-        layers.Flatten(), layers.Dense(3, activation="softmax", kernel_regularizer="l2")])
+    model = keras.Sequential(
+        [
+            layers.Conv2D(3, 3, padding="same", input_shape=(7, 6, 2), kernel_initializer="he_normal"),
+            layers.BatchNormalization(),
+            layers.LeakyReLU(alpha=0.2),
+            layers.DepthwiseConv2D(3, depth_multiplier=2),
+            layers.SeparableConv2D(4, 2, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.SpatialDropout2D(0.0),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax", kernel_regularizer="l2"),
+        ]
+    )
     model.compile(legacy.Adam(0.01), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     return model, [(7, 6, 2)], [3]
 
@@ -44,18 +51,26 @@ def two_ends():
     number = layers.Dense(1, name="number")(joined)
     kind = layers.Dense(3, name="kind")(layers.Dropout(0.0)(joined))
     model = keras.Model([words, numbers], [number, kind])
-    model.compile(keras.optimizers.RMSprop(0.01, momentum=0.5),
-                  loss=["mse", keras.losses.SparseCategoricalCrossentropy(from_logits=True)],
-                  loss_weights=[0.5, 2.0],
-                  metrics=[["mae"], [keras.metrics.SparseCategoricalAccuracy(name="hits")]])
+    model.compile(
+        keras.optimizers.RMSprop(0.01, momentum=0.5),
+        loss=["mse", keras.losses.SparseCategoricalCrossentropy(from_logits=True)],
+        loss_weights=[0.5, 2.0],
+        metrics=[["mae"], [keras.metrics.SparseCategoricalAccuracy(name="hits")]],
+    )
     return model, ["words", (4,)], [0, 3]
 
 
 def recurrent():
-    model = keras.Sequential([layers.Input((6, 3)), layers.Bidirectional(layers.GRU(3,
-                                                                                    return_sequences=True)),
-                              layers.TimeDistributed(layers.Dense(2)), layers.LayerNormalization(),
-                              layers.SimpleRNN(3), layers.Dense(1)])
+    model = keras.Sequential(
+        [
+            layers.Input((6, 3)),
+            layers.Bidirectional(layers.GRU(3, return_sequences=True)),
+            layers.TimeDistributed(layers.Dense(2)),
+            layers.LayerNormalization(),
+            layers.SimpleRNN(3),
+            layers.Dense(1),
+        ]
+    )
     model.compile(keras.optimizers.Adam(0.02, amsgrad=True), loss="mse")
     return model, [(6, 3)], [0]
 
@@ -73,14 +88,18 @@ def main():
         keras.utils.set_random_seed(5)
         model, inputs, targets = make()
         rng = np.random.default_rng(7)
-        x = [rng.integers(0, 9, (8, 5)).astype("int32") if shape == "words"
-             else rng.standard_normal((8, *shape)).astype("float32") for shape in inputs]
-        y = [rng.integers(0, n, 8).astype("int32") if n else rng.standard_normal((8,
-                                                                                  1)).astype("float32")
-             for n in targets]
+        x = [
+            rng.integers(0, 9, (8, 5)).astype("int32")
+            if shape == "words"
+            else rng.standard_normal((8, *shape)).astype("float32")
+            for shape in inputs
+        ]
+        y = [
+            rng.integers(0, n, 8).astype("int32") if n else rng.standard_normal((8, 1)).astype("float32")
+            for n in targets
+        ]
         one = lambda parts: parts[0] if len(parts) == 1 else parts  # noqa: E731
-        outputs = lambda: [np.asarray(part) for part in tf.nest.flatten(model(one(x),
-                                                                              training=False))]  # noqa: E731
+        outputs = lambda: [np.asarray(p) for p in tf.nest.flatten(model(one(x), training=False))]  # noqa: B023, E731
         for _ in range(3):
             model.train_on_batch(one(x), one(y))
         path = os.path.join(HERE, name)
@@ -92,10 +111,13 @@ def main():
         before = outputs()
         for _ in range(3):
             model.train_on_batch(one(x), one(y))
-        np.savez_compressed(path + ".npz", **{f"x_{i}": part for i, part in enumerate(x)},
-                            **{f"y_{i}": part for i, part in enumerate(y)},
-                            **{f"before_{i}": part for i, part in enumerate(before)},
-                            **{f"after_{i}": part for i, part in enumerate(outputs())})
+        np.savez_compressed(
+            path + ".npz",
+            **{f"x_{i}": part for i, part in enumerate(x)},
+            **{f"y_{i}": part for i, part in enumerate(y)},
+            **{f"before_{i}": part for i, part in enumerate(before)},
+            **{f"after_{i}": part for i, part in enumerate(outputs())},
+        )
 
 
 if __name__ == "__main__":
