@@ -1,7 +1,7 @@
 """Every public name of Keras is here with the same signature; what is still missing is listed in names_missing.json.
 
-`python tests/test_names.py` writes that list anew: it may only become shorter. `wrappers` needs scikit-learn, so it is left
-to tests/peers.
+`python tests/test_names.py` writes that list anew: it may only become shorter. `wrappers` needs scikit-learn, so it is
+left to tests/peers.
 """
 
 import importlib
