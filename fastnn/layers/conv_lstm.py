@@ -1,6 +1,7 @@
 """ConvLSTM1D, ConvLSTM2D, ConvLSTM3D: LSTMs whose products are convolutions."""
 
-from .. import activations, ops, random
+from .. import ops
+from .cell_layer import CellLayer, named_arguments
 from .data_format import (
     bias_shaped,
     checked_padding,
@@ -12,21 +13,12 @@ from .data_format import (
     window_extents,
 )
 from .input_spec import InputSpec
-from .layer import Layer
-from .recurrent_cell import (
-    DropoutMasks,
-    clipped_rate,
-    layer_config,
-    of_cell,
-    recurrent_config,
-    set_weight_arguments,
-    with_unit_forget_bias,
-)
-from .rnn import RNN, held_masks, run_cell
+from .lstm import LSTMGates
+from .rnn import held_masks, run_cell
 from .weight_arguments import checked_count, known_extent
 
 
-class ConvLSTMCell(DropoutMasks, Layer):
+class ConvLSTMCell(LSTMGates):
     """One step of a convolutional LSTM over `rank` spatial axes; the states are [h, c]. Arguments: see
     ConvLSTM2D."""
 
@@ -60,7 +52,7 @@ class ConvLSTMCell(DropoutMasks, Layer):
         seed=None,
         **kwargs,
     ):
-        super().__init__(**kwargs)
+        super().__init__(locals(), **kwargs)
         owner = f"ConvLSTM{rank}D"
         self.rank = rank
         self.filters = checked_count(owner, "filters", filters)
@@ -74,22 +66,6 @@ class ConvLSTMCell(DropoutMasks, Layer):
                 f"{owner}: `strides` and `dilation_rate` cannot both be over 1, received {self.strides} and "
                 f"{self.dilation_rate}"
             )
-        self.activation = activations.get(activation)
-        self.recurrent_activation = activations.get(recurrent_activation)
-        self.use_bias = use_bias
-        self.unit_forget_bias = unit_forget_bias
-        set_weight_arguments(
-            self,
-            {
-                "kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
-                "recurrent": (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-                "bias": (bias_initializer, bias_regularizer, bias_constraint),
-            },
-        )
-        self.dropout = clipped_rate(dropout)
-        self.recurrent_dropout = clipped_rate(recurrent_dropout)
-        self.seed = seed
-        self.seed_generator = random.SeedGenerator(seed)
         self.input_spec = InputSpec(ndim=rank + 2)
 
     def build(self, inputs_shape, states_shape=None):
@@ -101,28 +77,7 @@ class ConvLSTMCell(DropoutMasks, Layer):
                 f"{tuple(inputs_shape)}. Give the Input that feeds it numbers there"
             )
         self._step_shape = tuple(inputs_shape)
-        for name, depth in (("kernel", channels), ("recurrent_kernel", self.filters)):
-            arguments = name.removesuffix("_kernel")
-            weight = self.add_weight(
-                name=name,
-                shape=(*self.kernel_size, depth, 4 * self.filters),
-                initializer=getattr(self, f"{arguments}_initializer"),
-                regularizer=getattr(self, f"{arguments}_regularizer"),
-                constraint=getattr(self, f"{arguments}_constraint"),
-            )
-            setattr(self, name, weight)
-        self.bias = None
-        if self.use_bias:
-            initializer = self.bias_initializer
-            if self.unit_forget_bias:
-                initializer = with_unit_forget_bias(initializer, self.filters)
-            self.bias = self.add_weight(
-                name="bias",
-                shape=(4 * self.filters,),
-                initializer=initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+        self._add_weights(self.kernel_size, channels, self.filters)
 
     def state_shape(self, step_shape):
         """The shape of a state for steps of this shape."""
@@ -183,11 +138,8 @@ class ConvLSTMCell(DropoutMasks, Layer):
                 self.dropped_states(before, training, 4), self.recurrent_kernel, ones, "same", ones
             ),
         )
-        i, f, g, o = ops.split(z, 4, axis=self._channel_axis())
-        i, f, o = [self.recurrent_activation(gate) for gate in (i, f, o)]
-        c = ops.add(ops.multiply(f, carry), ops.multiply(i, self.activation(g)))
-        h = ops.multiply(o, self.activation(c))
-        return h, [h, c]
+        states = self.next_states(ops.split(z, 4, axis=self._channel_axis()), carry)
+        return states[0], states
 
     def call(self, inputs, states, training=False):
         return self.recur(self.convolved_inputs(inputs, training), states, training)
@@ -195,19 +147,16 @@ class ConvLSTMCell(DropoutMasks, Layer):
     def get_config(self):
         return {
             **super().get_config(),
-            **recurrent_config(self),
             "filters": self.filters,
             "kernel_size": self.kernel_size,
             "strides": self.strides,
             "padding": self.padding,
             "data_format": self.data_format,
             "dilation_rate": self.dilation_rate,
-            "recurrent_activation": activations.serialize(self.recurrent_activation),
-            "unit_forget_bias": self.unit_forget_bias,
         }
 
 
-class _ConvLSTM(RNN):
+class _ConvLSTM(CellLayer):
     """An LSTM over sequences of (batch, steps, *spatial, channels) whose products are convolutions.
 
     Args:
@@ -223,6 +172,7 @@ class _ConvLSTM(RNN):
     """
 
     rank = 2
+    cell_class = ConvLSTMCell
 
     def __init__(
         self,
@@ -255,43 +205,7 @@ class _ConvLSTM(RNN):
         stateful=False,
         **kwargs,
     ):
-        cell = ConvLSTMCell(
-            self.rank,
-            filters,
-            kernel_size,
-            strides=strides,
-            padding=padding,
-            data_format=data_format,
-            dilation_rate=dilation_rate,
-            activation=activation,
-            recurrent_activation=recurrent_activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            unit_forget_bias=unit_forget_bias,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            dtype=kwargs.get("dtype"),
-            trainable=kwargs.get("trainable", True),
-            name="conv_lstm_cell",
-        )
-        super().__init__(
-            cell,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            stateful=stateful,
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
+        super().__init__(rank=self.rank, **named_arguments(locals()))
         self.input_spec = InputSpec(ndim=self.rank + 3)
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
@@ -324,38 +238,9 @@ class _ConvLSTM(RNN):
         return missing_channels(shape, spec, self.data_format)
 
     def get_config(self):
-        config = layer_config(self, super().get_config())
-        return {key: value for key, value in config.items() if key != "unroll"}
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config)
-
-
-for _name in (
-    "filters",
-    "kernel_size",
-    "strides",
-    "padding",
-    "data_format",
-    "dilation_rate",
-    "activation",
-    "recurrent_activation",
-    "use_bias",
-    "kernel_initializer",
-    "recurrent_initializer",
-    "bias_initializer",
-    "unit_forget_bias",
-    "kernel_regularizer",
-    "recurrent_regularizer",
-    "bias_regularizer",
-    "kernel_constraint",
-    "recurrent_constraint",
-    "bias_constraint",
-    "dropout",
-    "recurrent_dropout",
-):
-    setattr(_ConvLSTM, _name, of_cell(_name))
+        config = super().get_config()
+        del config["unroll"]
+        return config
 
 
 class ConvLSTM1D(_ConvLSTM):

@@ -3,7 +3,8 @@
 from .. import activations, ops
 from ..engine.variable import convert
 from ..ops import recurrent
-from .rnn import RNN, held_masks
+from .cell_layer import CellLayer
+from .rnn import held_masks
 
 _NAMES = {getattr(activations, name): name for name in recurrent.ACTIVATIONS}
 
@@ -17,7 +18,7 @@ def without_cudnn(layer, use_cudnn):
     return use_cudnn
 
 
-class FusedRNN(RNN):
+class FusedRNN(CellLayer):
     """The base of SimpleRNN, LSTM and GRU. `kind`: the record that computes a whole sequence of `cell_class`.
 
     What it does not cover runs step by step: activations of other names, a mask for each gate (recurrent
@@ -26,7 +27,6 @@ class FusedRNN(RNN):
     """
 
     kind = None
-    cell_class = None
 
     def _activations(self, mask, training):
         """The names of both activations if the record covers this call, else None."""
@@ -77,7 +77,3 @@ class FusedRNN(RNN):
             kept = mask[:, 0 if self.go_backwards else -1]
             last = ops.where(ops.expand_dims(kept, axis=1), last, convert(0.0, dtype=last.dtype))
         return last, y, states
-
-    @classmethod
-    def from_config(cls, config):
-        return cls(**config)

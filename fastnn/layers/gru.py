@@ -2,12 +2,13 @@
 
 from .. import activations, ops
 from ..ops import recurrent
+from .cell_layer import named_arguments
 from .fused_recurrence import FusedRNN, without_cudnn
 from .input_spec import InputSpec
-from .recurrent_cell import RecurrentCell, layer_config, shows_cell
+from .recurrent_cell import DenseCell
 
 
-class GRUCell(RecurrentCell):
+class GRUCell(DenseCell):
     """One step: with x_z, x_r, x_h the three parts, in this order, of x @ kernel + bias, and R_z, R_r, R_h
     those of the recurrent kernel, z = sigmoid(x_z + h_before @ R_z), r = sigmoid(x_r + h_before @ R_r) and
     h = z h_before + (1 - z) tanh(x_h + r (h_before @ R_h)); the state is h.
@@ -20,10 +21,12 @@ class GRUCell(RecurrentCell):
             bias, for the products with h_before.
         dropout, recurrent_dropout: the shares of input and state that are dropped while training.
         seed: for dropout.
+        implementation: by keyword; 1 draws a dropout mask for each gate, as recurrent dropout does.
     Source: Keras 3 `layers.GRUCell`; Cho et al., EMNLP 2014.
     """
 
     gates = 3
+    in_kwargs = ("implementation",)
 
     def __init__(
         self,
@@ -47,20 +50,7 @@ class GRUCell(RecurrentCell):
         **kwargs,
     ):
         implementation = kwargs.pop("implementation", 2)
-        super().__init__(
-            units,
-            activation,
-            use_bias,
-            {
-                "kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
-                "recurrent": (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-                "bias": (bias_initializer, bias_regularizer, bias_constraint),
-            },
-            dropout,
-            recurrent_dropout,
-            seed,
-            **kwargs,
-        )
+        super().__init__(locals(), **kwargs)
         self.recurrent_activation = activations.get(recurrent_activation)
         self.reset_after = reset_after
         self._per_gate_masks(implementation)
@@ -117,7 +107,6 @@ class GRUCell(RecurrentCell):
         }
 
 
-@shows_cell("recurrent_activation", "reset_after")
 class GRU(FusedRNN):
     """GRUCell over a sequence: (batch, steps, features) to (batch, units), or (batch, steps, units).
 
@@ -159,41 +148,6 @@ class GRU(FusedRNN):
         use_cudnn="auto",
         **kwargs,
     ):
-        cell = GRUCell(
-            units,
-            activation=activation,
-            recurrent_activation=recurrent_activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            reset_after=reset_after,
-            seed=seed,
-            dtype=kwargs.get("dtype"),
-            trainable=kwargs.get("trainable", True),
-            name="gru_cell",
-            implementation=kwargs.pop("implementation", 2),
-        )
-        super().__init__(
-            cell,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            stateful=stateful,
-            unroll=unroll,
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
+        super().__init__(**named_arguments(locals(), but=["use_cudnn"]))
         self.use_cudnn = without_cudnn("GRU", use_cudnn)
         self.input_spec = InputSpec(ndim=3)
-
-    def get_config(self):
-        return layer_config(self, super().get_config())

@@ -2,12 +2,53 @@
 
 from .. import activations, ops
 from ..ops import recurrent
+from .cell_layer import named_arguments
 from .fused_recurrence import FusedRNN, without_cudnn
 from .input_spec import InputSpec
-from .recurrent_cell import RecurrentCell, layer_config, shows_cell, with_unit_forget_bias
+from .recurrent_cell import DenseCell, RecurrentCell
 
 
-class LSTMCell(RecurrentCell):
+class LSTMGates(RecurrentCell):
+    """The base of LSTM cells, dense and convolutional: their four gates, and the arguments that go with them."""
+
+    gates = 4
+
+    def __init__(self, given, **kwargs):
+        super().__init__(given, **kwargs)
+        self.recurrent_activation = activations.get(given["recurrent_activation"])
+        self.unit_forget_bias = given["unit_forget_bias"]
+
+    def _bias_initializer(self, units):
+        """The bias's initializer, but ones for the forget gate (Jozefowicz et al., 2015)."""
+        own = self.bias_initializer
+        if not self.unit_forget_bias:
+            return own
+
+        def initial(shape, dtype=None):
+            parts = (
+                own((units,), dtype=dtype),
+                ops.ones((units,), dtype=dtype),
+                own((2 * units,), dtype=dtype),
+            )
+            return ops.concatenate(parts, axis=0)
+
+        return initial
+
+    def next_states(self, parts, carry):
+        """[h, c] from the gates' sums, i, f, g, o, and the c before."""
+        i, f, o = [self.recurrent_activation(parts[at]) for at in (0, 1, 3)]
+        c = ops.add(ops.multiply(f, carry), ops.multiply(i, self.activation(parts[2])))
+        return [ops.multiply(o, self.activation(c)), c]
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "recurrent_activation": activations.serialize(self.recurrent_activation),
+            "unit_forget_bias": self.unit_forget_bias,
+        }
+
+
+class LSTMCell(LSTMGates, DenseCell):
     """One step: with i, f, g, o the four parts, in this order, of x @ kernel + h_before @ recurrent_kernel +
     bias, c = sigmoid(f) c_before + sigmoid(i) tanh(g); h = sigmoid(o) tanh(c). The states are [h, c].
 
@@ -18,10 +59,11 @@ class LSTMCell(RecurrentCell):
         unit_forget_bias: the forget gate's biases start at 1.
         dropout, recurrent_dropout: the shares of input and h that are dropped while training.
         seed: for dropout.
+        implementation: by keyword; 1 draws a dropout mask for each gate, as recurrent dropout does.
     Source: Keras 3 `layers.LSTMCell`; Gers et al., "Learning to Forget", Neural Computation, 2000.
     """
 
-    gates = 4
+    in_kwargs = ("implementation",)
 
     def __init__(
         self,
@@ -45,29 +87,9 @@ class LSTMCell(RecurrentCell):
         **kwargs,
     ):
         implementation = kwargs.pop("implementation", 2)
-        super().__init__(
-            units,
-            activation,
-            use_bias,
-            {
-                "kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
-                "recurrent": (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-                "bias": (bias_initializer, bias_regularizer, bias_constraint),
-            },
-            dropout,
-            recurrent_dropout,
-            seed,
-            **kwargs,
-        )
-        self.recurrent_activation = activations.get(recurrent_activation)
-        self.unit_forget_bias = unit_forget_bias
+        super().__init__(locals(), **kwargs)
         self.state_size = [self.units, self.units]
         self._per_gate_masks(implementation)
-
-    def _bias_initializer(self):
-        if not self.unit_forget_bias:
-            return self.bias_initializer
-        return with_unit_forget_bias(self.bias_initializer, self.units)
 
     def call(self, inputs, states, training=False):
         before, carry = states[0], states[1]
@@ -91,20 +113,10 @@ class LSTMCell(RecurrentCell):
             x = self.dropped_inputs(inputs, training, 1)[0]
             z = ops.add(ops.matmul(x, self.kernel), ops.matmul(before, self.recurrent_kernel))
             parts = ops.split(ops.add(z, self.bias) if self.use_bias else z, 4, axis=1)
-        i, f, o = [self.recurrent_activation(parts[at]) for at in (0, 1, 3)]
-        c = ops.add(ops.multiply(f, carry), ops.multiply(i, self.activation(parts[2])))
-        h = ops.multiply(o, self.activation(c))
-        return h, [h, c]
-
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "recurrent_activation": activations.serialize(self.recurrent_activation),
-            "unit_forget_bias": self.unit_forget_bias,
-        }
+        states = self.next_states(parts, carry)
+        return states[0], states
 
 
-@shows_cell("recurrent_activation", "unit_forget_bias")
 class LSTM(FusedRNN):
     """LSTMCell over a sequence: (batch, steps, features) to (batch, units), or (batch, steps, units).
 
@@ -146,41 +158,6 @@ class LSTM(FusedRNN):
         use_cudnn="auto",
         **kwargs,
     ):
-        cell = LSTMCell(
-            units,
-            activation=activation,
-            recurrent_activation=recurrent_activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            unit_forget_bias=unit_forget_bias,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            dtype=kwargs.get("dtype"),
-            trainable=kwargs.get("trainable", True),
-            name="lstm_cell",
-            implementation=kwargs.pop("implementation", 2),
-        )
-        super().__init__(
-            cell,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            stateful=stateful,
-            unroll=unroll,
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
+        super().__init__(**named_arguments(locals(), but=["use_cudnn"]))
         self.use_cudnn = without_cudnn("LSTM", use_cudnn)
         self.input_spec = InputSpec(ndim=3)
-
-    def get_config(self):
-        return layer_config(self, super().get_config())

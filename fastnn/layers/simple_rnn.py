@@ -2,12 +2,13 @@
 
 from .. import ops
 from ..ops import recurrent
+from .cell_layer import named_arguments
 from .fused_recurrence import FusedRNN
 from .input_spec import InputSpec
-from .recurrent_cell import RecurrentCell, layer_config, shows_cell
+from .recurrent_cell import DenseCell
 
 
-class SimpleRNNCell(RecurrentCell):
+class SimpleRNNCell(DenseCell):
     """One step: h = activation(x @ kernel + bias + h_before @ recurrent_kernel); the state is h.
 
     Args:
@@ -36,20 +37,7 @@ class SimpleRNNCell(RecurrentCell):
         seed=None,
         **kwargs,
     ):
-        super().__init__(
-            units,
-            activation,
-            use_bias,
-            {
-                "kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
-                "recurrent": (recurrent_initializer, recurrent_regularizer, recurrent_constraint),
-                "bias": (bias_initializer, bias_regularizer, bias_constraint),
-            },
-            dropout,
-            recurrent_dropout,
-            seed,
-            **kwargs,
-        )
+        super().__init__(locals(), **kwargs)
 
     def call(self, sequence, states, training=False):
         listed = isinstance(states, (list, tuple))
@@ -62,7 +50,6 @@ class SimpleRNNCell(RecurrentCell):
         return output, [output] if listed else output
 
 
-@shows_cell()
 class SimpleRNN(FusedRNN):
     """SimpleRNNCell over a sequence: (batch, steps, features) to (batch, units), or (batch, steps, units).
 
@@ -100,37 +87,5 @@ class SimpleRNN(FusedRNN):
         seed=None,
         **kwargs,
     ):
-        cell = SimpleRNNCell(
-            units,
-            activation=activation,
-            use_bias=use_bias,
-            kernel_initializer=kernel_initializer,
-            recurrent_initializer=recurrent_initializer,
-            bias_initializer=bias_initializer,
-            kernel_regularizer=kernel_regularizer,
-            recurrent_regularizer=recurrent_regularizer,
-            bias_regularizer=bias_regularizer,
-            kernel_constraint=kernel_constraint,
-            recurrent_constraint=recurrent_constraint,
-            bias_constraint=bias_constraint,
-            dropout=dropout,
-            recurrent_dropout=recurrent_dropout,
-            seed=seed,
-            dtype=kwargs.get("dtype"),
-            trainable=kwargs.get("trainable", True),
-            name="simple_rnn_cell",
-        )
-        super().__init__(
-            cell,
-            return_sequences=return_sequences,
-            return_state=return_state,
-            go_backwards=go_backwards,
-            stateful=stateful,
-            unroll=unroll,
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
+        super().__init__(**named_arguments(locals()))
         self.input_spec = InputSpec(ndim=3)
-
-    def get_config(self):
-        return layer_config(self, super().get_config())

@@ -1,4 +1,5 @@
-"""What layers with a kernel and a bias share: checked counts and extents, the weights' arguments in configurations."""
+"""What layers with a kernel and a bias share: checked counts and extents, and the arguments of their weights: each
+has an initializer, a regularizer and a constraint, `kernel_initializer` and so on."""
 
 import numpy as np
 
@@ -29,14 +30,36 @@ def known_extent(layer, input_shape, axis):
     return input_shape[axis]
 
 
+_KINDS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
+
+
+def set_weight_arguments(layer, given, *weights):
+    """Keep the arguments of `weights` ("kernel", "bias") as the layer's attributes, names made objects.
+
+    given: the constructor's arguments by name; its `locals()` will do.
+    """
+    for weight in weights:
+        for kind, module in _KINDS.items():
+            setattr(layer, f"{weight}_{kind}", module.get(given[f"{weight}_{kind}"]))
+
+
+def add_weight(layer, name, shape, arguments=None, initializer=None):
+    """Make the layer's weight `name` as the arguments `arguments` (its name by default) say; what comes as
+    `initializer` goes before them."""
+    arguments = arguments or name
+    return layer.add_weight(
+        name=name,
+        shape=shape,
+        initializer=initializer or getattr(layer, f"{arguments}_initializer"),
+        regularizer=getattr(layer, f"{arguments}_regularizer"),
+        constraint=getattr(layer, f"{arguments}_constraint"),
+    )
+
+
 def weight_config(layer, *weights):
-    """The configuration of the initializers, regularizers and constraints of `weights` ("kernel", "bias")."""
-    config = {}
-    for kind, module in (
-        ("initializer", initializers),
-        ("regularizer", regularizers),
-        ("constraint", constraints),
-    ):
-        for weight in weights:
-            config[f"{weight}_{kind}"] = module.serialize(getattr(layer, f"{weight}_{kind}"))
-    return config
+    """The arguments of `weights`, as plain values for `get_config`."""
+    return {
+        f"{weight}_{kind}": module.serialize(getattr(layer, f"{weight}_{kind}"))
+        for kind, module in _KINDS.items()
+        for weight in weights
+    }
