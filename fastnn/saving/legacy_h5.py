@@ -16,7 +16,7 @@ from .lambda_code import allowing_code
 from .model_file import KERAS_FORMAT, model_of_entry, parse_json, weights_within
 from .object_registration import CustomObjectScope
 from .older_keras import current_model, current_training, is_older, match_state
-from .safe_h5 import get_dataset, get_group, h5py_module, names_in, open_h5, read_dataset, text
+from .safe_h5 import attribute, get_dataset, get_group, h5py_module, names_in, open_h5, read_dataset, text
 from .serialization import serialize_dict, serialize_keras_object
 
 _LONGEST_ATTRIBUTE = 64512  # HDF5 keeps attributes in object headers of 64 KiB
@@ -179,7 +179,8 @@ def load_model(path, custom_objects=None, compile=True, safe_mode=True):
 
 def _attribute(group, name):
     """A text among the attributes; None if there is none."""
-    return text(group.attrs[name]) if name in group.attrs else None
+    value = attribute(group, name)
+    return text(value) if value is not None else None
 
 
 def read_weights(model, group, what, skip_mismatch=False, by_name=False):
@@ -267,13 +268,13 @@ def _misfit(message, skip_mismatch):
     return []
 
 
-def _read_names(group, attribute):
+def _read_names(group, listed):
     """A list of names, which lies in pieces ("weight_names0", ...) where it is long."""
-    if attribute in group.attrs:
-        return names_in(group, attribute)
+    if listed in group.attrs:
+        return names_in(group, listed)
     names, i = [], 0
-    while f"{attribute}{i}" in group.attrs:
-        names += names_in(group, f"{attribute}{i}")
+    while f"{listed}{i}" in group.attrs:
+        names += names_in(group, f"{listed}{i}")
         i += 1
     return names
 

@@ -6,8 +6,11 @@ import math
 
 import numpy as np
 
+from .heap_check import check_heaps
+
 _MOST_EXPANSION = 1000  # gzip's own limit is about 1030
 _ROOM = 2**20  # an array may always unpack to so many bytes
+_unchecked = {}  # number of an open file -> (what it was opened from, its name), until its heaps were checked
 
 
 def h5py_module():
@@ -34,7 +37,10 @@ def open_h5(file, what):
     except (OSError, RuntimeError, ValueError, OverflowError, MemoryError) as error:
         raise ValueError(f"{what} is no HDF5 file, or was cut short while it was copied: {error}") from None
     with opened:
+        number = None
         try:
+            number = _number(opened)
+            _unchecked[number] = file, what
             yield opened
         except (
             OSError,
@@ -47,6 +53,27 @@ def open_h5(file, what):
             if "nable to" not in str(error):  # a key of ours
                 raise
             raise ValueError(f"{what} is damaged: {error}") from None
+        finally:
+            _unchecked.pop(number, None)
+
+
+def _number(item):
+    """What tells the file of `item` from other open ones."""
+    return h5py_module().h5o.get_info(item.id).fileno
+
+
+def attribute(item, name):
+    """The value of an attribute; None if there is none."""
+    if name not in item.attrs:
+        return None
+    if item.attrs.get_id(name).dtype.kind == "O":  # it lies in a heap
+        source, what = _unchecked.pop(_number(item), (None, None))
+        if hasattr(source, "read"):
+            check_heaps(source, what)
+        elif source is not None:
+            with open(source, "rb") as file:
+                check_heaps(file, what)
+    return item.attrs[name]
 
 
 def get_group(parent, path):
@@ -101,7 +128,7 @@ def read_dataset(dataset):
     Raises:
         ValueError: elements that are neither numbers nor booleans.
     """
-    if dataset.attrs.get("dtype") == "bfloat16" and dataset.dtype.itemsize == 2:
+    if attribute(dataset, "dtype") == "bfloat16" and dataset.dtype.itemsize == 2:
         bits = np.asarray(dataset[()]).view(np.uint16).astype(np.uint32) << 16
         return bits.view(np.float32).reshape(dataset.shape)
     if dataset.dtype.kind not in "fiubc":
@@ -147,17 +174,17 @@ def text(value):
     return value
 
 
-def names_in(group, attribute):
-    """A list of names in an attribute; an empty one where there is none.
+def names_in(group, listed):
+    """The names in the attribute `listed`; an empty list where there is none.
 
     Raises:
         ValueError: something else.
     """
-    if attribute not in group.attrs:
+    if listed not in group.attrs:
         return []
-    kind = group.attrs.get_id(attribute).dtype
+    kind = group.attrs.get_id(listed).dtype
     if kind.kind == "f":  # how an empty list was stored
         return []
     if kind.kind != "S" and h5py_module().check_string_dtype(kind) is None:
-        raise ValueError(f"the file is refused: {attribute!r} holds elements of type {kind}, not names")
-    return [text(bytes(name) if kind.kind == "S" else name) for name in np.ravel(group.attrs[attribute])]
+        raise ValueError(f"the file is refused: {listed!r} holds elements of type {kind}, not names")
+    return [text(bytes(name) if kind.kind == "S" else name) for name in np.ravel(attribute(group, listed))]

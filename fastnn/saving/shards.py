@@ -13,7 +13,7 @@ import os
 import secrets
 
 from .atomic import atomic_file
-from .safe_h5 import h5py_module, open_h5
+from .safe_h5 import attribute, h5py_module, open_h5
 from .weights_store import arrays_of, read_state
 
 _LARGEST_MAP = 32 * 2**20
@@ -106,7 +106,7 @@ def load_shards(model, path, skip_mismatch=False, skip=()):
                     f"{path!r} lists {name!r}, which is not beside it; copy all files of one save"
                 )
             file = opened.enter_context(open_h5(shard, shard))
-            if mark is not None and file.attrs.get(_MARK) != mark:
+            if mark is not None and attribute(file, _MARK) != mark:
                 raise ValueError(f"{shard!r} is of another save than {path!r}; copy all files of one save")
             files.append(file)
         read_state(model, files, skip_mismatch, skip)
