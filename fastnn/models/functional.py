@@ -153,8 +153,8 @@ class Functional(Model):
         """
         if isinstance(x, dict):
             keys = sorted(self._inputs_struct) if isinstance(self._inputs_struct, dict) else self.input_names
-            nested = isinstance(self._inputs_struct, dict) and len(nest.flatten(self._inputs_struct)) != len(
-                keys
+            nested = isinstance(self._inputs_struct, dict) and not all(
+                isinstance(own, KerasTensor) for own in self._inputs_struct.values()
             )
             if nested:
                 flat = nest.flatten(x)

@@ -48,7 +48,7 @@ class Model(Fitting, Layer):
 
     def _init_model(self):
         set_untracked(
-            self, _forward={}
+            self, _forward={}, _call_specs=None
         )  # (shape, dtype) of a lone array -> Step of a call model(array), or None
         self._init_trainer()
 
@@ -122,9 +122,13 @@ class Model(Fitting, Layer):
         """Make all weights for inputs of this shape (a tuple, or a structure of tuples; None for the
         batch)."""
         inputs = _symbolic(input_shape, self.compute_dtype)
-        infer(self._call_inferred, inputs if isinstance(inputs, tuple) else (inputs,), {})
+        given = inputs if isinstance(inputs, tuple) else (inputs,)
+        infer(self._call_inferred, given, {})
+        names = (self._signature or self._read_signature()).names
+        set_untracked(self, _call_specs=dict(zip(names, given)))
 
     def _build_from(self, arguments):
+        set_untracked(self, _call_specs=nest.map_leaves(_symbol_of, arguments))
         if type(self).build is not Model.build:
             super()._build_from(arguments)
             return
@@ -216,12 +220,21 @@ class Model(Fitting, Layer):
         return saving.load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
 
     def export(self, filepath, format="tf_saved_model", verbose=None, input_signature=None, **kwargs):
-        """Not there: fastnn has no other runtime to export to; `save` writes files that Keras reads and
-        exports."""
-        raise NotImplementedError(
-            f"export to {format!r} is not there in fastnn; save the model with "
-            "model.save('model.keras'), load that in Keras and export it from there"
-        )
+        """Write the forward pass as an ONNX file, for any program that runs those. Needs the `onnx` package.
+
+        Args:
+            filepath: ends in `.onnx`, or any name with format="onnx".
+            format: "onnx". Keras's others need other frameworks: save the model, and export it from Keras.
+            verbose: False says nothing when it is done.
+            input_signature: KerasTensors, InputSpecs or arrays of the inputs' shapes and dtypes, where the model
+                was not built for those it shall take.
+            opset_version: 18.
+        Raises:
+            ValueError: another format, or an op that ONNX has no words for, with its layer.
+        """
+        from ..export import export_model
+
+        export_model(self, filepath, format, verbose, input_signature, **kwargs)
 
     def to_json(self, **kwargs):
         """The configuration as a JSON string; `kwargs` go to json.dumps."""
@@ -357,6 +370,11 @@ def _symbolic(shape, dtype):
     if all(n is None or isinstance(n, (int, np.integer)) for n in shape):
         return KerasTensor(tuple(shape), dtype)
     return [_symbolic(part, dtype) for part in shape]
+
+
+def _symbol_of(x):
+    """A tensor's KerasTensor, with an unknown batch; other leaves as they are."""
+    return KerasTensor((None, *x.shape[1:]), x.dtype) if hasattr(x, "dtype") and x.shape else x
 
 
 def constructor_arguments(cls):
