@@ -2,13 +2,12 @@
 
 import inspect
 
+import keras
 import numpy as np
 import pytest
 from support import EPS32
 
 from fastnn import activations, constraints, dtype_policies, regularizers
-
-keras = pytest.importorskip("keras", exc_type=ImportError)
 
 ACTIVATIONS = sorted(set(activations._OBJECTS) - {"threshold", "swish", "hard_swish", "sparsemax"})
 

@@ -3,6 +3,7 @@
 import inspect
 import json
 
+import keras
 import numpy as np
 import pytest
 from support import EPS32
@@ -10,7 +11,6 @@ from support import EPS32
 from fastnn import layers, saving
 from fastnn.engine.tensor import Tensor
 
-keras = pytest.importorskip("keras", exc_type=ImportError)
 pytestmark = pytest.mark.filterwarnings(
     "ignore:__array__ implementation:DeprecationWarning"
 )  # Keras's own variables

@@ -1,5 +1,6 @@
 """Losses against Keras: values by weight and reduction, masks, configurations, names, errors, gradients."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -10,12 +11,6 @@ from fastnn.engine.tape import GradientTape
 from fastnn.engine.tensor import Tensor
 
 EPS32 = float(np.finfo(np.float32).eps)
-
-
-@pytest.fixture(scope="module")
-def keras():
-    """The oracle; its NumPy backend itself needs jax."""
-    return pytest.importorskip("keras", exc_type=ImportError)
 
 
 def _numbers(rng):
@@ -124,7 +119,7 @@ def _cast(y_true, y_pred):
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)
-def test_matches_keras(case, keras, rng):
+def test_matches_keras(case, rng):
     name, arguments, inputs, epsilons = case
     y_true, y_pred = _cast(*inputs(rng))
     values = np.asarray(getattr(losses, name)(reduction=None, **arguments)(y_true, y_pred))
@@ -142,7 +137,7 @@ def test_matches_keras(case, keras, rng):
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)
-def test_configuration(case, keras):
+def test_configuration(case):
     name, arguments, _, _ = case
     loss = getattr(losses, name)(name="mine", reduction="sum", **arguments)
     config = loss.get_config()
@@ -179,7 +174,7 @@ def test_traced_as_eager(case, rng):
     np.testing.assert_allclose(function(loss)(y_true, y_pred), loss(y_true, y_pred), rtol=EPS32 * epsilons)
 
 
-def test_masks_of_predictions_as_in_keras(keras, rng):
+def test_masks_of_predictions_as_in_keras(rng):
     y_true, y_pred = _cast(*_steps(rng))
     mask = rng.integers(0, 2, (6, 4)).astype(bool)
     for reduction in ("sum_over_batch_size", "sum", "mean_with_sample_weight", None):
@@ -189,7 +184,7 @@ def test_masks_of_predictions_as_in_keras(keras, rng):
             theirs._keras_mask = mask
             arguments = {"from_logits": True, "reduction": reduction, "ignore_class": 1}
             got = losses.SparseCategoricalCrossentropy(**arguments)(y_true, ours, weight)
-            want = _keras_masked(keras, arguments, y_true, y_pred, mask, weight)
+            want = _keras_masked(arguments, y_true, y_pred, mask, weight)
             np.testing.assert_allclose(got, want, rtol=EPS32 * 60)
 
 
@@ -197,7 +192,7 @@ class _Masked(np.ndarray):
     """An array that can hold Keras's mask."""
 
 
-def _keras_masked(keras, arguments, y_true, y_pred, mask, weight):
+def _keras_masked(arguments, y_true, y_pred, mask, weight):
     from keras.src.losses.loss import reduce_weighted_values
 
     values = np.asarray(
@@ -222,7 +217,7 @@ def test_a_mask_without_a_true_element_gives_zero(rng):
 
 
 @pytest.mark.parametrize("shapes", [((6,), (6, 1)), ((6, 1), (6,)), ((6, 3, 1), (6, 3))])
-def test_a_last_axis_of_one_is_squeezed_or_added(shapes, keras, rng):
+def test_a_last_axis_of_one_is_squeezed_or_added(shapes, rng):
     y_true, y_pred = (rng.uniform(0.1, 1, shape).astype("float32") for shape in shapes)
     for name in ("MeanSquaredError", "BinaryCrossentropy", "Huber"):
         np.testing.assert_allclose(
@@ -232,7 +227,7 @@ def test_a_last_axis_of_one_is_squeezed_or_added(shapes, keras, rng):
         )
 
 
-def test_names_and_functions(keras):
+def test_names_and_functions():
     from keras.src.losses import ALL_OBJECTS_DICT
 
     for name, theirs in ALL_OBJECTS_DICT.items():

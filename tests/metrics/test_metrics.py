@@ -1,5 +1,6 @@
 """Metrics against Keras: results over batches with and without weights, state, configurations, names, errors."""
 
+import keras
 import numpy as np
 import pytest
 
@@ -7,12 +8,6 @@ from fastnn import metrics, ops
 from fastnn.engine.tensor import Tensor
 
 EPS32 = float(np.finfo(np.float32).eps)
-
-
-@pytest.fixture(scope="module")
-def keras():
-    """The oracle; its NumPy backend itself needs jax."""
-    return pytest.importorskip("keras", exc_type=ImportError)
 
 
 def _numbers(rng):
@@ -177,7 +172,7 @@ def _weights(name, y_true, rng):
 
 @pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
 @pytest.mark.parametrize("case", CASES, ids=IDS)
-def test_matches_keras(case, weighted, keras, rng):
+def test_matches_keras(case, weighted, rng):
     name, arguments, inputs, epsilons = case
     ours, theirs = getattr(metrics, name)(**arguments), getattr(keras.metrics, name)(**arguments)
     for y_true, y_pred in _batches(inputs, rng):
@@ -205,7 +200,7 @@ def test_matches_keras(case, weighted, keras, rng):
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)
-def test_configuration(case, keras):
+def test_configuration(case):
     name, arguments, _, _ = case
     metric = getattr(metrics, name)(name="mine", **arguments)
     theirs = getattr(keras.metrics, name)(name="mine", **arguments)
@@ -237,7 +232,7 @@ def test_configuration(case, keras):
         ((8,), ()),
     ],
 )
-def test_mean_and_sum_match_keras(shape, weight, keras, rng):
+def test_mean_and_sum_match_keras(shape, weight, rng):
     for name in ("Mean", "Sum"):
         ours, theirs = getattr(metrics, name)(), getattr(keras.metrics, name)()
         assert float(ours.result()) == 0.0
@@ -252,7 +247,7 @@ def test_mean_and_sum_match_keras(shape, weight, keras, rng):
             )
 
 
-def test_names(keras):
+def test_names():
     from keras.src.metrics import ALL_OBJECTS_DICT
 
     assert set(ALL_OBJECTS_DICT) <= set(metrics.lookup.BY_NAME)

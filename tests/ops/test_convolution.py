@@ -1,5 +1,6 @@
 """Convolution: references by finite differences and adjoints, public functions against Keras, errors."""
 
+import keras
 import numpy as np
 import pytest
 from support import EPS32, apply_record, check_gradient
@@ -15,12 +16,6 @@ CASES = [
     ((1, 4, 3, 5, 2), (2, 2, 3, 2, 3), (1, 2, 2), ((0, 1), (0, 0), (1, 1)), (1, 1, 1), 1),
     ((1, 6, 6, 2), (2, 2, 2, 3), (3, 3), ((0, -2), (0, -1)), (1, 1), 1),  # rows that no window touches
 ]
-
-
-@pytest.fixture
-def keras():
-    """The oracle; its NumPy backend itself needs jax."""
-    return pytest.importorskip("keras", exc_type=ImportError)
 
 
 def _attributes(case):
@@ -90,9 +85,7 @@ def test_the_definition_by_loops(rng):
         ((2, 6, 6, 4), (1, 1), 8, 1, 2, "valid", 1),
     ],
 )
-def test_conv_matches_keras(
-    shape, window, filters, groups, strides, padding, dilation, data_format, keras, rng
-):
+def test_conv_matches_keras(shape, window, filters, groups, strides, padding, dilation, data_format, rng):
     x = rng.standard_normal(shape).astype(np.float32)
     kernel = rng.standard_normal((*window, shape[-1] // groups, filters)).astype(np.float32)
     if data_format == "channels_first":
@@ -113,9 +106,7 @@ def test_conv_matches_keras(
         ((2, 9, 4), 2, 2, "same", 1),
     ],
 )
-def test_depthwise_and_separable_match_keras(
-    shape, multiplier, strides, padding, dilation, data_format, keras, rng
-):
+def test_depthwise_and_separable_match_keras(shape, multiplier, strides, padding, dilation, data_format, rng):
     rank = len(shape) - 2
     x = rng.standard_normal(shape).astype(np.float32)
     kernel = rng.standard_normal((3, 2)[:rank] + (shape[-1], multiplier)).astype(np.float32)
@@ -152,7 +143,7 @@ def test_depthwise_and_separable_match_keras(
     ],
 )
 def test_conv_transpose_matches_keras(
-    shape, window, strides, padding, output_padding, dilation, data_format, keras, rng
+    shape, window, strides, padding, output_padding, dilation, data_format, rng
 ):
     x = rng.standard_normal(shape).astype(np.float32)
     kernel = rng.standard_normal((*window, 2, shape[-1])).astype(np.float32)

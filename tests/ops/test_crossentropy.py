@@ -1,6 +1,7 @@
 """Cross-entropy: records' gradients, public functions against Keras, and the way back to
 logits in a trace."""
 
+import keras
 import numpy as np
 import pytest
 from support import check_function
@@ -49,7 +50,6 @@ def test_gradients_of_gradients(rng):
 @pytest.mark.parametrize("axis", [-1, 1])
 @pytest.mark.parametrize("from_logits", [False, True])
 def test_matches_keras(axis, from_logits, rng):
-    keras = pytest.importorskip("keras")
     x = _logits(rng, (3, 5, 4))
     x = x if from_logits else _softmax(x, axis) * rng.uniform(0.5, 2, (3, 1, 1)).astype("float32")
     target = _softmax(_logits(rng, (3, 5, 4)), axis)
@@ -66,7 +66,6 @@ def test_matches_keras(axis, from_logits, rng):
 
 @pytest.mark.parametrize("from_logits", [False, True])
 def test_sparse_matches_keras(from_logits, rng):
-    keras = pytest.importorskip("keras")
     x = _logits(rng, (3, 5, 4))
     x = x if from_logits else _softmax(x)
     labels = rng.integers(0, 4, (3, 5))

@@ -1,5 +1,6 @@
 """Normalisation: records' gradients (second ones too), and public functions against Keras."""
 
+import keras
 import numpy as np
 import pytest
 from support import check_function
@@ -57,7 +58,6 @@ def _same(got, want, **tolerance):
 
 @pytest.mark.parametrize("axis", [-1, 1, (1, 2), (0, 2)])
 def test_rows_match_keras(axis, rng):
-    keras = pytest.importorskip("keras")
     (x,) = _normal(rng, (3, 4, 5))
     x = x.astype("float32")
     shape = tuple(x.shape[a] for a in (axis if isinstance(axis, tuple) else (axis,)))
@@ -91,7 +91,6 @@ def test_rows_match_keras(axis, rng):
 
 @pytest.mark.parametrize("axis", [-1, 1])
 def test_batch_normalization_matches_keras(axis, rng):
-    keras = pytest.importorskip("keras")
     x, mean, offset, scale = [a.astype("float32") for a in _normal(rng, (3, 4, 4), 4, 4, 4)]
     variance = np.square(scale) + np.float32(0.1)
     for more in (

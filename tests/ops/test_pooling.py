@@ -1,17 +1,11 @@
 """Pooling: references by finite differences and adjoints, public functions against Keras."""
 
+import keras
 import numpy as np
 import pytest
 from support import EPS32, apply_record, check_gradient
 
 from fastnn.ops import pooling
-
-
-@pytest.fixture
-def keras():
-    """The oracle; its NumPy backend itself needs jax."""
-    return pytest.importorskip("keras", exc_type=ImportError)
-
 
 WINDOWS = [
     ((2, 5, 6, 3), (2, 2), (2, 2), ((0, 0), (0, 0))),
@@ -59,7 +53,7 @@ def test_the_first_of_equal_maxima_gets_the_gradient():
         ((1, 2, 2, 3), 5, 2, "same"),
     ],
 )
-def test_matches_keras(shape, pool_size, strides, padding, data_format, keras, rng):
+def test_matches_keras(shape, pool_size, strides, padding, data_format, rng):
     x = rng.standard_normal(shape).astype(np.float32)
     if data_format == "channels_first":
         x = np.moveaxis(x, -1, 1)

@@ -3,13 +3,12 @@
 import json
 import sys
 
+import keras
 import numpy as np
 import pytest
 
 from fastnn import activations, constraints, layers, ops, regularizers, saving
 from fastnn.saving import serialization
-
-keras = pytest.importorskip("keras", exc_type=ImportError)
 
 VALUES = [
     None,
