@@ -1,10 +1,10 @@
 """Activation and the activations that are layers: ReLU, LeakyReLU, PReLU, ELU, Softmax."""
 
-from .. import activations, constraints, initializers, ops, regularizers
+from .. import activations, ops
 from ..engine.variable import convert
 from .input_spec import InputSpec
 from .layer import Layer
-from .weight_arguments import weight_config
+from .weight_arguments import add_weight, set_weight_arguments, weight_config
 
 
 class Elementwise(Layer):
@@ -152,9 +152,7 @@ class PReLU(Layer):
     ):
         super().__init__(**kwargs)
         self.supports_masking = True
-        self.alpha_initializer = initializers.get(alpha_initializer)
-        self.alpha_regularizer = regularizers.get(alpha_regularizer)
-        self.alpha_constraint = constraints.get(alpha_constraint)
+        set_weight_arguments(self, locals(), "alpha")
         self.shared_axes = (
             [shared_axes] if isinstance(shared_axes, int) else shared_axes and list(shared_axes)
         )
@@ -162,13 +160,7 @@ class PReLU(Layer):
     def build(self, input_shape):
         shared = self.shared_axes or []
         shape = tuple([1 if axis in shared else n for axis, n in enumerate(input_shape)][1:])
-        self.alpha = self.add_weight(
-            name="alpha",
-            shape=shape,
-            initializer=self.alpha_initializer,
-            regularizer=self.alpha_regularizer,
-            constraint=self.alpha_constraint,
-        )
+        self.alpha = add_weight(self, "alpha", shape)
         self.input_spec = InputSpec(
             ndim=len(input_shape),
             axes={axis: n for axis, n in enumerate(input_shape) if axis and axis not in shared},

@@ -1,15 +1,15 @@
 """BatchNormalization: each channel to mean 0 and variance 1 over the batch."""
 
-from .. import constraints, initializers, ops, regularizers
+from .. import initializers, ops
 from ..engine import dtypes, settings
 from ..engine.variable import convert
 from ..ops.normalization import batch_norm_train_op
+from .affine import Affine
 from .input_spec import InputSpec
-from .layer import Layer
 from .weight_arguments import known_extent
 
 
-class BatchNormalization(Layer):
+class BatchNormalization(Affine):
     """gamma * (x - mean) / sqrt(variance + epsilon) + beta, one of each a position along `axis`.
 
     While training, mean and variance are the batch's and move the averages that stand in for them otherwise:
@@ -60,44 +60,19 @@ class BatchNormalization(Layer):
         self.axis = int(axis)
         self.momentum = float(momentum)
         self.epsilon = float(epsilon)
-        self.center = center
-        self.scale = scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
+        self._keep_affine(locals())
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
         self.renorm = renorm
         self.renorm_clipping = _checked_clipping(renorm_clipping) if renorm else renorm_clipping
         self.renorm_momentum = renorm_momentum
         self.synchronized = synchronized
-        self.gamma = self.beta = self.moving_mean = self.moving_variance = None
-        self.supports_masking = True
+        self.moving_mean = self.moving_variance = None
 
     def build(self, input_shape):
         channels = known_extent(self, input_shape, self.axis)
         shape = (channels,)
-        if self.scale:
-            self.gamma = self.add_weight(
-                name="gamma",
-                shape=shape,
-                initializer=self.gamma_initializer,
-                autocast=False,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-            )
-        if self.center:
-            self.beta = self.add_weight(
-                name="beta",
-                shape=shape,
-                initializer=self.beta_initializer,
-                autocast=False,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-            )
+        self._add_affine(shape)
         self.moving_mean = self._add_average("moving_mean", shape, self.moving_mean_initializer)
         self.moving_variance = self._add_average("moving_variance", shape, self.moving_variance_initializer)
         if self.renorm:
@@ -220,16 +195,9 @@ class BatchNormalization(Layer):
             "axis": self.axis,
             "momentum": self.momentum,
             "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            "beta_initializer": initializers.serialize(self.beta_initializer),
-            "gamma_initializer": initializers.serialize(self.gamma_initializer),
+            **self._affine_config(),
             "moving_mean_initializer": initializers.serialize(self.moving_mean_initializer),
             "moving_variance_initializer": initializers.serialize(self.moving_variance_initializer),
-            "beta_regularizer": regularizers.serialize(self.beta_regularizer),
-            "gamma_regularizer": regularizers.serialize(self.gamma_regularizer),
-            "beta_constraint": constraints.serialize(self.beta_constraint),
-            "gamma_constraint": constraints.serialize(self.gamma_constraint),
             "synchronized": self.synchronized,
             "renorm": self.renorm,
             "renorm_clipping": self.renorm_clipping,

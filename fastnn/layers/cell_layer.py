@@ -7,15 +7,6 @@ from ..engine.symbolic import snake_case
 from .rnn import RNN
 
 
-def named_arguments(given, but=()):
-    """What a constructor was called with, by name: its `locals()`, taken first of all, without the names `but`."""
-    return {
-        name: value
-        for name, value in {**given, **given["kwargs"]}.items()
-        if name not in ("self", "__class__", "kwargs", *but)
-    }
-
-
 def _parameters(function):
     return [
         parameter.name

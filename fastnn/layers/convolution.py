@@ -1,6 +1,7 @@
 """Convolution layers: Conv1D to Conv3D, their transposes, depthwise and separable ones."""
 
-from .. import activations, constraints, initializers, ops, regularizers
+from .. import activations, ops, regularizers
+from .constructor_arguments import named_arguments
 from .data_format import (
     bias_shaped,
     checked_padding,
@@ -13,45 +14,30 @@ from .data_format import (
 )
 from .input_spec import InputSpec
 from .layer import Layer
-from .weight_arguments import checked_count, known_extent, weight_config
+from .weight_arguments import add_weight, checked_count, known_extent, set_weight_arguments, weight_config
 
 
 class _Windowed(Layer):
     """What all convolution layers share: their window, bias and activation. `rank`: the number of spatial
-    axes.
+    axes. `weight_names`: the weights that have arguments.
 
-    `weights`: {weight: its initializer, regularizer, constraint} as the constructor was given them.
+    given: the constructor's `locals()`.
     """
 
     rank = 2
     paddings = ("valid", "same")
+    weight_names = ("kernel", "bias")
 
-    def __init__(
-        self,
-        kernel_size,
-        strides,
-        padding,
-        data_format,
-        dilation_rate,
-        activation,
-        use_bias,
-        weights,
-        **kwargs,
-    ):
-        super().__init__(**kwargs)
+    def __init__(self, given):
+        super().__init__(activity_regularizer=given["activity_regularizer"], **given["kwargs"])
         name = type(self).__name__
-        self.kernel_size = per_axis(name, "kernel_size", kernel_size, self.rank)
-        self.strides = per_axis(name, "strides", strides, self.rank)
-        self.dilation_rate = per_axis(name, "dilation_rate", dilation_rate, self.rank)
-        self.padding = checked_padding(name, padding, self.paddings)
-        self.data_format = standard_data_format(name, data_format)
-        self.activation = activations.get(activation)
-        self.use_bias = use_bias
-        for weight, (initializer, regularizer, constraint) in weights.items():
-            setattr(self, f"{weight}_initializer", initializers.get(initializer))
-            setattr(self, f"{weight}_regularizer", regularizers.get(regularizer))
-            setattr(self, f"{weight}_constraint", constraints.get(constraint))
-        self._weight_names = tuple(weights)
+        for argument in ("kernel_size", "strides", "dilation_rate"):
+            setattr(self, argument, per_axis(name, argument, given[argument], self.rank))
+        self.padding = checked_padding(name, given["padding"], self.paddings)
+        self.data_format = standard_data_format(name, given["data_format"])
+        self.activation = activations.get(given["activation"])
+        self.use_bias = given["use_bias"]
+        set_weight_arguments(self, given, *self.weight_names)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
                 f"{name}: `strides` and `dilation_rate` cannot both be over 1, received "
@@ -63,6 +49,12 @@ class _Windowed(Layer):
     def _channel_axis(self):
         return -1 if self.data_format == "channels_last" else 1
 
+    @property
+    def _window(self):
+        """The arguments that all ops on windows have."""
+        names = ("strides", "padding", "data_format", "dilation_rate")
+        return {name: getattr(self, name) for name in names}
+
     def _input_channels(self, input_shape):
         """The input's channels, noted in the input spec."""
         channels = known_extent(self, input_shape, self._channel_axis)
@@ -70,14 +62,9 @@ class _Windowed(Layer):
         self.compute_output_shape(input_shape)  # raises where the window does not fit
         return channels
 
-    def _add(self, name, shape, arguments):
-        return self.add_weight(
-            name=name,
-            shape=shape,
-            initializer=getattr(self, f"{arguments}_initializer"),
-            regularizer=getattr(self, f"{arguments}_regularizer"),
-            constraint=getattr(self, f"{arguments}_constraint"),
-        )
+    def _add_bias(self, channels):
+        if self.use_bias:
+            self.bias = add_weight(self, "bias", (channels,))
 
     def _finish(self, outputs):
         if self.use_bias:
@@ -113,7 +100,7 @@ class _Windowed(Layer):
             "activation": activations.serialize(self.activation),
             "use_bias": self.use_bias,
             "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            **weight_config(self, *self._weight_names),
+            **weight_config(self, *self.weight_names),
         }
 
 
@@ -153,21 +140,7 @@ class _Conv(_Windowed):
         bias_constraint=None,
         **kwargs,
     ):
-        super().__init__(
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            {
-                "kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
-                "bias": (bias_initializer, bias_regularizer, bias_constraint),
-            },
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
+        super().__init__(locals())
         name = type(self).__name__
         self.filters = checked_count(name, "filters", filters)
         self.groups = checked_count(name, "groups", groups)
@@ -185,23 +158,11 @@ class _Conv(_Windowed):
                 f"of `groups`, {self.groups}; its input of shape {tuple(input_shape)} has "
                 f"{channels}"
             )
-        self.kernel = self._add(
-            "kernel", (*self.kernel_size, channels // self.groups, self.filters), "kernel"
-        )
-        if self.use_bias:
-            self.bias = self._add("bias", (self.filters,), "bias")
+        self.kernel = add_weight(self, "kernel", (*self.kernel_size, channels // self.groups, self.filters))
+        self._add_bias(self.filters)
 
     def call(self, inputs):
-        return self._finish(
-            ops.conv(
-                inputs,
-                self.kernel,
-                strides=self.strides,
-                padding=self.padding,
-                data_format=self.data_format,
-                dilation_rate=self.dilation_rate,
-            )
-        )
+        return self._finish(ops.conv(inputs, self.kernel, **self._window))
 
     def get_config(self):
         return {**super().get_config(), "filters": self.filters, "groups": self.groups}
@@ -271,21 +232,7 @@ class _ConvTranspose(_Windowed):
         bias_constraint=None,
         **kwargs,
     ):
-        super().__init__(
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            {
-                "kernel": (kernel_initializer, kernel_regularizer, kernel_constraint),
-                "bias": (bias_initializer, bias_regularizer, bias_constraint),
-            },
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
+        super().__init__(locals())
         name = type(self).__name__
         self.filters = checked_count(name, "filters", filters)
         self.output_padding = None
@@ -299,21 +246,12 @@ class _ConvTranspose(_Windowed):
 
     def build(self, input_shape):
         channels = self._input_channels(input_shape)
-        self.kernel = self._add("kernel", (*self.kernel_size, self.filters, channels), "kernel")
-        if self.use_bias:
-            self.bias = self._add("bias", (self.filters,), "bias")
+        self.kernel = add_weight(self, "kernel", (*self.kernel_size, self.filters, channels))
+        self._add_bias(self.filters)
 
     def call(self, inputs):
         return self._finish(
-            ops.conv_transpose(
-                inputs,
-                self.kernel,
-                strides=self.strides,
-                padding=self.padding,
-                output_padding=self.output_padding,
-                data_format=self.data_format,
-                dilation_rate=self.dilation_rate,
-            )
+            ops.conv_transpose(inputs, self.kernel, **self._window, output_padding=self.output_padding)
         )
 
     def compute_output_shape(self, input_shape):
@@ -381,29 +319,13 @@ class Conv3DTranspose(_ConvTranspose):
         bias_constraint=None,
         **kwargs,
     ):
-        super().__init__(
-            filters,
-            kernel_size,
-            strides,
-            padding,
-            output_padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            kernel_regularizer,
-            bias_regularizer,
-            activity_regularizer,
-            kernel_constraint,
-            bias_constraint,
-            **kwargs,
-        )
+        super().__init__(**named_arguments(locals()))
 
 
 class _DepthwiseConv(_Windowed):
     """Convolution of each channel by itself, with `depth_multiplier` filters a channel; arguments as in Conv2D."""
+
+    weight_names = ("depthwise", "bias")
 
     def __init__(
         self,
@@ -424,40 +346,18 @@ class _DepthwiseConv(_Windowed):
         bias_constraint=None,
         **kwargs,
     ):
-        super().__init__(
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            {
-                "depthwise": (depthwise_initializer, depthwise_regularizer, depthwise_constraint),
-                "bias": (bias_initializer, bias_regularizer, bias_constraint),
-            },
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
+        super().__init__(locals())
         self.depth_multiplier = checked_count(type(self).__name__, "depth_multiplier", depth_multiplier)
 
     def build(self, input_shape):
         channels = self._input_channels(input_shape)
-        self.kernel = self._add("kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise")
-        if self.use_bias:
-            self.bias = self._add("bias", (channels * self.depth_multiplier,), "bias")
+        self.kernel = add_weight(
+            self, "kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise"
+        )
+        self._add_bias(channels * self.depth_multiplier)
 
     def call(self, inputs):
-        return self._finish(
-            ops.depthwise_conv(
-                inputs,
-                self.kernel,
-                strides=self.strides,
-                padding=self.padding,
-                data_format=self.data_format,
-                dilation_rate=self.dilation_rate,
-            )
-        )
+        return self._finish(ops.depthwise_conv(inputs, self.kernel, **self._window))
 
     def _output_channels(self, input_shape):
         channels = input_shape[self._channel_axis]
@@ -482,6 +382,8 @@ class DepthwiseConv2D(_DepthwiseConv):
 class _SeparableConv(_Windowed):
     """A depthwise convolution, then a 1x1 convolution to `filters` channels; arguments as in Conv2D."""
 
+    weight_names = ("depthwise", "pointwise", "bias")
+
     def __init__(
         self,
         filters,
@@ -505,48 +407,24 @@ class _SeparableConv(_Windowed):
         bias_constraint=None,
         **kwargs,
     ):
-        super().__init__(
-            kernel_size,
-            strides,
-            padding,
-            data_format,
-            dilation_rate,
-            activation,
-            use_bias,
-            {
-                "depthwise": (depthwise_initializer, depthwise_regularizer, depthwise_constraint),
-                "pointwise": (pointwise_initializer, pointwise_regularizer, pointwise_constraint),
-                "bias": (bias_initializer, bias_regularizer, bias_constraint),
-            },
-            activity_regularizer=activity_regularizer,
-            **kwargs,
-        )
+        super().__init__(locals())
         self.filters = checked_count(type(self).__name__, "filters", filters)
         self.depth_multiplier = checked_count(type(self).__name__, "depth_multiplier", depth_multiplier)
 
     def build(self, input_shape):
         channels = self._input_channels(input_shape)
         between = channels * self.depth_multiplier
-        self.depthwise_kernel = self._add(
-            "depthwise_kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise"
+        self.depthwise_kernel = add_weight(
+            self, "depthwise_kernel", (*self.kernel_size, channels, self.depth_multiplier), "depthwise"
         )
-        self.pointwise_kernel = self._add(
-            "pointwise_kernel", (*[1] * self.rank, between, self.filters), "pointwise"
+        self.pointwise_kernel = add_weight(
+            self, "pointwise_kernel", (*[1] * self.rank, between, self.filters), "pointwise"
         )
-        if self.use_bias:
-            self.bias = self._add("bias", (self.filters,), "bias")
+        self._add_bias(self.filters)
 
     def call(self, inputs):
         return self._finish(
-            ops.separable_conv(
-                inputs,
-                self.depthwise_kernel,
-                self.pointwise_kernel,
-                strides=self.strides,
-                padding=self.padding,
-                data_format=self.data_format,
-                dilation_rate=self.dilation_rate,
-            )
+            ops.separable_conv(inputs, self.depthwise_kernel, self.pointwise_kernel, **self._window)
         )
 
     def get_config(self):

@@ -3,10 +3,10 @@
 import math
 import re
 
-from .. import activations, constraints, initializers, ops, regularizers
+from .. import activations, initializers, ops, regularizers
 from .input_spec import InputSpec
 from .layer import Layer
-from .weight_arguments import weight_config
+from .weight_arguments import add_weight, set_weight_arguments, weight_config
 
 
 class EinsumDense(Layer):
@@ -55,12 +55,7 @@ class EinsumDense(Layer):
         self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
         self.bias_axes = bias_axes
         self.activation = activations.get(activation)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        set_weight_arguments(self, locals(), "kernel", "bias")
         self._axes = _Axes(equation)
         self.bias = None
 
@@ -80,13 +75,7 @@ class EinsumDense(Layer):
             initializer = type(initializer).from_config(
                 {**initializer.get_config(), "seed": initializer.seed, **fans}
             )
-        self.kernel = self.add_weight(
-            name="kernel",
-            shape=kernel_shape,
-            initializer=initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-        )
+        self.kernel = add_weight(self, "kernel", kernel_shape, initializer=initializer)
         if self.bias_axes is not None:
             missing = [axis for axis in self.bias_axes if axis not in axes.output]
             if missing:
@@ -95,13 +84,7 @@ class EinsumDense(Layer):
                     f"{missing}, which "
                     f"the output of {self.equation!r} does not have"
                 )
-            self.bias = self.add_weight(
-                name="bias",
-                shape=self._bias_shape(extents, input_shape),
-                initializer=self.bias_initializer,
-                regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )
+            self.bias = add_weight(self, "bias", self._bias_shape(extents, input_shape))
 
     def call(self, inputs, training=None):
         axes = self._axes

@@ -1,11 +1,11 @@
 """Embedding: rows of a table, chosen by integers; and Masking, which says which steps count."""
 
-from .. import constraints, initializers, ops, regularizers
+from .. import ops, regularizers
 from ..engine.variable import convert
 from ..saving.serialization import deserialize_keras_object
 from .activation import Elementwise
 from .layer import Layer
-from .weight_arguments import checked_count, weight_config
+from .weight_arguments import add_weight, checked_count, set_weight_arguments, weight_config
 
 
 class Embedding(Layer):
@@ -46,9 +46,7 @@ class Embedding(Layer):
         super().__init__(**kwargs)
         self.input_dim = checked_count("Embedding", "input_dim", input_dim)
         self.output_dim = checked_count("Embedding", "output_dim", output_dim)
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
-        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
-        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        set_weight_arguments(self, locals(), "embeddings")
         self.mask_zero = mask_zero
         self.supports_masking = mask_zero
         self.autocast = False
@@ -58,13 +56,7 @@ class Embedding(Layer):
 
     def build(self, input_shape=None):
         if not self.built:
-            self.embeddings = self.add_weight(
-                name="embeddings",
-                shape=(self.input_dim, self.output_dim),
-                initializer=self.embeddings_initializer,
-                regularizer=self.embeddings_regularizer,
-                constraint=self.embeddings_constraint,
-            )
+            self.embeddings = add_weight(self, "embeddings", (self.input_dim, self.output_dim))
 
     def check_range(self, indices):
         """Raise ValueError for an array with numbers outside 0..input_dim - 1, which would give NaN."""

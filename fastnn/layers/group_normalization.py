@@ -1,13 +1,13 @@
 """GroupNormalization: channels normalised in groups, within each sample."""
 
-from .. import constraints, initializers, ops, regularizers
+from .. import ops
 from ..engine.variable import convert
+from .affine import Affine
 from .input_spec import InputSpec
-from .layer import Layer
-from .weight_arguments import known_extent, weight_config
+from .weight_arguments import known_extent
 
 
-class GroupNormalization(Layer):
+class GroupNormalization(Affine):
     """gamma * (x - mean) / sqrt(variance + epsilon) + beta, with the moments of each group of channels of a
     sample.
 
@@ -44,20 +44,11 @@ class GroupNormalization(Layer):
                 f"{groups!r}"
             )
         super().__init__(**kwargs)
-        self.supports_masking = True
         self.autocast = False
         self.groups = groups
         self.axis = axis
         self.epsilon = epsilon
-        self.center = center
-        self.scale = scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
-        self.gamma = self.beta = None
+        self._keep_affine(locals())
 
     def build(self, input_shape):
         channels = known_extent(self, input_shape, self.axis)
@@ -76,24 +67,7 @@ class GroupNormalization(Layer):
                 "divisors of that number, or -1"
             )
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
-        if self.scale:
-            self.gamma = self.add_weight(
-                name="gamma",
-                shape=(channels,),
-                initializer=self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-                autocast=False,
-            )
-        if self.center:
-            self.beta = self.add_weight(
-                name="beta",
-                shape=(channels,),
-                initializer=self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-                autocast=False,
-            )
+        self._add_affine((channels,))
 
     def call(self, inputs):
         shape = tuple(inputs.shape)
@@ -124,7 +98,5 @@ class GroupNormalization(Layer):
             "groups": self.groups,
             "axis": self.axis,
             "epsilon": self.epsilon,
-            "center": self.center,
-            "scale": self.scale,
-            **weight_config(self, "beta", "gamma"),
+            **self._affine_config(),
         }

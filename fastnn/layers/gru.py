@@ -2,7 +2,7 @@
 
 from .. import activations, ops
 from ..ops import recurrent
-from .cell_layer import named_arguments
+from .constructor_arguments import named_arguments
 from .fused_recurrence import FusedRNN, without_cudnn
 from .input_spec import InputSpec
 from .recurrent_cell import DenseCell

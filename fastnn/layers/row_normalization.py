@@ -1,10 +1,11 @@
 """Layers that normalise within samples: LayerNormalization, RMSNormalization, UnitNormalization."""
 
-from .. import constraints, initializers, ops, regularizers
+from .. import ops
 from ..engine.variable import convert
 from .activation import Elementwise
+from .affine import Affine
 from .layer import Layer
-from .weight_arguments import known_extent, weight_config
+from .weight_arguments import known_extent
 
 
 class _OverAxes(Layer):
@@ -33,7 +34,7 @@ class _OverAxes(Layer):
         return {**super().get_config(), "axis": axis, "epsilon": self.epsilon}
 
 
-class LayerNormalization(_OverAxes):
+class LayerNormalization(_OverAxes, Affine):
     """gamma * (x - mean) / sqrt(variance + epsilon) + beta, mean and variance taken over `axis` of each
     sample.
 
@@ -61,51 +62,18 @@ class LayerNormalization(_OverAxes):
         if kwargs.pop("rms_scaling", False):
             raise ValueError("LayerNormalization: `rms_scaling` is not there in fastnn; use RMSNormalization")
         super().__init__(axis, epsilon, **kwargs)
-        self.center = center
-        self.scale = scale
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
-        self.gamma = self.beta = None
-        self.supports_masking = True
+        self._keep_affine(locals())
         self.autocast = False
 
     def build(self, input_shape):
-        shape = self._parameter_shape(input_shape)
-        if self.scale:
-            self.gamma = self.add_weight(
-                name="gamma",
-                shape=shape,
-                initializer=self.gamma_initializer,
-                autocast=False,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-            )
-        if self.center:
-            self.beta = self.add_weight(
-                name="beta",
-                shape=shape,
-                initializer=self.beta_initializer,
-                autocast=False,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-            )
+        self._add_affine(self._parameter_shape(input_shape))
 
     def call(self, inputs):
         y = ops.layer_normalization(inputs, self.gamma, self.beta, tuple(self.axis), self.epsilon)
         return convert(y, dtype=self.compute_dtype)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "center": self.center,
-            "scale": self.scale,
-            "rms_scaling": False,
-            **weight_config(self, "beta", "gamma"),
-        }
+        return {**super().get_config(), **self._affine_config(), "rms_scaling": False}
 
 
 class RMSNormalization(_OverAxes):

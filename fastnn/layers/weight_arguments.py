@@ -33,19 +33,19 @@ def known_extent(layer, input_shape, axis):
 _KINDS = {"initializer": initializers, "regularizer": regularizers, "constraint": constraints}
 
 
-def set_weight_arguments(layer, given, *weights):
+def set_weight_arguments(layer, given, *weights, prefix=""):
     """Keep the arguments of `weights` ("kernel", "bias") as the layer's attributes, names made objects.
 
-    given: the constructor's arguments by name; its `locals()` will do.
+    given: the constructor's arguments by name; its `locals()` will do. prefix: of the attributes' names.
     """
     for weight in weights:
         for kind, module in _KINDS.items():
-            setattr(layer, f"{weight}_{kind}", module.get(given[f"{weight}_{kind}"]))
+            setattr(layer, f"{prefix}{weight}_{kind}", module.get(given[f"{weight}_{kind}"]))
 
 
-def add_weight(layer, name, shape, arguments=None, initializer=None):
+def add_weight(layer, name, shape, arguments=None, initializer=None, **options):
     """Make the layer's weight `name` as the arguments `arguments` (its name by default) say; what comes as
-    `initializer` goes before them."""
+    `initializer` goes before them. options: `Layer.add_weight`'s."""
     arguments = arguments or name
     return layer.add_weight(
         name=name,
@@ -53,13 +53,14 @@ def add_weight(layer, name, shape, arguments=None, initializer=None):
         initializer=initializer or getattr(layer, f"{arguments}_initializer"),
         regularizer=getattr(layer, f"{arguments}_regularizer"),
         constraint=getattr(layer, f"{arguments}_constraint"),
+        **options,
     )
 
 
-def weight_config(layer, *weights):
-    """The arguments of `weights`, as plain values for `get_config`."""
+def weight_config(layer, *weights, prefix=""):
+    """What `set_weight_arguments` has kept, as plain values for `get_config`."""
     return {
-        f"{weight}_{kind}": module.serialize(getattr(layer, f"{weight}_{kind}"))
+        f"{weight}_{kind}": module.serialize(getattr(layer, f"{prefix}{weight}_{kind}"))
         for kind, module in _KINDS.items()
         for weight in weights
     }
