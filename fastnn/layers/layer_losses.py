@@ -1,0 +1,64 @@
+"""LayerLosses: the part of a Layer that is about what it adds to the loss."""
+
+import weakref
+
+from .. import ops
+from ..engine import nest
+from ..engine.op import context
+from ..engine.tensor import Tensor, Traced
+from ..engine.variable import convert
+from .call_state import state
+from .input_spec import describe
+
+
+class LayerLosses:
+    """Losses that are noted while `call` runs, and the penalties on weights and outputs."""
+
+    def add_loss(self, loss):
+        """Add a scalar (or several) to what training minimises; for use inside `call`.
+
+        Raises:
+            ValueError: something that is no tensor.
+        """
+        for one in nest.flatten(loss):
+            if not isinstance(one, Tensor):
+                raise ValueError(
+                    f"{describe(self)}: add_loss takes scalar tensors computed inside call(), "
+                    f"received {one!r}"
+                )
+            # A traced loss lives as long as its graph: a strong reference here would keep a whole trace in
+            # memory.
+            self._losses.append(weakref.ref(one) if type(one) is Traced else one)
+        state.losses_exist = True
+
+    def _own_losses(self):
+        found = []
+        for entry in self._losses:
+            loss = entry() if type(entry) is weakref.ref else entry
+            if loss is not None and (type(loss) is not Traced or loss.graph is context.graph):
+                found.append(loss)
+        return found
+
+    def _clear_losses(self):
+        for layer in self._flatten_layers():
+            layer._losses.clear()
+
+    @property
+    def losses(self):
+        """Scalars to add to the loss: from `add_loss` in the latest call, and the weights' penalties.
+
+        While a function is traced, only what was added in this trace counts.
+        """
+        found = [loss for layer in self._flatten_layers() for loss in layer._own_losses()]
+        for variable in self.trainable_weights:
+            if variable.regularizer is not None:
+                found.append(variable.regularizer(variable))
+        return found
+
+    def _add_activity_losses(self, outputs):
+        for output in nest.flatten(outputs):
+            if isinstance(output, Tensor):
+                loss = self.activity_regularizer(output)
+                if output.shape:
+                    loss = ops.divide(loss, convert(float(max(output.shape[0], 1)), dtype=loss.dtype))
+                self.add_loss(loss)
