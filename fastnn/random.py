@@ -16,10 +16,10 @@ from .engine.tensor import Tensor
 from .engine.variable import Variable, convert
 from .ops import random_draws as draws
 from .ops.elementary import erfinv, log
-from .ops.indexing import take
 from .ops.reduction import argmax
 from .ops.shape import as_tuple, broadcast, reshaped
 from .ops.sorting import argsort
+from .ops.taking import take
 
 _global = None  # the SeedGenerator of calls without a seed; made at the first one
 

@@ -45,6 +45,7 @@ from .arrangement import (  # noqa: F401
     view_as_real,
 )
 from .attention import dot_product_attention  # noqa: F401
+from .class_codes import multi_hot, one_hot  # noqa: F401
 from .control import (  # noqa: F401
     associative_scan,
     cond,
@@ -140,19 +141,7 @@ from .elementary import (  # noqa: F401
     trunc,
 )
 from .fourier import extract_sequences, fft, fft2, ifft2, irfft, istft, rfft, stft  # noqa: F401
-from .indexing import (  # noqa: F401
-    gather_nd,
-    get_item,
-    multi_hot,
-    nonzero,
-    one_hot,
-    scatter,
-    scatter_update,
-    slice,
-    slice_update,
-    take,
-    take_along_axis,
-)
+from .indexing import get_item, nonzero  # noqa: F401
 from .joining import (  # noqa: F401
     append,
     array_split,
@@ -194,6 +183,7 @@ from .linear_algebra import (  # noqa: F401
     vander,
 )
 from .matmul import dot, inner, matmul, outer, tensordot, vdot  # noqa: F401
+from .moving_windows import slice, slice_update  # noqa: F401
 from .nan_reductions import (  # noqa: F401
     nanargmax,
     nanargmin,
@@ -299,6 +289,7 @@ from .reduction import (  # noqa: F401
     sum,
     var,
 )
+from .scattering import gather_nd, scatter, scatter_update  # noqa: F401
 from .segments import segment_max, segment_min, segment_prod, segment_sum  # noqa: F401
 from .shape import (  # noqa: F401
     broadcast_to,
@@ -321,3 +312,4 @@ from .shape import (  # noqa: F401
 )
 from .softmax import log_softmax, logsumexp, softmax, sparsemax  # noqa: F401
 from .sorting import argsort, bincount, digitize, in_top_k, searchsorted, sort, top_k, unique  # noqa: F401
+from .taking import take, take_along_axis  # noqa: F401

@@ -9,10 +9,10 @@ from ..engine.op import define_op, no_gradient
 from ..engine.symbolic import public
 from ..engine.tensor import Spec
 from ..engine.variable import convert
-from .indexing import take
 from .joining import stack
 from .segments import segment_sum
 from .shape import flip, pad, reshaped, transpose
+from .taking import take
 
 
 @public

@@ -8,11 +8,11 @@ from . import reduction
 from .axes import canonical_axis
 from .elementary import ceil, floor
 from .elementary import round as nearest
-from .indexing import take_along_axis
 from .joining import stack
 from .pointwise import cast, isnan, logical_not, where
 from .shape import expand_dims, reshaped, transpose
 from .sorting import sort
+from .taking import take_along_axis
 
 METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
 

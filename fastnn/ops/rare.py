@@ -12,13 +12,13 @@ from ..engine.variable import convert
 from . import reduction
 from .axes import canonical_axis
 from .elementary import isclose, log10
-from .indexing import take
 from .joining import stack
 from .pointwise import equal, logical_not, square, where
 from .reduction import as_float
 from .reduction import max as amax  # noqa: F401 - the same function by two names, as in NumPy
 from .reduction import min as amin  # noqa: F401
 from .shape import broadcast_to, expand_dims, reshaped
+from .taking import take
 
 
 def _points(name, x):

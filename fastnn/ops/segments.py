@@ -6,9 +6,9 @@ from ..engine.op import context, define_op
 from ..engine.symbolic import public
 from ..engine.tensor import Spec
 from ..engine.variable import convert
-from .indexing import take
 from .pointwise import cast, divide_no_nan, equal, where
 from .shape import reshaped
+from .taking import take
 
 _START = {"sum": 0, "prod": 1}
 

@@ -434,7 +434,7 @@ def repeat(x, repeats, axis=None):
             f"repeat: `repeats` must be one number, or one for each of the {extent} elements along axis "
             f"{axis}, received {len(counts)}"
         )
-    from .indexing import take
+    from .taking import take
 
     return take(x, Tensor(np.repeat(np.arange(extent, dtype=np.int32), counts)), axis=axis)
 
@@ -492,7 +492,7 @@ def pad(x, pad_width, mode="constant", constant_values=None):
         raise ValueError(
             f"pad: `mode` must be 'constant', 'reflect', 'symmetric', 'edge' or 'wrap', received {mode!r}"
         )
-    from .indexing import take
+    from .taking import take
 
     for axis, width in enumerate(widths):
         if any(width):

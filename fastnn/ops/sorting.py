@@ -10,8 +10,8 @@ from ..engine.symbolic import public
 from ..engine.tensor import Spec, Tensor
 from ..engine.variable import convert
 from .axes import canonical_axis
-from .indexing import along_op
 from .shape import reshaped
+from .taking import along_op
 
 
 def _to_int32(x, *others, **attrs):

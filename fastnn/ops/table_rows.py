@@ -12,7 +12,7 @@ import numpy as np
 from ..engine import row_gradients
 from ..engine.op import define_op, no_gradient, records
 from ..engine.tensor import Spec, Traced
-from .indexing import _index_name, _located
+from .indices import index_name, located
 
 _NONE = no_gradient("an update is where differentiation ends")
 
@@ -45,11 +45,11 @@ def _unique_shape(indices, dy, *, extent):
 
 
 def _unique_reference(indices, dy, *, extent):
-    located, outside = _located(indices, extent)
+    inside, outside = located(indices, extent)
     rows = np.full(len(indices), extent, np.int32)
     g = np.zeros_like(dy)
     first = {}
-    for i, row in enumerate(located.tolist()):
+    for i, row in enumerate(inside.tolist()):
         if outside[i]:
             continue
         at = first.setdefault(row, i)
@@ -65,7 +65,7 @@ def _unique_kernel(call):
         return False
     following = call.workspace(4 * indices.size)
     call.emit(
-        "unique_rows_" + _index_name(indices),
+        "unique_rows_" + index_name(indices),
         reads=[indices],
         writes=[rows, following],
         sizes=[indices.size, call.extent],
@@ -78,8 +78,7 @@ def _unique_kernel(call):
     )
 
 
-# indices (k,), values (k, cols) -> rows (k,) int32, g (k, cols): each row that the indices name once, at its
-# first
+# indices (k,), values (k, cols) -> rows (k,) int32, g (k, cols): each row that the indices name once, at its first
 # place, with the sum of its values; at the other places the row is `extent`, one past the table, and g is 0.
 unique_rows_op = define_op(
     "unique_rows", shape=_unique_shape, reference=_unique_reference, kernel=_unique_kernel, grad=_NONE

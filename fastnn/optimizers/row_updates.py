@@ -10,8 +10,8 @@ with their old momentum at every step. Smaller tables get Keras's update.
 """
 
 from ..engine.variable import Variable, convert
-from ..ops.indexing import take_op
 from ..ops.table_rows import collected, put_rows_op, rows_of
+from ..ops.taking import take_op
 
 _LEAST_ROWS, _LEAST_RATIO = 1024, 4  # of rows in the table, and of these to indices in a batch
 

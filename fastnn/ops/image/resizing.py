@@ -11,10 +11,10 @@ from ...engine.symbolic import public
 from ...engine.variable import convert
 from .. import reduction
 from ..elementary import round as nearest_whole
-from ..indexing import take
 from ..matmul import matmul
 from ..pointwise import cast, clip
 from ..shape import moveaxis, pad
+from ..taking import take
 from .layout import Images
 
 

@@ -10,12 +10,12 @@ from ...engine.variable import convert
 from ..creation import zeros_like
 from ..elementary import floor
 from ..elementary import round as nearest_whole
-from ..indexing import take
 from ..joining import concatenate, stack
 from ..linear_algebra import solve
 from ..pointwise import abs as absolute
 from ..pointwise import cast, clip, greater_equal, less, logical_and, mod, where
 from ..shape import broadcast_to, expand_dims, reshaped
+from ..taking import take
 from .layout import Images
 
 FILL_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
