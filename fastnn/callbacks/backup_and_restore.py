@@ -40,8 +40,7 @@ class BackupAndRestore(Callback):
             not isinstance(save_freq, int) or isinstance(save_freq, bool) or save_freq < 1
         ):
             raise ValueError(
-                "BackupAndRestore: `save_freq` must be 'epoch' or a number of steps of at least "
-                "1, received "
+                "BackupAndRestore: `save_freq` must be 'epoch' or a number of steps of at least 1, received "
                 f"{save_freq!r}"
             )
         self.save_freq = save_freq
@@ -110,9 +109,8 @@ class BackupAndRestore(Callback):
             if shapes != own:
                 raise ValueError(
                     f"BackupAndRestore: the backup in {self.backup_dir!r} is of another run: its {part} have "
-                    "the shapes "
-                    f"{shapes}, this model's {own}. Delete that directory to start anew, or give each run "
-                    "its own"
+                    f"the shapes {shapes}, this model's {own}. Delete that directory to start anew, or give "
+                    "each run its own"
                 )
             for variable, array in zip(variables, arrays):
                 variable.assign(array)

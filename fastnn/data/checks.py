@@ -35,9 +35,8 @@ def check_no_nan(y, what="y"):
             rows = np.unique(np.argwhere(np.isnan(leaf))[:, 0])
             name = what if len(leaves) == 1 else f"{what}[{i}]"
             raise ValueError(
-                f"`{name}` holds NaN in {len(rows)} of {len(leaf)} rows, first in row "
-                f"{rows[0]}; remove or fill them (np.nan_to_num), for instance keep = "
-                f"~np.isnan({name})"
+                f"`{name}` holds NaN in {len(rows)} of {len(leaf)} rows, first in row {rows[0]}; remove or "
+                f"fill them (np.nan_to_num), for instance keep = ~np.isnan({name})"
             )
 
 
@@ -133,10 +132,9 @@ def _check_sparse(y, classes, rank, ignored, what, output):
 def _check_one_hot(y, classes, rank, what, output):
     if classes > 1 and (y.ndim == rank - 1 or (y.ndim == rank and y.shape[-1] == 1)):
         raise ValueError(
-            f"`{what}` has shape {y.shape}: one class number a sample, but "
-            f"categorical_crossentropy wants a row of {classes} values, as {output} has. Use "
-            f"loss='sparse_categorical_crossentropy', or pass utils.to_categorical({what}, "
-            f"{classes})"
+            f"`{what}` has shape {y.shape}: one class number a sample, but categorical_crossentropy wants a "
+            f"row of {classes} values, as {output} has. Use loss='sparse_categorical_crossentropy', or pass "
+            f"utils.to_categorical({what}, {classes})"
         )
 
 

@@ -73,8 +73,7 @@ def _stack(column):
     except ValueError:
         raise ValueError(
             "Dataset.batch: the elements have different shapes, "
-            f"{sorted({np.shape(item) for item in column})}; use padded_batch, or map them to one "
-            "shape first"
+            f"{sorted({np.shape(item) for item in column})}; use padded_batch, or map them to one shape first"
         ) from None
 
 

@@ -174,8 +174,7 @@ def split_validation(x, y, sample_weight, fraction):
     if at in (0, rows):
         raise ValueError(
             f"`validation_split`={fraction} of {rows} samples leaves none for "
-            f"{'training' if at == 0 else 'validation'}; use another fraction, or "
-            "`validation_data`"
+            f"{'training' if at == 0 else 'validation'}; use another fraction, or `validation_data`"
         )
     cut = [
         nest.map_leaves(lambda leaf, s=s: None if leaf is None else leaf[s], parts)

@@ -28,8 +28,7 @@ class _AdaptivePooling(Layer):
         sizes = (output_size,) * self.rank if isinstance(output_size, int) else output_size
         if not isinstance(sizes, (list, tuple)) or len(sizes) != self.rank:
             raise TypeError(
-                f"{kind}: `output_size` must be an integer or a tuple of {self.rank} integers, "
-                "received "
+                f"{kind}: `output_size` must be an integer or a tuple of {self.rank} integers, received "
                 f"{output_size!r}"
             )
         self.output_size = tuple([checked_count(kind, "output_size", n) for n in sizes])

@@ -133,9 +133,8 @@ class Attention(Layer):
             )
         if mask is not None and (not isinstance(mask, list) or len(mask) not in (2, 3)):
             raise ValueError(
-                f"{type(self).__name__} {self.name!r}: `mask` must be a list [query mask, "
-                "value mask], received "
-                f"{mask!r}"
+                f"{type(self).__name__} {self.name!r}: `mask` must be a list [query mask, value mask], "
+                f"received {mask!r}"
             )
 
     def get_config(self):

@@ -78,8 +78,7 @@ def shapes_for(layer, function, tensors):
             known = ", ".join(f"{key}_shape" for key in shapes)
             raise ValueError(
                 f"{type(layer).__name__} {layer.name!r}: argument {parameter.name!r} of "
-                f"{function.__name__}() matches no tensor that call() was given; the ones that "
-                f"do are {known}"
+                f"{function.__name__}() matches no tensor that call() was given; the ones that do are {known}"
             )
         if name in shapes:
             found[parameter.name] = shapes[name]

@@ -154,9 +154,8 @@ class _Conv(_Windowed):
         channels = self._input_channels(input_shape)
         if channels % self.groups:
             raise ValueError(
-                f"{type(self).__name__} {self.name!r}: the input's channels must be a multiple "
-                f"of `groups`, {self.groups}; its input of shape {tuple(input_shape)} has "
-                f"{channels}"
+                f"{type(self).__name__} {self.name!r}: the input's channels must be a multiple of `groups`, "
+                f"{self.groups}; its input of shape {tuple(input_shape)} has {channels}"
             )
         self.kernel = add_weight(self, "kernel", (*self.kernel_size, channels // self.groups, self.filters))
         self._add_bias(self.filters)

@@ -46,8 +46,7 @@ class EinsumDense(Layer):
     ):
         if lora_rank is not None or gptq_unpacked_column_size is not None or quantization_config is not None:
             raise ValueError(
-                "EinsumDense: low-rank adapters and quantization (`lora_rank`, "
-                "`gptq_unpacked_column_size`, "
+                "EinsumDense: low-rank adapters and quantization (`lora_rank`, `gptq_unpacked_column_size`, "
                 "`quantization_config`) are not there in fastnn; leave them out"
             )
         super().__init__(**kwargs)
@@ -80,9 +79,8 @@ class EinsumDense(Layer):
             missing = [axis for axis in self.bias_axes if axis not in axes.output]
             if missing:
                 raise ValueError(
-                    f"EinsumDense {self.name!r}: `bias_axes` {self.bias_axes!r} names the axes "
-                    f"{missing}, which "
-                    f"the output of {self.equation!r} does not have"
+                    f"EinsumDense {self.name!r}: `bias_axes` {self.bias_axes!r} names the axes {missing}, "
+                    f"which the output of {self.equation!r} does not have"
                 )
             self.bias = add_weight(self, "bias", self._bias_shape(extents, input_shape))
 
@@ -121,16 +119,14 @@ class EinsumDense(Layer):
         named = shape[first : first + len(axes.output)]
         if len(named) < len(axes.output):
             raise ValueError(
-                f"EinsumDense {self.name!r}: the output of {self.equation!r} has more axes "
-                "than `output_shape` "
-                f"{self.partial_output_shape} gives (the batch axis is not named there)"
+                f"EinsumDense {self.name!r}: the output of {self.equation!r} has more axes than "
+                f"`output_shape` {self.partial_output_shape} gives (the batch axis is not named there)"
             )
         extents = dict(zip(axes.input, input_shape[first:], strict=False))
         for axis, extent in zip(axes.output, named, strict=False):
             if None not in (extents.get(axis), extent) and extents[axis] != extent:
                 raise ValueError(
-                    f"EinsumDense {self.name!r}: axis {axis!r} of {self.equation!r} is "
-                    f"{extents[axis]} in "
+                    f"EinsumDense {self.name!r}: axis {axis!r} of {self.equation!r} is {extents[axis]} in "
                     f"the input of shape {tuple(input_shape)} and {extent} in `output_shape`"
                 )
         return tuple(shape)
@@ -150,11 +146,9 @@ class EinsumDense(Layer):
         shape = tuple([extents[name] for name in names])
         if None in shape:
             raise ValueError(
-                f"EinsumDense {self.name!r}: the {weight} of {self.equation!r} would have "
-                f"shape {shape} for an "
-                f"input of shape {tuple(input_shape)}; give `output_shape`, or the Input that "
-                "feeds this layer, "
-                "the missing extents"
+                f"EinsumDense {self.name!r}: the {weight} of {self.equation!r} would have shape {shape} for "
+                f"an input of shape {tuple(input_shape)}; give `output_shape`, or the Input that feeds this "
+                "layer, the missing extents"
             )
         return shape
 

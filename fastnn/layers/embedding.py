@@ -65,8 +65,7 @@ class Embedding(Layer):
         low, high = indices.min(), indices.max()
         if low < 0 or high >= self.input_dim:
             raise ValueError(
-                f"Embedding {self.name!r}: its input holds numbers {low:g}..{high:g}, but "
-                "`input_dim` is "
+                f"Embedding {self.name!r}: its input holds numbers {low:g}..{high:g}, but `input_dim` is "
                 f"{self.input_dim}, so they must be 0..{self.input_dim - 1}. "
                 + (
                     f"Make the layer with input_dim={int(high) + 1}"

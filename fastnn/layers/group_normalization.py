@@ -39,8 +39,7 @@ class GroupNormalization(Affine):
     ):
         if isinstance(groups, bool) or not isinstance(groups, int) or (groups < 1 and groups != -1):
             raise ValueError(
-                "GroupNormalization: `groups` must be a positive integer, or -1 for one a "
-                "channel, received "
+                "GroupNormalization: `groups` must be a positive integer, or -1 for one a channel, received "
                 f"{groups!r}"
             )
         super().__init__(**kwargs)
@@ -60,10 +59,8 @@ class GroupNormalization(Affine):
             self.groups = channels
         if channels % self.groups:
             raise ValueError(
-                f"GroupNormalization {self.name!r}: the channels of its input of shape "
-                f"{tuple(input_shape)}, "
-                f"{channels}, do not fall into {self.groups} equal groups; choose `groups` "
-                "among the "
+                f"GroupNormalization {self.name!r}: the channels of its input of shape {tuple(input_shape)}, "
+                f"{channels}, do not fall into {self.groups} equal groups; choose `groups` among the "
                 "divisors of that number, or -1"
             )
         self.input_spec = InputSpec(ndim=len(input_shape), axes={self.axis: channels})
@@ -86,8 +83,7 @@ class GroupNormalization(Affine):
     def compute_output_shape(self, input_shape):
         if not -len(input_shape) <= self.axis < len(input_shape):
             raise ValueError(
-                f"GroupNormalization {self.name!r}: `axis` {self.axis} is not among the axes "
-                "of its input of "
+                f"GroupNormalization {self.name!r}: `axis` {self.axis} is not among the axes of its input of "
                 f"shape {tuple(input_shape)}"
             )
         return input_shape

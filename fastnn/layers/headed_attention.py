@@ -36,8 +36,7 @@ class HeadedAttention(Layer):
             sliding_window = checked_count(kind, "sliding_window", sliding_window)
         if flash_attention and dropout > 0:
             raise ValueError(
-                f"{kind}: with `flash_attention=True` there is no dropout, received "
-                f"dropout={dropout}; leave "
+                f"{kind}: with `flash_attention=True` there is no dropout, received dropout={dropout}; leave "
                 "`flash_attention` None"
             )
         self.supports_masking = True
@@ -174,9 +173,8 @@ class HeadedAttention(Layer):
         if causal or self._window is not None:
             if len(axes) > 1:
                 raise ValueError(
-                    f"{type(self).__name__} {self.name!r}: `use_causal_mask` and "
-                    "`sliding_window` are for one "
-                    f"attention axis, this layer has {len(axes)}; give an `attention_mask`"
+                    f"{type(self).__name__} {self.name!r}: `use_causal_mask` and `sliding_window` are for "
+                    f"one attention axis, this layer has {len(axes)}; give an `attention_mask`"
                 )
             found = [*found, _band(query.shape[axes[0]], key.shape[axes[0]], causal, self._window)]
         scores = ops.einsum(self._equations[0], query * scale, key)
@@ -190,17 +188,14 @@ class HeadedAttention(Layer):
     def _check_tokens(self, value_shape, key_shape):
         if tuple(value_shape[1:-1]) != tuple(key_shape[1:-1]):
             raise ValueError(
-                f"{type(self).__name__} {self.name!r}: `value` and `key` must have the same "
-                "tokens, received "
-                f"shapes {tuple(value_shape)} and {tuple(key_shape)}; only their last axes may "
-                "differ"
+                f"{type(self).__name__} {self.name!r}: `value` and `key` must have the same tokens, received "
+                f"shapes {tuple(value_shape)} and {tuple(key_shape)}; only their last axes may differ"
             )
 
     def _check_flash(self, scores):
         if self._flash_attention and scores:
             raise ValueError(
-                f"{type(self).__name__} {self.name!r}: with `flash_attention=True` there are "
-                "no scores to "
+                f"{type(self).__name__} {self.name!r}: with `flash_attention=True` there are no scores to "
                 "return; leave `flash_attention` None"
             )
 

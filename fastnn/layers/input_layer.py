@@ -49,9 +49,8 @@ class InputLayer(Layer):
             batch_shape = (batch_size, *_checked_shape("shape", shape))
         elif shape is not None or batch_size is not None:
             raise ValueError(
-                "Input: `batch_shape` is the whole shape; give it without `shape` and "
-                f"`batch_size`, received batch_shape={batch_shape}, shape={shape}, "
-                f"batch_size={batch_size}"
+                "Input: `batch_shape` is the whole shape; give it without `shape` and `batch_size`, received "
+                f"batch_shape={batch_shape}, shape={shape}, batch_size={batch_size}"
             )
         self.batch_shape = _checked_shape("batch_shape", batch_shape)
         self._input_dtype = dtypes.standardize(dtype)

@@ -60,9 +60,8 @@ class _Merge(Layer):
         for m, n in zip(a, b):
             if m is not None and n is not None and m != n and 1 not in (m, n):
                 raise ValueError(
-                    f"{type(self).__name__} {self.name!r}: the shapes of its inputs do not "
-                    f"match, (batch, {', '.join(map(str, a))}) and (batch, "
-                    f"{', '.join(map(str, b))})"
+                    f"{type(self).__name__} {self.name!r}: the shapes of its inputs do not match, (batch, "
+                    f"{', '.join(map(str, a))}) and (batch, {', '.join(map(str, b))})"
                 )
             out.append(None if None in (m, n) else max(m, n) if 0 not in (m, n) else 0)
         return tuple(out)

@@ -228,8 +228,7 @@ class GroupQueryAttention(HeadedAttention):
         self.num_key_value_heads = checked_count(kind, "num_key_value_heads", num_key_value_heads)
         if num_query_heads % num_key_value_heads:
             raise ValueError(
-                f"{kind}: `num_query_heads` must be a multiple of `num_key_value_heads`, "
-                "received "
+                f"{kind}: `num_query_heads` must be a multiple of `num_key_value_heads`, received "
                 f"{num_query_heads} and {num_key_value_heads}"
             )
         self._attention_axes = (1,)

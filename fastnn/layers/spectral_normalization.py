@@ -34,8 +34,7 @@ class SpectralNormalization(Wrapper):
         )
         if kernel is None:
             raise ValueError(
-                f"SpectralNormalization {self.name!r}: {type(self.layer).__name__} has no "
-                "`kernel` and no "
+                f"SpectralNormalization {self.name!r}: {type(self.layer).__name__} has no `kernel` and no "
                 "`embeddings` to normalise; wrap a layer that has one"
             )
         self.kernel = kernel

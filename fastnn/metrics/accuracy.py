@@ -76,9 +76,8 @@ def _check_one_hot(name, y_true, y_pred):
     if tuple(y_true.shape) != tuple(y_pred.shape):
         sparse = f"sparse_{name}"
         raise ValueError(
-            f"{name}: the labels have shape {tuple(y_true.shape)}, the predictions "
-            f"{tuple(y_pred.shape)}; one-hot labels have the predictions' shape. For class numbers use "
-            f"{sparse}"
+            f"{name}: the labels have shape {tuple(y_true.shape)}, the predictions {tuple(y_pred.shape)}; "
+            f"one-hot labels have the predictions' shape. For class numbers use {sparse}"
         )
 
 

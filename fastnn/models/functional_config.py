@@ -111,8 +111,7 @@ def functional_from_config(cls, config, custom_objects=None):
         if len(blocked) == len(waiting):
             raise ValueError(
                 "the configuration's calls cannot be put in order: those of "
-                f"{sorted({layer.name for layer, _ in blocked})} wait for tensors that none "
-                "makes"
+                f"{sorted({layer.name for layer, _ in blocked})} wait for tensors that none makes"
             )
         waiting = blocked
 

@@ -257,8 +257,7 @@ class Model(Fitting, Layer):
         except TypeError as error:
             raise TypeError(
                 f"{cls.__name__} cannot be made from its configuration {config}: {error}. Write "
-                "get_config(self) so that it returns the constructor's arguments, or "
-                "from_config(cls, config)"
+                "get_config(self) so that it returns the constructor's arguments, or from_config(cls, config)"
             ) from None
 
     def __reduce__(self):

@@ -236,9 +236,8 @@ def op_from_config(entry):
     found = _find_op(entry["class_name"])
     if found is None:
         raise ValueError(
-            f"the configuration holds the op {entry['class_name']!r} of {entry.get('module')}, "
-            "which "
-            "fastnn does not have"
+            f"the configuration holds the op {entry['class_name']!r} of {entry.get('module')}, which fastnn "
+            "does not have"
         )
     name, function = found
     config = dict(entry["config"])

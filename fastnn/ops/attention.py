@@ -47,22 +47,19 @@ def _shape(q, k, v, *extras, scale, causal, window, bias, masks, rate, blank):
     for name, x in (("query", q), ("key", k), ("value", v)):
         if len(x.shape) != 4:
             raise ValueError(
-                f"dot_product_attention: `{name}` must have the axes (batch, tokens, heads, "
-                "features), "
+                f"dot_product_attention: `{name}` must have the axes (batch, tokens, heads, features), "
                 f"received shape {tuple(x.shape)}"
             )
     if len({q.dtype, k.dtype, v.dtype}) > 1 or not dtypes.is_float(q.dtype):
         raise ValueError(
-            "dot_product_attention: `query`, `key` and `value` must be floats of one dtype, "
-            "received "
+            "dot_product_attention: `query`, `key` and `value` must be floats of one dtype, received "
             f"{q.dtype}, {k.dtype} and {v.dtype}"
         )
     batch, t, heads, h = q.shape
     s, kv = k.shape[1:3]
     if tuple(k.shape) != (batch, s, kv, h) or tuple(v.shape[:3]) != (batch, s, kv):
         raise ValueError(
-            "dot_product_attention: `query`, `key` and `value` must share the batch axis, "
-            "`key` and `value` "
+            "dot_product_attention: `query`, `key` and `value` must share the batch axis, `key` and `value` "
             "the axes of tokens and heads, `query` and `key` that of features; received shapes "
             f"{tuple(q.shape)}, {tuple(k.shape)} and {tuple(v.shape)}"
         )
@@ -77,9 +74,8 @@ def _shape(q, k, v, *extras, scale, causal, window, bias, masks, rate, blank):
             n not in (1, m) for n, m in zip(x.shape, (batch, heads, t, s), strict=True)
         ):
             raise ValueError(
-                f"dot_product_attention: `{name}` must broadcast to (batch, heads, query "
-                "tokens, key tokens), "
-                f"{(batch, heads, t, s)}, received shape {tuple(x.shape)}"
+                f"dot_product_attention: `{name}` must broadcast to (batch, heads, query tokens, key "
+                f"tokens), {(batch, heads, t, s)}, received shape {tuple(x.shape)}"
             )
     if rate:
         check_seed("dot_product_attention", seed)
@@ -396,8 +392,7 @@ def dot_product_attention(
     """
     if attn_logits_soft_cap is not None:
         raise ValueError(
-            "dot_product_attention: `attn_logits_soft_cap` is for JAX on TPU only; leave it "
-            "None, received "
+            "dot_product_attention: `attn_logits_soft_cap` is for JAX on TPU only; leave it None, received "
             f"{attn_logits_soft_cap!r}"
         )
     q, k, v = convert(query), convert(key), convert(value)
@@ -413,8 +408,7 @@ def dot_product_attention(
 def _four_axes(name, x):
     if len(x.shape) > 4:
         raise ValueError(
-            f"dot_product_attention: `{name}` must have at most 4 axes, (batch, heads, query "
-            "tokens, key "
+            f"dot_product_attention: `{name}` must have at most 4 axes, (batch, heads, query tokens, key "
             f"tokens), received shape {tuple(x.shape)}"
         )
     return (

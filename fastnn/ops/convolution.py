@@ -338,9 +338,8 @@ def _depthwise(a, padding):
     if channels != a.channels:
         raise ValueError(
             f"{a.caller}: the inputs have {a.channels} channels "
-            f"({'axis 1' if a.first else 'the last axis'}), "
-            f"the kernel of shape {tuple(a.kernel.shape)} {channels}; check the input's channel axis and "
-            "data_format"
+            f"({'axis 1' if a.first else 'the last axis'}), the kernel of shape {tuple(a.kernel.shape)} "
+            f"{channels}; check the input's channel axis and data_format"
         )
     flat = reshape_op(a.kernel, newshape=(*a.kernel.shape[:-2], 1, channels * multiplier))
     return a.convolve(flat, padding, channels)

@@ -97,9 +97,8 @@ def broadcast_shape(name, inputs):
     except ValueError:
         shapes = " and ".join(str(tuple(x.shape)) for x in inputs)
         raise ValueError(
-            f"{name}: the shapes {shapes} do not fit together: counted from the last axis, "
-            "extents must be equal or 1. Reshape one operand, for instance with "
-            "ops.expand_dims"
+            f"{name}: the shapes {shapes} do not fit together: counted from the last axis, extents must be "
+            "equal or 1. Reshape one operand, for instance with ops.expand_dims"
         ) from None
 
 

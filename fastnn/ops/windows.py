@@ -52,9 +52,8 @@ def resolve_padding(padding, extents, sizes, strides, dilation, caller):
     if name == "causal" and len(extents) == 1:
         return ((reach(sizes[0], dilation[0]) - 1, 0),)
     raise ValueError(
-        f"{caller}: `padding` must be 'valid' or 'same'"
-        f"{', or causal' if len(extents) == 1 else ''}, received {padding!r}. For explicit padding, pad "
-        "the input first (ops.pad, or a ZeroPadding layer)"
+        f"{caller}: `padding` must be 'valid' or 'same'{', or causal' if len(extents) == 1 else ''}, "
+        f"received {padding!r}. For explicit padding, pad the input first (ops.pad, or a ZeroPadding layer)"
     )
 
 

@@ -43,10 +43,9 @@ ATTRS = {
     "cast": {"dtype": "float64"},
 }
 UNARY = (
-    "negative absolute square sqrt rsqrt reciprocal cbrt clip exp exp2 expm1 log log1p log2 log10 "
-    "sigmoid tanh sin cos tan arcsin arccos arctan sinh cosh arcsinh arccosh arctanh sinc erf erfc "
-    "erfinv relu relu6 leaky_relu hard_sigmoid hard_silu elu celu softplus log_sigmoid silu gelu_tanh "
-    "gelu_erf cast"
+    "negative absolute square sqrt rsqrt reciprocal cbrt clip exp exp2 expm1 log log1p log2 log10 sigmoid "
+    "tanh sin cos tan arcsin arccos arctan sinh cosh arcsinh arccosh arctanh sinc erf erfc erfinv relu relu6 "
+    "leaky_relu hard_sigmoid hard_silu elu celu softplus log_sigmoid silu gelu_tanh gelu_erf cast"
 ).split()
 BINARY = (
     "add subtract multiply divide maximum minimum power mod fmod arctan2 hypot logaddexp sigmoid_grad "
@@ -223,10 +222,9 @@ OF_INTEGERS = (
 ).split()
 # Of floats alone in Keras's NumPy backend, or with another integer dtype there than on TensorFlow.
 FLOATS_ONLY = set(
-    "erf rsqrt sinc i0 hard_sigmoid selu elu celu gelu nan_to_num angle soft_shrink "
-    "sparse_plus squareplus hard_tanh hard_shrink leaky_relu log_sigmoid softplus sigmoid silu "
-    "softsign tanh_shrink sparse_sigmoid hard_silu reciprocal signbit imag erfc erfinv "
-    "fabs".split()
+    "erf rsqrt sinc i0 hard_sigmoid selu elu celu gelu nan_to_num angle soft_shrink sparse_plus squareplus "
+    "hard_tanh hard_shrink leaky_relu log_sigmoid softplus sigmoid silu softsign tanh_shrink sparse_sigmoid "
+    "hard_silu reciprocal signbit imag erfc erfinv fabs".split()
 )
 
 
