@@ -1,8 +1,8 @@
 """ConvLSTM1D, ConvLSTM2D, ConvLSTM3D: LSTMs whose products are convolutions."""
 
 from .. import ops
+from ..engine.constructor_arguments import named_arguments
 from .cell_layer import CellLayer
-from .constructor_arguments import named_arguments
 from .data_format import (
     bias_shaped,
     checked_padding,

@@ -1,7 +1,7 @@
 """Convolution layers: Conv1D to Conv3D, their transposes, depthwise and separable ones."""
 
 from .. import activations, ops, regularizers
-from .constructor_arguments import named_arguments
+from ..engine.constructor_arguments import named_arguments
 from .data_format import (
     bias_shaped,
     checked_padding,

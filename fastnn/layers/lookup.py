@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import ops
 from ..engine import settings
+from ..engine.constructor_arguments import named_arguments
 from ..engine.symbolic import KerasTensor
 from ..engine.tensor import Tensor
 from ..engine.variable import convert
@@ -330,20 +331,7 @@ class IntegerLookup(Lookup):
                 f"IntegerLookup: only vocabulary_dtype='int64', oov_method='floormod' and no `salt` are "
                 f"there, received {vocabulary_dtype!r}, {oov_method!r} and {salt!r}"
             )
-        super().__init__(
-            max_tokens,
-            num_oov_indices,
-            mask_token,
-            oov_token,
-            vocabulary,
-            idf_weights,
-            invert,
-            output_mode,
-            sparse,
-            pad_to_max_tokens,
-            name,
-            **kwargs,
-        )
+        super().__init__(**named_arguments(locals(), but=["vocabulary_dtype", "oov_method", "salt"]))
 
     def _as_tokens(self, data):
         return np.asarray(data).astype(np.int64)
@@ -390,20 +378,7 @@ class StringLookup(Lookup):
             )
         kwargs.pop("oov_method", None)
         self.encoding = encoding
-        super().__init__(
-            max_tokens,
-            num_oov_indices,
-            mask_token,
-            oov_token,
-            vocabulary,
-            idf_weights,
-            invert,
-            output_mode,
-            sparse,
-            pad_to_max_tokens,
-            name,
-            **kwargs,
-        )
+        super().__init__(**named_arguments(locals(), but=["encoding", "salt"]))
 
     def _as_tokens(self, data):
         data = np.asarray(data)

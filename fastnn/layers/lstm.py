@@ -1,8 +1,8 @@
 """LSTM: long short-term memory."""
 
 from .. import activations, ops
+from ..engine.constructor_arguments import named_arguments
 from ..ops import recurrent
-from .constructor_arguments import named_arguments
 from .fused_recurrence import FusedRNN, without_cudnn
 from .input_spec import InputSpec
 from .recurrent_cell import DenseCell, RecurrentCell

@@ -1,8 +1,8 @@
 """SimpleRNN: a layer that is fed its own output."""
 
 from .. import ops
+from ..engine.constructor_arguments import named_arguments
 from ..ops import recurrent
-from .constructor_arguments import named_arguments
 from .fused_recurrence import FusedRNN
 from .input_spec import InputSpec
 from .recurrent_cell import DenseCell

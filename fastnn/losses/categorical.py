@@ -8,6 +8,7 @@ import warnings
 
 from .. import ops
 from ..engine import settings
+from ..engine.constructor_arguments import named_arguments
 from ..engine.masks import set_mask
 from ..engine.variable import convert
 from .function_loss import NamedLoss, integer_targets
@@ -152,15 +153,7 @@ class CategoricalCrossentropy(NamedLoss):
         name="categorical_crossentropy",
         dtype=None,
     ):
-        super().__init__(
-            categorical_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        super().__init__(categorical_crossentropy, **named_arguments(locals()))
 
 
 class CategoricalFocalCrossentropy(NamedLoss):
@@ -177,17 +170,7 @@ class CategoricalFocalCrossentropy(NamedLoss):
         name="categorical_focal_crossentropy",
         dtype=None,
     ):
-        super().__init__(
-            categorical_focal_crossentropy,
-            reduction,
-            name,
-            dtype,
-            alpha=alpha,
-            gamma=gamma,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        super().__init__(categorical_focal_crossentropy, **named_arguments(locals()))
 
 
 class SparseCategoricalCrossentropy(NamedLoss):
@@ -204,15 +187,7 @@ class SparseCategoricalCrossentropy(NamedLoss):
         name="sparse_categorical_crossentropy",
         dtype=None,
     ):
-        super().__init__(
-            sparse_categorical_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            ignore_class=ignore_class,
-            axis=axis,
-        )
+        super().__init__(sparse_categorical_crossentropy, **named_arguments(locals()))
 
 
 class CategoricalGeneralizedCrossEntropy(NamedLoss):
@@ -229,4 +204,4 @@ class CategoricalGeneralizedCrossEntropy(NamedLoss):
             raise ValueError(
                 f"CategoricalGeneralizedCrossEntropy: `q` must lie between 0 and 1, received {q}"
             )
-        super().__init__(categorical_generalized_cross_entropy, reduction, name, dtype, q=q)
+        super().__init__(categorical_generalized_cross_entropy, **named_arguments(locals()))

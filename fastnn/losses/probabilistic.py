@@ -5,6 +5,7 @@ Each function takes y_true and y_pred of shape (..., d) and gives shape (...). S
 
 from .. import ops
 from ..engine import settings
+from ..engine.constructor_arguments import named_arguments
 from ..engine.variable import convert
 from .function_loss import NamedLoss
 from .regression import aligned
@@ -108,15 +109,7 @@ class BinaryCrossentropy(NamedLoss):
         name="binary_crossentropy",
         dtype=None,
     ):
-        super().__init__(
-            binary_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        super().__init__(binary_crossentropy, **named_arguments(locals()))
 
 
 class BinaryFocalCrossentropy(NamedLoss):
@@ -134,15 +127,4 @@ class BinaryFocalCrossentropy(NamedLoss):
         name="binary_focal_crossentropy",
         dtype=None,
     ):
-        super().__init__(
-            binary_focal_crossentropy,
-            reduction,
-            name,
-            dtype,
-            apply_class_balancing=apply_class_balancing,
-            alpha=alpha,
-            gamma=gamma,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        super().__init__(binary_focal_crossentropy, **named_arguments(locals()))

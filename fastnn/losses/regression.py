@@ -8,6 +8,7 @@ import math
 
 from .. import ops
 from ..engine import settings
+from ..engine.constructor_arguments import named_arguments
 from ..engine.variable import convert
 from .function_loss import NamedLoss
 from .loss import check_broadcast, squeeze_or_expand_to_same_rank
@@ -114,7 +115,7 @@ class CosineSimilarity(NamedLoss):
     unsaved = ("axis",)
 
     def __init__(self, axis=-1, reduction="sum_over_batch_size", name="cosine_similarity", dtype=None):
-        super().__init__(cosine_similarity, reduction, name, dtype, axis=axis)
+        super().__init__(cosine_similarity, **named_arguments(locals()))
 
 
 class Huber(NamedLoss):
@@ -123,7 +124,7 @@ class Huber(NamedLoss):
     unsaved = ("delta",)
 
     def __init__(self, delta=1.0, reduction="sum_over_batch_size", name="huber_loss", dtype=None):
-        super().__init__(huber, reduction, name, dtype, delta=delta)
+        super().__init__(huber, **named_arguments(locals()))
 
 
 class LogCosh(NamedLoss):

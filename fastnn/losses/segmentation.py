@@ -2,6 +2,7 @@
 
 from .. import ops
 from ..engine import settings
+from ..engine.constructor_arguments import named_arguments
 from .function_loss import NamedLoss
 from .regression import aligned
 
@@ -37,7 +38,7 @@ class Dice(NamedLoss):
     """See `dice`."""
 
     def __init__(self, reduction="sum_over_batch_size", name="dice", axis=None, dtype=None):
-        super().__init__(dice, reduction, name, dtype, axis=axis)
+        super().__init__(dice, **named_arguments(locals()))
 
 
 class Tversky(NamedLoss):
@@ -46,4 +47,4 @@ class Tversky(NamedLoss):
     def __init__(
         self, alpha=0.5, beta=0.5, reduction="sum_over_batch_size", name="tversky", axis=None, dtype=None
     ):
-        super().__init__(tversky, reduction, name, dtype, alpha=alpha, beta=beta, axis=axis)
+        super().__init__(tversky, **named_arguments(locals()))

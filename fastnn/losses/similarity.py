@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import ops
+from ..engine.constructor_arguments import named_arguments
 from ..engine.masks import set_mask
 from ..engine.variable import convert
 from .function_loss import NamedLoss, integer_targets
@@ -58,6 +59,4 @@ class Circle(NamedLoss):
         name="circle",
         dtype=None,
     ):
-        super().__init__(
-            circle, reduction, name, dtype, gamma=gamma, margin=margin, remove_diagonal=remove_diagonal
-        )
+        super().__init__(circle, **named_arguments(locals()))

@@ -5,6 +5,7 @@ Each function gives 1.0 or 0.0 for every sample (`floatx`); each class is the me
 
 from .. import ops
 from ..engine import settings
+from ..engine.constructor_arguments import named_arguments
 from ..engine.variable import convert
 from ..losses.categorical import class_numbers
 from ..losses.loss import squeeze_or_expand_to_same_rank
@@ -96,7 +97,7 @@ class BinaryAccuracy(NamedMetric):
     _direction = "up"
 
     def __init__(self, name="binary_accuracy", dtype=None, threshold=0.5):
-        super().__init__(binary_accuracy, name, dtype, threshold=threshold)
+        super().__init__(binary_accuracy, **named_arguments(locals()))
 
 
 class CategoricalAccuracy(NamedMetric):
@@ -123,7 +124,7 @@ class TopKCategoricalAccuracy(NamedMetric):
     _direction = "up"
 
     def __init__(self, k=5, name="top_k_categorical_accuracy", dtype=None):
-        super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
+        super().__init__(top_k_categorical_accuracy, **named_arguments(locals()))
 
 
 class SparseTopKCategoricalAccuracy(NamedMetric):
@@ -134,4 +135,4 @@ class SparseTopKCategoricalAccuracy(NamedMetric):
     unsaved = ("from_sorted_ids",)
 
     def __init__(self, k=5, name="sparse_top_k_categorical_accuracy", dtype=None, from_sorted_ids=False):
-        super().__init__(sparse_top_k_categorical_accuracy, name, dtype, k=k, from_sorted_ids=from_sorted_ids)
+        super().__init__(sparse_top_k_categorical_accuracy, **named_arguments(locals()))

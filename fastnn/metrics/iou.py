@@ -4,6 +4,7 @@ import warnings
 
 from .. import ops
 from ..engine import settings
+from ..engine.constructor_arguments import named_arguments
 from ..engine.variable import convert
 from ..losses.loss import check_broadcast
 from .metric import Metric
@@ -104,15 +105,7 @@ class IoU(_ConfusionMatrix):
         sparse_y_pred=True,
         axis=-1,
     ):
-        super().__init__(
-            num_classes,
-            name=name,
-            dtype=dtype,
-            ignore_class=ignore_class,
-            sparse_y_true=sparse_y_true,
-            sparse_y_pred=sparse_y_pred,
-            axis=axis,
-        )
+        super().__init__(**named_arguments(locals(), but=["target_class_ids"]))
         if max(target_class_ids) >= num_classes:
             raise ValueError(
                 f"{type(self).__name__}: `target_class_ids` must be under num_classes={num_classes}, "
@@ -178,16 +171,7 @@ class MeanIoU(IoU):
         sparse_y_pred=True,
         axis=-1,
     ):
-        super().__init__(
-            num_classes,
-            list(range(num_classes)),
-            name=name,
-            dtype=dtype,
-            ignore_class=ignore_class,
-            sparse_y_true=sparse_y_true,
-            sparse_y_pred=sparse_y_pred,
-            axis=axis,
-        )
+        super().__init__(target_class_ids=list(range(num_classes)), **named_arguments(locals()))
 
     def get_config(self):
         return self._config_without("target_class_ids")
@@ -206,16 +190,7 @@ class OneHotIoU(IoU):
         sparse_y_pred=False,
         axis=-1,
     ):
-        super().__init__(
-            num_classes,
-            target_class_ids,
-            name=name,
-            dtype=dtype,
-            ignore_class=ignore_class,
-            sparse_y_true=False,
-            sparse_y_pred=sparse_y_pred,
-            axis=axis,
-        )
+        super().__init__(sparse_y_true=False, **named_arguments(locals()))
 
     def get_config(self):
         return self._config_without("sparse_y_true")
@@ -225,15 +200,7 @@ class OneHotMeanIoU(MeanIoU):
     """`MeanIoU` of one-hot labels."""
 
     def __init__(self, num_classes, name=None, dtype=None, ignore_class=None, sparse_y_pred=False, axis=-1):
-        super().__init__(
-            num_classes,
-            name=name,
-            dtype=dtype,
-            ignore_class=ignore_class,
-            sparse_y_true=False,
-            sparse_y_pred=sparse_y_pred,
-            axis=axis,
-        )
+        super().__init__(sparse_y_true=False, **named_arguments(locals()))
 
     def get_config(self):
         return self._config_without("target_class_ids", "sparse_y_true")

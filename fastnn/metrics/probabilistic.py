@@ -1,5 +1,6 @@
 """Means of the probabilistic and margin losses. Source: Keras 3 `metrics`."""
 
+from ..engine.constructor_arguments import named_arguments
 from ..losses import categorical, margin, probabilistic
 from .reduction import NamedMetric
 
@@ -28,13 +29,7 @@ class BinaryCrossentropy(NamedMetric):
     _direction = "down"
 
     def __init__(self, name="binary_crossentropy", dtype=None, from_logits=False, label_smoothing=0):
-        super().__init__(
-            probabilistic.binary_crossentropy,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-        )
+        super().__init__(probabilistic.binary_crossentropy, **named_arguments(locals()))
 
 
 class CategoricalCrossentropy(NamedMetric):
@@ -45,14 +40,7 @@ class CategoricalCrossentropy(NamedMetric):
     def __init__(
         self, name="categorical_crossentropy", dtype=None, from_logits=False, label_smoothing=0, axis=-1
     ):
-        super().__init__(
-            categorical.categorical_crossentropy,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+        super().__init__(categorical.categorical_crossentropy, **named_arguments(locals()))
 
 
 class SparseCategoricalCrossentropy(NamedMetric):
@@ -68,14 +56,7 @@ class SparseCategoricalCrossentropy(NamedMetric):
         ignore_class=None,
         axis=-1,
     ):
-        super().__init__(
-            categorical.sparse_categorical_crossentropy,
-            name,
-            dtype,
-            from_logits=from_logits,
-            ignore_class=ignore_class,
-            axis=axis,
-        )
+        super().__init__(categorical.sparse_categorical_crossentropy, **named_arguments(locals()))
 
 
 class Hinge(NamedMetric):

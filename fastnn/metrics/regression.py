@@ -3,6 +3,7 @@
 import warnings
 
 from .. import ops
+from ..engine.constructor_arguments import named_arguments
 from ..engine.variable import convert
 from ..losses import regression as losses
 from ..losses.loss import check_broadcast
@@ -75,7 +76,7 @@ class CosineSimilarity(NamedMetric):
     unsaved = ("axis",)
 
     def __init__(self, name="cosine_similarity", dtype=None, axis=-1):
-        super().__init__(cosine_similarity, name, dtype, axis=axis)
+        super().__init__(cosine_similarity, **named_arguments(locals()))
 
 
 class LogCoshError(NamedMetric):

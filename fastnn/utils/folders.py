@@ -48,6 +48,7 @@ def image_dataset_from_directory(
         ValueError: no such files, or arguments that do not go together.
     Source: Keras 3 `utils.image_dataset_from_directory`.
     """
+    given = locals()
     channels, mode = color(color_mode)
     size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
     if len(size) != 2:
@@ -69,22 +70,7 @@ def image_dataset_from_directory(
         )
         return image.transpose(2, 0, 1) if data_format == "channels_first" else image
 
-    return _from_directory(
-        "image",
-        load,
-        _IMAGES,
-        directory,
-        labels,
-        label_mode,
-        class_names,
-        batch_size,
-        shuffle,
-        seed,
-        validation_split,
-        subset,
-        follow_links,
-        verbose,
-    )
+    return _from_directory("image", load, _IMAGES, **given)
 
 
 def text_dataset_from_directory(
@@ -107,33 +93,20 @@ def text_dataset_from_directory(
     max_length: longer texts are cut. The rest as in `image_dataset_from_directory`.
     Source: Keras 3 `utils.text_dataset_from_directory`.
     """
+    given = locals()
 
     def load(path):
         with open(str(path), encoding="utf-8") as file:
             return np.asarray(file.read()[:max_length])
 
-    return _from_directory(
-        "text",
-        load,
-        (".txt",),
-        directory,
-        labels,
-        label_mode,
-        class_names,
-        batch_size,
-        shuffle,
-        seed,
-        validation_split,
-        subset,
-        follow_links,
-        verbose,
-    )
+    return _from_directory("text", load, (".txt",), **given)
 
 
 def _from_directory(
     kind,
     load,
     endings,
+    *,
     directory,
     labels,
     label_mode,
@@ -145,7 +118,10 @@ def _from_directory(
     subset,
     follow_links,
     verbose,
+    **_,
 ):
+    """The data set of the files that end so; `load(path)` gives an element. The others are the public functions'
+    arguments; what is not named here is of no concern."""
     _check(kind, labels, label_mode, class_names, validation_split, subset, shuffle, seed)
     if labels is None or label_mode is None:
         labels = label_mode = None

@@ -31,8 +31,8 @@ class Body:
                 users.setdefault(id(value), []).append(node)
         return users
 
-    def rebuilt(self, nodes, replaced):
-        """This body with other nodes; `replaced` maps ids of values that went away to their substitutes."""
+    def rebuilt(self, nodes, replaced=None):
+        """This body with other nodes; `replaced` maps ids of values that went away, if any, to their substitutes."""
 
         def follow(value):
             while id(value) in replaced:

@@ -2,7 +2,7 @@
 the first op to the last."""
 
 from ..chain import MOST_OPERANDS, MOST_STEPS, chain_op, families, fits
-from .body import Body, new_call
+from .body import new_call
 from .grouping import Group, Grouping, in_order
 
 _SMALL = 64  # elements: calls of so few cost no more than their start, so they join though they share nothing
@@ -27,13 +27,7 @@ def fuse_chains(body):
         if call is not None:
             for node in group.nodes:
                 calls[id(node)] = call
-    return Body(
-        in_order([calls.get(id(node), node) for node in body.nodes]),
-        body.inputs,
-        body.outputs,
-        body.updates,
-        body.reads,
-    )
+    return body.rebuilt(in_order([calls.get(id(node), node) for node in body.nodes]))
 
 
 def _chain_call(nodes, outputs):

@@ -1,7 +1,7 @@
 """Bias and activation move into the product or convolution that feeds them."""
 
 from ..op import records
-from .body import Body, new_call
+from .body import new_call
 
 _FUSED = {"matmul": "dense", "conv": "conv_bias_act"}
 
@@ -62,7 +62,7 @@ def fuse_epilogues(body):
             nodes += made[id(node)]
         elif id(node) not in gone:
             nodes.append(node)
-    return Body(nodes, body.inputs, body.outputs, body.updates, body.reads)
+    return body.rebuilt(nodes)
 
 
 def _plain(node):

@@ -2,7 +2,7 @@
 addition before that."""
 
 from ..op import records
-from .body import Body, depends_on, new_call
+from .body import depends_on, new_call
 from .grouping import in_order
 
 
@@ -53,13 +53,7 @@ def fuse_normalised(body):
     if not calls:
         return body
     nodes = [calls.get(id(node), node) for node in body.nodes]
-    return Body(
-        in_order([node for node in nodes if node is not None]),
-        body.inputs,
-        body.outputs,
-        body.updates,
-        body.reads,
-    )
+    return body.rebuilt(in_order([node for node in nodes if node is not None]))
 
 
 def _through_relu(gradient, relu, only_reader):

@@ -2,7 +2,7 @@
 logits, become one call."""
 
 from ..op import records
-from .body import Body, depends_on, new_call
+from .body import depends_on, new_call
 from .grouping import in_order
 
 # forward record -> (gradient record, the record of both). The forward call makes (loss, for the gradient
@@ -36,10 +36,4 @@ def fuse_pairs(body):
         )
     if not calls:
         return body
-    return Body(
-        in_order([calls.get(id(node), node) for node in body.nodes]),
-        body.inputs,
-        body.outputs,
-        body.updates,
-        body.reads,
-    )
+    return body.rebuilt(in_order([calls.get(id(node), node) for node in body.nodes]))

@@ -5,7 +5,7 @@ import math
 
 from ..chain import chain_op, chain_sum_op, fits, result_specs
 from ..op import records
-from .body import Body, new_call
+from .body import new_call
 
 
 def fuse_sums(body):
@@ -49,7 +49,7 @@ def fuse_sums(body):
     if not made:
         return body
     nodes = [made.get(id(node), node) for node in body.nodes if id(node) not in gone]
-    return Body(nodes, body.inputs, body.outputs, body.updates, body.reads)
+    return body.rebuilt(nodes)
 
 
 def _factor(node):

@@ -1,7 +1,7 @@
 """Small calls of one kind that share their scalars, such as the updates of a model's
 biases, become one call."""
 
-from .body import Body, new_call
+from .body import new_call
 from .grouping import Group, Grouping, in_order
 
 _SMALL = 1 << 14  # elements: a larger call has work enough, and best runs while what it reads is in cache
@@ -46,13 +46,7 @@ def fuse_sweeps(body):
             calls.update((id(node), call) for node in group.nodes)
     if not calls:
         return body
-    return Body(
-        in_order([calls.get(id(node), node) for node in body.nodes]),
-        body.inputs,
-        body.outputs,
-        body.updates,
-        body.reads,
-    )
+    return body.rebuilt(in_order([calls.get(id(node), node) for node in body.nodes]))
 
 
 def _joined(nodes):
