@@ -68,9 +68,8 @@ class Variable(Arithmetic):
             raise ValueError(
                 f"Variable {name!r}: the initial value has shape {initial.shape}, `shape` says {tuple(shape)}"
             )
-        self.storage = aligned_empty(
-            initial.shape, dtypes.NUMPY[dtype]
-        )  # plans keep its address: never replaced
+        # Plans keep its address: never replaced.
+        self.storage = aligned_empty(initial.shape, dtypes.NUMPY[dtype])
         self.storage[...] = initial
         self.shape = tuple(initial.shape)
         self.dtype = dtype

@@ -9,9 +9,7 @@ class CallState(threading.local):
     def __init__(self):
         self.stack = []
         self.training = None
-        self.weights_left = (
-            None  # bytes of weights that may still be made, while a model is loaded from a file
-        )
+        self.weights_left = None  # bytes of weights that may still be made, while a file is loaded
         self.losses_exist = False  # add_loss was used: stale losses are to be cleared at outermost calls
 
     def spend(self, size, who, shape):

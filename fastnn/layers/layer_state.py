@@ -53,9 +53,7 @@ class LayerState:
         if state.weights_left is not None:
             state.spend(math.prod(shape) * dtypes.NUMPY[dtype].itemsize, describe(self), shape)
             if type(self).save_own_variables is LayerState.save_own_variables:
-                initializer = (
-                    "zeros"  # the file has the values: drawing others first takes longer than reading
-                )
+                initializer = "zeros"  # the file has the values; to draw others takes longer than reading
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
         variable = Variable(

@@ -13,9 +13,7 @@ from ..engine.variable import convert
 from .adapting import Adapting, batches_of
 from .category_encoding import MODES, checked_mode, checked_sparse, encode, encoded_shape
 
-_NOWHERE = np.iinfo(
-    np.int64
-).max  # the index of masked tokens where outputs are vectors: none of their elements
+_NOWHERE = np.iinfo(np.int64).max  # masked tokens' index where outputs are vectors: none of their elements
 
 
 class Lookup(Adapting):

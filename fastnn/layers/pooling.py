@@ -187,9 +187,8 @@ class GlobalAveragePooling1D(_GlobalPooling):
             return super().call(inputs)
         axis = 1 if self.data_format == "channels_last" else 2
         kept = ops.expand_dims(ops.cast(mask, "bool"), 3 - axis)
-        counted = ops.where(
-            kept, inputs, convert(0.0, dtype=inputs.dtype)
-        )  # where: a masked NaN must not count
+        zero = convert(0.0, dtype=inputs.dtype)
+        counted = ops.where(kept, inputs, zero)  # where: a masked NaN must not count
         steps = ops.sum(ops.cast(kept, inputs.dtype), axis=axis, keepdims=self.keepdims)
         return ops.divide(ops.sum(counted, axis=axis, keepdims=self.keepdims), steps)
 

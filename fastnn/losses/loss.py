@@ -119,9 +119,8 @@ def apply_mask(sample_weight, mask, dtype, reduction):
         return sample_weight
     if reduction in ("mean", "sum_over_batch_size"):
         valid = ops.sum(ops.cast(mask, dtype))
-        share = ops.divide_no_nan(
-            convert(float(math.prod(mask.shape)), dtype=dtype), valid
-        )  # 0 if none is valid
+        whole = convert(float(math.prod(mask.shape)), dtype=dtype)
+        share = ops.divide_no_nan(whole, valid)  # 0 if none is valid
         weight = ops.where(ops.cast(mask, "bool"), share, convert(0.0, dtype=dtype))
     else:
         weight = ops.cast(mask, dtype)

@@ -175,9 +175,8 @@ class AUC(Metric):
 
     @classmethod
     def from_config(cls, config):
-        return cls(
-            **deserialize_keras_object(config)
-        )  # label_weights come as an array's configuration from Keras
+        # Keras's label_weights come as an array's configuration.
+        return cls(**deserialize_keras_object(config))
 
 
 def _one_of(argument, value, allowed):

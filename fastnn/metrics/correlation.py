@@ -23,9 +23,8 @@ def concordance_correlation(y_true, y_pred, axis=-1):
     pred_mean = ops.mean(y_pred, axis=axis, keepdims=True)
     true_var = ops.var(y_true - true_mean, axis=axis, keepdims=True)
     pred_var = ops.var(y_pred - pred_mean, axis=axis, keepdims=True)
-    product = (y_true - pred_mean) * (
-        y_pred - pred_mean
-    )  # y_pred's mean twice: the mean of this is cov all the same
+    # y_pred's mean twice: the mean of this is cov all the same.
+    product = (y_true - pred_mean) * (y_pred - pred_mean)
     norm = true_var + pred_var + ops.square(true_mean - pred_mean)
     return ops.mean(2.0 * product / (norm + settings.epsilon()), axis=axis)
 

@@ -1,5 +1,7 @@
 """The loops: `fit`, `evaluate` and `predict`."""
 
+import warnings
+
 import numpy as np
 
 from ..callbacks import CallbackList
@@ -16,6 +18,7 @@ from ..data import (
     unpack_x_y_sample_weight,
 )
 from ..engine import nest
+from .programs import batch_specs
 from .running import ArrayRun, BatchRun, run_pass
 from .trainer import Trainer, to_numpy
 
@@ -80,16 +83,7 @@ class Fitting(Trainer):
                 validation_data, validation_batch_size or batch_size, validation_steps
             )
         steps = steps_per_epoch or run.steps
-        if not isinstance(callbacks, CallbackList):
-            callbacks = CallbackList(
-                callbacks,
-                add_history=True,
-                add_progbar=verbose != 0,
-                model=self,
-                verbose=verbose,
-                epochs=epochs,
-                steps=steps,
-            )
+        callbacks = self._callback_list(callbacks, verbose, steps, epochs=epochs, add_history=True)
         self.stop_training = False
         try:
             logs = self._train(
@@ -159,15 +153,7 @@ class Fitting(Trainer):
             raise ValueError(f"evaluate: there is no argument {', '.join(kwargs)}")
         self._assert_compiled("evaluate")
         run = self._run_over("test", x, y, sample_weight, batch_size, steps, False, None)
-        if not isinstance(callbacks, CallbackList):
-            callbacks = CallbackList(
-                callbacks,
-                add_progbar=verbose != 0,
-                model=self,
-                verbose=verbose,
-                epochs=1,
-                steps=steps or run.steps,
-            )
+        callbacks = self._callback_list(callbacks, verbose, steps or run.steps)
         try:
             logs = self._evaluate(run, callbacks, steps)
         finally:
@@ -196,15 +182,7 @@ class Fitting(Trainer):
             if program is not None and len(x) <= (batch_size or 32):
                 return to_numpy(program.step(x))
         run = self._run_over("predict", x, None, None, batch_size, steps, False, None)
-        if not isinstance(callbacks, CallbackList):
-            callbacks = CallbackList(
-                callbacks,
-                add_progbar=verbose != 0,
-                model=self,
-                verbose=verbose,
-                epochs=1,
-                steps=steps or run.steps,
-            )
+        callbacks = self._callback_list(callbacks, verbose, steps or run.steps)
         self.stop_predicting = False
         callbacks.on_predict_begin()
         gathered = _Gathered(run)
@@ -220,6 +198,20 @@ class Fitting(Trainer):
         return gathered.outputs()
 
     # ---- parts
+
+    def _callback_list(self, callbacks, verbose, steps, epochs=1, add_history=False):
+        """The user's callbacks, a progress bar unless verbose is 0, and a History; a CallbackList as it is."""
+        if isinstance(callbacks, CallbackList):
+            return callbacks
+        return CallbackList(
+            callbacks,
+            add_history=add_history,
+            add_progbar=verbose != 0,
+            model=self,
+            verbose=verbose,
+            epochs=epochs,
+            steps=steps,
+        )
 
     def _run_over(self, stage, x, y, sample_weight, batch_size, steps, shuffle, class_weight):
         """The run over a user's data, with programs made and labels looked at."""
@@ -279,8 +271,6 @@ class Fitting(Trainer):
             and (getattr(type(self), f"{stage}_step") is getattr(Trainer, f"{stage}_step"))
         ):
             self.check_targets(y)  # raises: no labels
-        from .programs import batch_specs
-
         self._prepare(stage, data, batch_specs(self, data, rows))
         if y is not None:
             self.check_targets(y)
@@ -326,8 +316,6 @@ class Fitting(Trainer):
                 or getattr(self, "stop_predicting", False)
             )
         ):
-            import warnings
-
             warnings.warn(
                 f"the data ran out after {done} of {wanted} steps; a source of batches must yield "
                 "steps_per_epoch * epochs of them",

@@ -222,10 +222,8 @@ class Functional(Model):
     def check_inputs(self, x):
         for reference, leaf in zip(self.inputs, self._in_order(x)):
             if leaf is not None:
-                if (
-                    leaf.shape == reference.shape[1:] and leaf.shape[0] != 1
-                ):  # what looks like rows is one sample
-                    self._check_shape(reference, leaf.shape)
+                if leaf.shape == reference.shape[1:] and leaf.shape[0] != 1:
+                    self._check_shape(reference, leaf.shape)  # what looks like rows is one sample
                 self._check_shape(reference, (reference.shape[0], *leaf.shape[1:]))
                 for layer in self._look_ups(reference):
                     layer.check_range(leaf)

@@ -47,9 +47,8 @@ class Model(Fitting, Layer):
         self._init_model()
 
     def _init_model(self):
-        set_untracked(
-            self, _forward={}, _call_specs=None
-        )  # (shape, dtype) of a lone array -> Step of a call model(array), or None
+        # _forward: (shape, dtype) of a lone array -> Step of a call model(array), or None.
+        set_untracked(self, _forward={}, _call_specs=None)
         self._init_trainer()
 
     # ---- calling

@@ -83,9 +83,8 @@ def batch_specs(model, data, rows=None):
 
 def make_step(model, body, data, specs):
     """A step that calls body((x, y, sample_weight)) with tensors in the form of `data`."""
-    template = nest.map_leaves(
-        lambda leaf: None if leaf is None else True, data
-    )  # holds none of the user's arrays
+    # The template holds none of the user's arrays.
+    template = nest.map_leaves(lambda leaf: None if leaf is None else True, data)
 
     def function(*tensors):
         return body(fill(template, tensors))

@@ -108,9 +108,7 @@ def _rows(operation, model, connected, show_trainable, expand_nested, depth):
 
 
 def _type_name(operation):
-    function = getattr(
-        operation, "function", None
-    )  # an op in the layer graph goes by its own name, as in Keras
+    function = getattr(operation, "function", None)  # an op's: it goes by that name, as in Keras
     if function is not None and type(operation).__module__.startswith(("fastnn.engine", "fastnn.models")):
         return "".join(part.capitalize() for part in function.__name__.split("_"))
     return type(operation).__name__

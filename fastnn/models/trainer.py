@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import metrics as metrics_module
 from .. import ops, optimizers
-from ..data import checks, form_of, leaves_of, pack_x_y_sample_weight, unpack_x_y_sample_weight
+from ..data import checks, fill, form_of, leaves_of, pack_x_y_sample_weight, unpack_x_y_sample_weight
 from ..engine import dtypes, nest, settings
 from ..engine.graph import Graph
 from ..engine.symbolic import KerasTensor
@@ -35,9 +35,7 @@ class Trainer:
         self._programs = Programs()
         self._quick = {}  # plain signatures of the *_on_batch calls and predict -> Program
         self._output_like = None  # the outputs' structure, KerasTensors for leaves
-        self._class_limit = (
-            None  # how many classes labels may number, where that is all to be checked of them
-        )
+        self._class_limit = None  # how many classes labels may number, where that is all to be checked
         parameters = inspect.signature(self.compute_loss).parameters
         self._compute_loss_has_training_arg = "training" in parameters
 
@@ -346,8 +344,7 @@ class Trainer:
             try:
                 self._build_by_tracing(data, specs, training)
             except NotImplementedError:
-                # A model without call() whose own train_step uses its parts: they are built as that is
-                # traced.
+                # A model without call() whose own train_step uses its parts: these are built as that is traced.
                 if getattr(type(self), f"{stage}_step") is getattr(Trainer, f"{stage}_step"):
                     raise
         if stage == "train" and self.optimizer is not None and not self.optimizer.built:
@@ -355,8 +352,6 @@ class Trainer:
 
     def _build_by_tracing(self, data, specs, training):
         """Call the model once on traced tensors that nothing is computed from."""
-        from ..data import fill
-
         graph = Graph()
         with graph:
             x, y, sample_weight = fill(data, [graph.input(shape, dtype) for shape, dtype in specs])

@@ -35,9 +35,8 @@ class _Lattice:
         self.symbols = np.full((self.batch, states), blank)
         self.symbols[:, 1::2] = labels
         self.emit = np.take_along_axis(np.swapaxes(self.log_chances, 0, 1), self.symbols[None], axis=2)
-        self.skips = np.zeros(
-            (self.batch, states), bool
-        )  # states entered from two before: another label than that
+        # States entered from two before: another label than that.
+        self.skips = np.zeros((self.batch, states), bool)
         self.skips[:, 3::2] = self.symbols[:, 3::2] != self.symbols[:, 1:-2:2]
         at = np.arange(states)
         last = 2 * label_lengths[:, None]

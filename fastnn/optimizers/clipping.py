@@ -19,7 +19,6 @@ def clip_by_global_norm(gradients, norm):
     """All gradients, scaled down by one factor to this common norm where theirs is larger; NaN where it is none."""
     length = global_norm(gradients)
     scale = norm * ops.minimum(1.0 / length, 1.0 / norm)
-    scale = scale + (
-        length - length
-    )  # an infinite norm must not become a factor of 0: NaN shows what happened
+    # An infinite norm must not become a factor of 0: inf - inf is NaN, which shows what happened.
+    scale = scale + (length - length)
     return [g if g is None else g * scale for g in gradients]

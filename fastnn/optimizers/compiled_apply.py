@@ -29,8 +29,8 @@ def can_compile(optimizer, grads):
         and isinstance(rate, (Variable, LearningRateSchedule))
         and type(rate).__module__.startswith("fastnn.")
         and not any(v.constraint is not None for v in optimizer._trainable_variables)
-        and all(type(g) is Tensor and rows_of(g) is None for g in grads)
-    )  # rows: see row_updates.py
+        and all(type(g) is Tensor and rows_of(g) is None for g in grads)  # rows: see row_updates.py
+    )
 
 
 def apply_compiled(optimizer, update, grads, variables):

@@ -8,9 +8,8 @@ from .optimizer import Optimizer
 class FusedOptimizer(Optimizer):
     """An optimizer whose update record takes the weight decay off in the same pass over the variable."""
 
-    fused_step = (
-        None  # the update_step that does so; a subclass that writes its own gets the base's separate decay
-    )
+    # The update_step that does so; a subclass that writes its own gets the base's separate decay.
+    fused_step = None
 
     def _decays_in_step(self):
         return type(self).update_step is self.fused_step
