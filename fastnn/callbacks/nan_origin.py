@@ -58,7 +58,7 @@ def _search(model, batch):
             "smaller learning rate or clipnorm=1.0 in the optimizer may cure it"
         )
     found = []
-    layers = [layer for layer in model._flatten_layers(include_self=False)]
+    layers = model._flatten_layers(include_self=False)
     for layer in layers:
         _watch(layer, found)
     try:

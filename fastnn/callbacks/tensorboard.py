@@ -6,7 +6,8 @@ import warnings
 
 import numpy as np
 
-from ..summary.writer import create_file_writer, record_if
+from .. import summary
+from ..summary.writer import create_file_writer, needs_tensorboard, record_if
 from .callback import Callback
 
 
@@ -45,8 +46,6 @@ class TensorBoard(Callback):
         write_grads=False,
     ):
         super().__init__()
-        from ..summary.writer import needs_tensorboard
-
         needs_tensorboard("callbacks.TensorBoard")
         if update_freq not in ("batch", "epoch") and (
             isinstance(update_freq, (bool, str)) or update_freq < 1
@@ -100,8 +99,6 @@ class TensorBoard(Callback):
         self._enter("validation", self._test_batch)
 
     def on_test_end(self, logs=None):
-        from .. import summary
-
         optimizer = self.model.optimizer
         if optimizer is not None and logs:
             with self._writer("validation").as_default():
@@ -118,8 +115,6 @@ class TensorBoard(Callback):
         self._batch_start = time.perf_counter()
 
     def on_train_batch_end(self, batch, logs=None):
-        from .. import summary
-
         if self.write_steps_per_second:
             seconds = time.perf_counter() - self._batch_start
             summary.scalar("batch_steps_per_second", 1 / seconds, step=self._train_batch)
@@ -159,8 +154,6 @@ class TensorBoard(Callback):
             self._write_embeddings()
 
     def _write_scalars(self, epoch, logs):
-        from .. import summary
-
         train = {name: value for name, value in logs.items() if not name.startswith("val_")}
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
         if hasattr(optimizer, "learning_rate"):
@@ -179,8 +172,6 @@ class TensorBoard(Callback):
                         summary.scalar(f"epoch_{name}", value, step=epoch)
 
     def _write_weights(self, epoch):
-        from .. import summary
-
         with self._writer("train").as_default(), record_if(True):
             for layer in self.model.layers:
                 for weight in layer.weights:
@@ -194,8 +185,6 @@ class TensorBoard(Callback):
     # ---- the model and its embeddings
 
     def _write_model(self, model):
-        from .. import summary
-
         with self._writer("train").as_default():
             try:
                 summary.graph(model)

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from ..engine import nest
 from .arrays import as_arrays
 from .checks import check_lengths, check_weights
 from .structure import leaves_of, unpack_x_y_sample_weight
@@ -164,8 +165,6 @@ def split_validation(x, y, sample_weight, fraction):
     Raises:
         ValueError: a fraction outside (0, 1), or one that leaves nothing on a side.
     """
-    from ..engine import nest
-
     parts = as_arrays(x, "x"), as_arrays(y, "y"), as_arrays(sample_weight, "sample_weight")
     rows = check_lengths(*parts)
     if not 0 < fraction < 1:

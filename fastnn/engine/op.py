@@ -2,8 +2,7 @@
 
 import threading
 
-from . import dtypes
-from .tensor import Tensor, Traced
+from .tensor import Spec, Traced
 
 
 class Context(threading.local):
@@ -110,8 +109,6 @@ def no_gradient(reason):
 
 def same_shape(x, *others, **attrs):
     """The shape rule of elementwise ops whose inputs all have the output's shape and dtype."""
-    from .tensor import Spec
-
     return Spec(x.shape, x.dtype)
 
 
@@ -150,19 +147,3 @@ class suspended:  # noqa: N801 - reads as a statement: `with suspended():`
 
     def __exit__(self, *exc):
         context.graph, context.tapes = self.saved
-
-
-__all__ = [
-    "Context",
-    "Op",
-    "OpCall",
-    "Tensor",
-    "apply",
-    "context",
-    "define_op",
-    "dtypes",
-    "no_gradient",
-    "records",
-    "same_shape",
-    "suspended",
-]

@@ -126,7 +126,7 @@ class Placement:
         allowed = node.op.inplace.get(output, ())
         for i, value in enumerate(node.inputs):
             if self.block[id(value)] is onto:
-                if i not in allowed and not _passes_through(allowed, i):
+                if i not in allowed and ... not in allowed:  # ...: any input
                     return False
                 if value.shape != node.outputs[output].shape or _nbytes(value) != block.nbytes:
                     return False
@@ -227,10 +227,6 @@ class Placement:
             id(block): block for block in (*self.block.values(), *self.workspaces) if block.home is None
         }
         return list(unique.values())
-
-
-def _passes_through(allowed, index):
-    return ... in allowed  # inplace=(...,): any input
 
 
 def _nbytes(value):

@@ -202,8 +202,3 @@ def public(function):
 
     call.eager = function
     return call
-
-
-def is_symbolic(structure):
-    """Whether a KerasTensor is among the leaves."""
-    return bool(symbolic_leaves(structure))

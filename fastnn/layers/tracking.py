@@ -1,29 +1,5 @@
 """Which variables, layers, metrics and seed generators an object holds, noted as they are assigned to attributes."""
 
-import functools
-import threading
-
-
-class _State(threading.local):
-    paused = False
-
-
-_state = _State()
-
-
-def no_automatic_dependency_tracking(function):
-    """Decorate a method whose attribute assignments are not to be tracked."""
-
-    @functools.wraps(function)
-    def call(*args, **kwargs):
-        outer, _state.paused = _state.paused, True
-        try:
-            return function(*args, **kwargs)
-        finally:
-            _state.paused = outer
-
-    return call
-
 
 class Tracker:
     """Sorts what it is shown into `stores`, once each, in order.
@@ -39,7 +15,7 @@ class Tracker:
 
     def track(self, value):
         """Note `value`; what to store in its place (lists and dicts become ones that tell of later additions)."""
-        if _state.paused or value is None or isinstance(value, (str, int, float)):
+        if value is None or isinstance(value, (str, int, float)):
             return value
         for accepts, store in self.stores.values():
             if accepts(value):

@@ -1,8 +1,6 @@
 """Copies between strided views: the one lowering that transposes, slices, flips,
 broadcasts and pads share."""
 
-import math
-
 from ..engine import dtypes
 
 MOST_AXES = 6  # of csrc/copy.c
@@ -68,8 +66,3 @@ def _order(axes):
         if near:
             rest.append(rest.pop(near[-1]))
     return [*rest, inner]
-
-
-def size_of(shape):
-    """How many elements; 1 for ()."""
-    return math.prod(shape)
