@@ -1,5 +1,6 @@
 """Saving and loading: configurations and registered objects."""
 
+from .file_editor import KerasFileEditor
 from .files import load_model, load_weights, save_model, save_weights
 from .object_registration import (
     CustomObjectScope,
@@ -13,6 +14,7 @@ from .serialization import deserialize_keras_object, serialize_keras_object
 
 __all__ = [
     "CustomObjectScope",
+    "KerasFileEditor",
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",

@@ -92,6 +92,11 @@ def get_group(parent, path):
     return parent
 
 
+def is_dataset(group, name):
+    """Whether the member `name` of a group is a dataset; an error if it is a link to another place or file."""
+    return _is_there(group, name) and isinstance(_opened(group, name), h5py_module().Dataset)
+
+
 def get_dataset(group, path):
     """The dataset at `path` below `group`, not read yet.
 
