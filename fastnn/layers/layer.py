@@ -190,7 +190,7 @@ def _is_variable(value):
 
 
 def _is_metric(value):
-    return hasattr(value, "update_state") and hasattr(value, "reset_state")
+    return hasattr(value, "update_state") and hasattr(value, "result")  # layers that adapt have the one
 
 
 def _is_layer(value):

@@ -247,27 +247,43 @@ class Lookup(Adapting):
     # ---- files
 
     def save_own_variables(self, store):
-        if self.output_mode == "tf_idf":
+        if self.idf_weights is not None and self.output_mode == "tf_idf":
             store["idf_weights"] = self.idf_weights
 
     def load_own_variables(self, store):
-        if self.output_mode == "tf_idf":
+        if self.output_mode == "tf_idf" and "idf_weights" in store:
             self.idf_weights = np.asarray(store["idf_weights"])
 
+    def get_assets(self):
+        """{"vocabulary.txt": the tokens, one a line}; nothing where the configuration has them."""
+        if self.input_vocabulary is not None or self._tokens is None:
+            return {}
+        return {"vocabulary.txt": "\n".join(map(str, self.get_vocabulary())).encode("utf-8")}
+
+    def set_assets(self, assets):
+        """Take the vocabulary from what `get_assets` gave.
+
+        Raises:
+            ValueError: no text, or no list of tokens.
+        """
+        if self.input_vocabulary is not None or "vocabulary.txt" not in assets:
+            return
+        lines = assets["vocabulary.txt"].decode("utf-8").split("\n")
+        tokens = lines if self.dtype_name is None else [int(line) for line in lines if line != "None"]
+        weights = self.idf_weights if self.output_mode == "tf_idf" else None
+        self.set_vocabulary(tokens, None if weights is None else weights[: len(tokens)])
+
     def save_assets(self, dir_path):
-        """Write the vocabulary, one token a line."""
-        if self.input_vocabulary is None:
-            with open(f"{dir_path}/vocabulary.txt", "w", encoding="utf-8") as file:
-                file.write("\n".join(map(str, self.get_vocabulary())))
+        """Write the vocabulary, one token a line, into a folder."""
+        for name, data in self.get_assets().items():
+            with open(f"{dir_path}/{name}", "wb") as file:
+                file.write(data)
 
     def load_assets(self, dir_path):
         """Read what `save_assets` wrote."""
         if self.input_vocabulary is None:
-            with open(f"{dir_path}/vocabulary.txt", encoding="utf-8") as file:
-                lines = file.read().rstrip("\n").split("\n")
-            tokens = lines if self.dtype_name is None else [int(line) for line in lines if line != "None"]
-            weights = self.idf_weights
-            self.set_vocabulary(tokens, weights if self.output_mode == "tf_idf" else None)
+            with open(f"{dir_path}/vocabulary.txt", "rb") as file:
+                self.set_assets({"vocabulary.txt": file.read()})
 
     def get_config(self):
         weights, vocabulary = self.input_idf_weights, self.input_vocabulary

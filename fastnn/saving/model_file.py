@@ -8,6 +8,7 @@ import os
 import zipfile
 
 from ..about import VERSION
+from .assets import FOLDER, assets_of, load_assets
 from .atomic import atomic_file
 from .lambda_code import allowing_code
 from .object_registration import CustomObjectScope
@@ -35,6 +36,8 @@ def write_keras(model, file):
     with zipfile.ZipFile(file, "w") as archive:
         for name, data in texts.items():
             archive.writestr(name, data)
+        for name, data in assets_of(model):
+            archive.writestr(name, data)
         with stored_member(archive, WEIGHTS) as member, h5py_module().File(member, "w") as stored:
             write_state(model, stored)
 
@@ -46,9 +49,11 @@ def save_keras_directory(model, path):
     os.makedirs(path, exist_ok=True)
     with atomic_file(os.path.join(path, WEIGHTS)) as file, h5py_module().File(file, "w") as stored:
         write_state(model, stored)
-    for name in (METADATA, CONFIG):
-        with atomic_file(os.path.join(path, name)) as file:
-            file.write(texts[name])
+    for name, data in [*assets_of(model), *[(name, texts[name]) for name in (METADATA, CONFIG)]]:
+        target = os.path.join(path, *name.split("/"))
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        with atomic_file(target) as file:
+            file.write(data)
 
 
 def _texts(model):
@@ -75,6 +80,7 @@ def load_keras(file, what, custom_objects=None, compile=True, safe_mode=True):
         with weights_within(archive.size):
             model, older = _model_of_json(config, metadata, what, custom_objects, compile, safe_mode)
         _read_weights(model, archive, what, older=older)
+        load_assets(model, archive.names, lambda name: archive.read(name, _LARGEST_CONFIG), what)
     return model
 
 
@@ -92,6 +98,13 @@ def load_keras_directory(path, custom_objects=None, compile=True, safe_mode=True
         model, older = _model_of_json(config, metadata, path, custom_objects, compile, safe_mode)
     with open_h5(os.path.join(path, WEIGHTS), os.path.join(path, WEIGHTS)) as stored:
         read_state(model, stored, older=older)
+    names = [
+        os.path.relpath(os.path.join(folder, name), path).replace(os.sep, "/")
+        for folder, _, files in os.walk(os.path.join(path, FOLDER))
+        for name in files
+        if not os.path.islink(os.path.join(folder, name))
+    ]
+    load_assets(model, names, lambda name: _small_file(os.path.join(path, name)), path)
     return model
 
 
