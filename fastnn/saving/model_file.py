@@ -98,14 +98,20 @@ def load_keras_directory(path, custom_objects=None, compile=True, safe_mode=True
         model, older = _model_of_json(config, metadata, path, custom_objects, compile, safe_mode)
     with open_h5(os.path.join(path, WEIGHTS), os.path.join(path, WEIGHTS)) as stored:
         read_state(model, stored, older=older)
-    names = [
-        os.path.relpath(os.path.join(folder, name), path).replace(os.sep, "/")
-        for folder, _, files in os.walk(os.path.join(path, FOLDER))
-        for name in files
-        if not os.path.islink(os.path.join(folder, name))
-    ]
+    names = _names_in_directory(path)
     load_assets(model, names, lambda name: _small_file(os.path.join(path, name)), path)
     return model
+
+
+def _names_in_directory(path):
+    """The names of all files below the directory's "assets", relative to it; links are refused."""
+    names = []
+    for folder, folders, files in os.walk(os.path.join(path, FOLDER)):
+        for name in [*folders, *files, ""]:
+            if os.path.islink(os.path.join(folder, name).rstrip(os.sep)):
+                raise ValueError(f"{path!r} is refused: {os.path.join(folder, name)!r} is a link")
+        names += [os.path.relpath(os.path.join(folder, name), path).replace(os.sep, "/") for name in files]
+    return names
 
 
 def _small_file(path):

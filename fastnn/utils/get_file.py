@@ -3,14 +3,13 @@
 import hashlib
 import os
 import shutil
-import tarfile
 import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
-import zipfile
 
 from .progbar import Progbar
+from .unpacking import unpack
 
 _BLOCK = 1 << 16
 
@@ -146,45 +145,3 @@ def _copy(response, file):
     if size and done < int(size):
         raise ConnectionError(f"the connection ended after {done} of {size} bytes")
     bar.update(done, finalize=True)
-
-
-def unpack(path, folder, archive_format="auto"):
-    """Unpack a tar or zip archive into `folder`, all of it or nothing.
-
-    Raises:
-        ValueError: it is no such archive, or one of its members would lie outside the folder or is no plain file,
-            folder or link to such inside.
-    """
-    formats = (
-        ("tar", "zip")
-        if archive_format == "auto"
-        else ([archive_format] if isinstance(archive_format, str) else list(archive_format or ()))
-    )
-    scratch = tempfile.mkdtemp(dir=os.path.dirname(os.path.abspath(folder)), prefix=".unpack-")
-    try:
-        if "tar" in formats and tarfile.is_tarfile(path):
-            with tarfile.open(path) as archive:
-                try:
-                    archive.extractall(scratch, filter="data")
-                except tarfile.FilterError as error:
-                    raise ValueError(
-                        f"get_file: {path} is not unpacked, it holds an unsafe member: {error}"
-                    ) from None
-        elif "zip" in formats and zipfile.is_zipfile(path):
-            with zipfile.ZipFile(path) as archive:
-                for name in archive.namelist():
-                    whole = os.path.realpath(os.path.join(scratch, name))
-                    if os.path.isabs(name) or not whole.startswith(os.path.realpath(scratch) + os.sep):
-                        raise ValueError(
-                            f"get_file: {path} is not unpacked, it holds an unsafe member: {name!r} lies "
-                            "outside the folder"
-                        )
-                archive.extractall(scratch)
-        else:
-            raise ValueError(f"get_file: {path} is no archive of the format {' or '.join(formats) or None}")
-        if os.path.isdir(folder):
-            shutil.rmtree(folder)
-        os.chmod(scratch, 0o755)
-        os.replace(scratch, folder)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)

@@ -102,6 +102,16 @@ def test_numbers_that_are_none(model, tmp_path):
             fastnn.models.load_model(tmp_path / "m.keras")
 
 
+@pytest.mark.parametrize("what", ["assets", "assets/layers", "assets/layers/string_lookup/vocabulary.txt"])
+def test_links_in_a_directory(what, model, tmp_path):
+    """A vocabulary that is a link would show another file's lines."""
+    model.save(tmp_path / "m", zipped=False)
+    os.rename(tmp_path / "m" / what, tmp_path / "elsewhere")
+    os.symlink(tmp_path / "elsewhere", tmp_path / "m" / what)
+    with pytest.raises(ValueError, match="is a link"):
+        fastnn.models.load_model(tmp_path / "m")
+
+
 def spoilt(model, path, member, data):
     model.save(path)
     with zipfile.ZipFile(path) as archive:

@@ -113,8 +113,9 @@ def test_errors(tmp_path):
             call()
 
 
-@pytest.mark.parametrize("spoil", ["link", "circle", "many"])
+@pytest.mark.parametrize("spoil", ["link", "circle", "many", "virtual", "external"])
 def test_hostile_files(spoil, tmp_path):
+    """The last two: CVE-2026-1669's kin, which Keras's editor read."""
     path = tmp_path / "m.weights.h5"
     fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(3)]).save_weights(path)
     with h5py.File(path, "r+") as file:
@@ -122,6 +123,12 @@ def test_hostile_files(spoil, tmp_path):
             file["layers/x"] = h5py.ExternalLink("/etc/passwd", "/x")
         elif spoil == "circle":
             file["layers/x"] = file["layers"]
+        elif spoil == "virtual":
+            layout = h5py.VirtualLayout((4,), "u1")
+            layout[:] = h5py.VirtualSource(str(tmp_path / "other.h5"), "x", (4,), "u1")
+            file.create_virtual_dataset("layers/x", layout)
+        elif spoil == "external":
+            file.create_dataset("layers/x", (4,), "u1", external=[("/etc/passwd", 0, 4)])
         else:
             zeros = file.create_dataset("layers/x", (2**18,), "float32", compression="gzip")
             zeros[...] = 0

@@ -99,13 +99,9 @@ def test_refuses_members_outside(name, kind, tmp_path):
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("good.txt", "good")
             archive.writestr(name, "bad")
-    try:
-        folder = get_file("bad", origin=path.as_uri(), extract=True, cache_dir=tmp_path / "cache")
-    except ValueError as error:
-        assert "unsafe member" in str(error)
-        assert [p.name for p in (tmp_path / "cache/datasets").iterdir()] == ["bad_archive"]
-    else:  # tar makes absolute names relative
-        assert kind == "tar" and name.startswith("/") and read(folder + name) == "bad"
+    with pytest.raises(ValueError, match="unsafe member"):
+        get_file("bad", origin=path.as_uri(), extract=True, cache_dir=tmp_path / "cache")
+    assert [p.name for p in (tmp_path / "cache/datasets").iterdir()] == ["bad_archive"]
     assert (
         not (tmp_path / "cache" / "outside.txt").exists()
         and not (tmp_path / "cache/datasets/outside.txt").exists()
