@@ -1,7 +1,7 @@
 """Which instructions a convolution and its gradients become: chosen by shape, for every table alike.
 
 A 1 x 1 convolution of stride 1 is a matrix product. 3 x 3 windows of stride 1 take Winograd's form where
-that saves more than its transforms cost (csrc/winograd.c). One filter for each channel by itself is depthwise
+that saves more than its transforms cost (csrc/winograd.c). Filters of a channel by itself are depthwise
 (csrc/depthwise.c). All others are summed as they stand (csrc/conv.c,
 csrc/conv_grad.c).
 """
@@ -43,8 +43,8 @@ def _is_product(call, kernel_shape):
 
 
 def _is_depthwise(call, kernel_shape, x_shape):
-    """Whether each channel has one filter of its own."""
-    return call.groups > 1 and call.groups == x_shape[-1] == kernel_shape[-1]
+    """Whether each channel has filters of its own."""
+    return call.groups > 1 and call.groups == x_shape[-1]
 
 
 def _packed_bytes(rows, filters, groups):

@@ -1,5 +1,7 @@
 """csrc/depthwise.c against float64, in every table: odd channels, strides, padding, dilation."""
 
+import math
+
 import numpy as np
 import pytest
 from support import EPS32, ISAS, check_kernel, run_kernel
@@ -7,7 +9,7 @@ from support import EPS32, ISAS, check_kernel, run_kernel
 from fastnn.engine.lower import Buffer, lower
 from fastnn.ops import convolution
 
-# input shape, window, strides, padding, dilation
+# input shape, window, strides, padding, dilation, [filters a channel]
 CASES = [
     ((2, 9, 8, 16), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1)),
     ((2, 13, 30, 19), (3, 3), (2, 2), ((0, 1), (1, 0)), (1, 1)),
@@ -18,19 +20,33 @@ CASES = [
     ((2, 50, 7), (4,), (1,), ((3, 0),), (2,)),
     ((1, 4, 5, 6, 3), (2, 3, 2), (1, 2, 2), ((0, 1), (1, 1), (0, 0)), (1, 1, 1)),
     ((0, 5, 5, 4), (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1)),
+    ((1, 5, 300, 17), (3, 3), (1, 2), ((1, 1), (1, 0)), (1, 1)),  # lines in several runs
+    ((1, 40, 20, 70), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1)),  # an image in bands
+    ((1, 9, 40, 512), (5, 3), (2, 1), ((2, 2), (1, 1)), (1, 1)),  # blocks of channels
+    ((2, 9, 8, 5), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1), 2),
+    ((1, 9, 11, 7), (3, 2), (2, 3), ((1, 0), (1, 1)), (2, 1), 3),
+    (
+        (1, 6, 120, 100),
+        (7, 7),
+        (1, 1),
+        ((3, 3), (3, 3)),
+        (1, 1),
+        5,
+    ),  # blocks that keep a channel's filters together
 ]
 
 
 def _case(case, rng):
-    shape, window, strides, padding, dilation = case
+    shape, window, strides, padding, dilation, *multiplier = case
+    filters = shape[-1] * math.prod(multiplier)
     attributes = dict(strides=strides, padding=padding, dilation=dilation, groups=shape[-1])
-    x, kernel = (rng.uniform(-1, 1, s).astype(np.float32) for s in (shape, (*window, 1, shape[-1])))
+    x, kernel = (rng.uniform(-1, 1, s).astype(np.float32) for s in (shape, (*window, 1, filters)))
     counts = convolution.conv_op.shape(x, kernel, **attributes).shape
     return x, kernel, rng.uniform(-1, 1, counts).astype(np.float32), attributes
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("case", CASES, ids=lambda case: "x".join(map(str, case[0])))
+@pytest.mark.parametrize("case", CASES, ids=lambda case: "x".join(map(str, (*case[0], *case[5:]))))
 def test_depthwise_convolution_matches_float64(isa, case, rng):
     x, kernel, dy, attributes = _case(case, rng)
     taps = kernel[..., 0].size  # products of numbers in -1..1, added one after the other
