@@ -1,13 +1,12 @@
 """Adaptive pooling layers: a fixed number of windows, however large the image."""
 
 from .. import ops
-from .data_format import join_shape, missing_channels, split_shape, standard_data_format
-from .input_spec import InputSpec
-from .layer import Layer
+from .data_format import join_shape, split_shape
+from .spatial import Spatial
 from .weight_arguments import checked_count
 
 
-class _AdaptivePooling(Layer):
+class _AdaptivePooling(Spatial):
     """The maximum or mean of `output_size` windows along each spatial axis, channel by channel.
 
     Args:
@@ -19,11 +18,10 @@ class _AdaptivePooling(Layer):
         ValueError: an argument out of range; an input without channel axis.
     """
 
-    rank = 2
     pool = staticmethod(ops.adaptive_average_pool)
 
     def __init__(self, output_size, data_format=None, **kwargs):
-        super().__init__(**kwargs)
+        super().__init__(data_format, **kwargs)
         kind = type(self).__name__
         sizes = (output_size,) * self.rank if isinstance(output_size, int) else output_size
         if not isinstance(sizes, (list, tuple)) or len(sizes) != self.rank:
@@ -32,8 +30,6 @@ class _AdaptivePooling(Layer):
                 f"{output_size!r}"
             )
         self.output_size = tuple([checked_count(kind, "output_size", n) for n in sizes])
-        self.data_format = standard_data_format(kind, data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
         self._build_at_init()
 
     def call(self, inputs):
@@ -42,9 +38,6 @@ class _AdaptivePooling(Layer):
     def compute_output_shape(self, input_shape):
         batch, _, channels = split_shape(input_shape, self.data_format)
         return join_shape(batch, self.output_size, channels, self.data_format)
-
-    def input_advice(self, shape, spec):
-        return missing_channels(shape, spec, self.data_format)
 
     def get_config(self):
         return {**super().get_config(), "output_size": self.output_size, "data_format": self.data_format}

@@ -20,8 +20,7 @@ class Attention(Layer):
 
     Call arguments:
         mask: [query mask, value mask], each (batch, tokens) or None: queries that are False give 0, values
-            that are
-            False are not attended to.
+            that are False are not attended to.
         return_attention_scores: return (result, attention weights (batch, queries, keys)).
         use_causal_mask: a query sees no key after its own place.
     Raises:

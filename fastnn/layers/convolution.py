@@ -2,39 +2,30 @@
 
 from .. import activations, ops, regularizers
 from ..engine.constructor_arguments import named_arguments
-from .data_format import (
-    bias_shaped,
-    checked_padding,
-    join_shape,
-    missing_channels,
-    per_axis,
-    split_shape,
-    standard_data_format,
-    window_extents,
-)
+from .data_format import bias_shaped, checked_padding, join_shape, per_axis, split_shape, window_extents
 from .input_spec import InputSpec
-from .layer import Layer
+from .spatial import Spatial
 from .weight_arguments import add_weight, checked_count, known_extent, set_weight_arguments, weight_config
 
 
-class _Windowed(Layer):
+class _Windowed(Spatial):
     """What all convolution layers share: their window, bias and activation. `rank`: the number of spatial
     axes. `weight_names`: the weights that have arguments.
 
     given: the constructor's `locals()`.
     """
 
-    rank = 2
     paddings = ("valid", "same")
     weight_names = ("kernel", "bias")
 
     def __init__(self, given):
-        super().__init__(activity_regularizer=given["activity_regularizer"], **given["kwargs"])
+        super().__init__(
+            given["data_format"], activity_regularizer=given["activity_regularizer"], **given["kwargs"]
+        )
         name = type(self).__name__
         for argument in ("kernel_size", "strides", "dilation_rate"):
             setattr(self, argument, per_axis(name, argument, given[argument], self.rank))
         self.padding = checked_padding(name, given["padding"], self.paddings)
-        self.data_format = standard_data_format(name, given["data_format"])
         self.activation = activations.get(given["activation"])
         self.use_bias = given["use_bias"]
         set_weight_arguments(self, given, *self.weight_names)
@@ -43,7 +34,6 @@ class _Windowed(Layer):
                 f"{name}: `strides` and `dilation_rate` cannot both be over 1, received "
                 f"{self.strides} and {self.dilation_rate}"
             )
-        self.input_spec = InputSpec(ndim=self.rank + 2)
 
     @property
     def _channel_axis(self):
@@ -85,9 +75,6 @@ class _Windowed(Layer):
 
     def _output_channels(self, input_shape):
         return self.filters
-
-    def input_advice(self, shape, spec):
-        return missing_channels(shape, spec, self.data_format)
 
     def get_config(self):
         return {
@@ -208,7 +195,8 @@ class _ConvTranspose(_Windowed):
     Args:
         filters: output channels.
         output_padding: extends the output, an int or one a spatial axis, less than `strides`; None: as
-        TensorFlow. The others are as in Conv2D.
+            TensorFlow.
+        The others are as in Conv2D.
     """
 
     def __init__(

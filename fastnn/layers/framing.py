@@ -1,24 +1,20 @@
 """Layers that put zeros around images or cut edges off: ZeroPadding and Cropping, for 1 to 3 spatial axes."""
 
 from .. import ops
-from .data_format import join_shape, missing_channels, per_axis, split_shape, standard_data_format
-from .input_spec import InputSpec
-from .layer import Layer
+from .data_format import join_shape, per_axis, split_shape
+from .spatial import Spatial
 
 
-class _Framing(Layer):
+class _Framing(Spatial):
     """The base: `margins` holds (before, after) for each of `rank` spatial axes; `sign` is +1 to add, -1 to cut."""
 
-    rank = 2
     sign = 1
     argument = "padding"
 
     def __init__(self, margins, data_format, **kwargs):
-        super().__init__(**kwargs)
-        self.data_format = standard_data_format(type(self).__name__, data_format)
+        super().__init__(data_format, **kwargs)
         setattr(self, self.argument, margins)
         self._margins = (margins,) if self.rank == 1 else margins
-        self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def compute_output_shape(self, input_shape):
         batch, spatial, channels = split_shape(input_shape, self.data_format)
@@ -32,9 +28,6 @@ class _Framing(Layer):
                 f"nothing of an input of shape {tuple(input_shape)}"
             )
         return join_shape(batch, extents, channels, self.data_format)
-
-    def input_advice(self, shape, spec):
-        return missing_channels(shape, spec, self.data_format)
 
     def get_config(self):
         config = {**super().get_config(), self.argument: getattr(self, self.argument)}

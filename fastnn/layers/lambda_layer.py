@@ -12,7 +12,7 @@ class Lambda(Layer):
     """function(inputs, **arguments).
 
     A named function that is registered, or passed in `custom_objects`, is found again when a model is loaded;
-    a Python lambda is saved for Keras to read, but never loaded, as that would run code from a file.
+    a Python lambda is saved as Keras saves it, and loaded with `safe_mode=False` only, as that runs code from the file.
 
     Args:
         function: takes the input, and `mask` and `training` if it names them.

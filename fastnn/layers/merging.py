@@ -1,6 +1,7 @@
 """Layers of several inputs: Add, Multiply, Concatenate, Dot and the like, and their functional forms."""
 
 import functools
+import math
 
 from .. import ops
 from ..engine import masks
@@ -267,8 +268,8 @@ class Dot(_Merge):
         rest_a = tuple([n for k, n in enumerate(a.shape) if k not in (0, i)])
         rest_b = tuple([n for k, n in enumerate(b.shape) if k not in (0, j)])
         batch, summed = a.shape[0], a.shape[i]
-        a = ops.reshape(ops.moveaxis(a, i, -1), (batch, _product(rest_a), summed))
-        b = ops.reshape(ops.moveaxis(b, j, 1), (batch, summed, _product(rest_b)))
+        a = ops.reshape(ops.moveaxis(a, i, -1), (batch, math.prod(rest_a), summed))
+        b = ops.reshape(ops.moveaxis(b, j, 1), (batch, summed, math.prod(rest_b)))
         return ops.reshape(ops.matmul(a, b), (batch, *(rest_a + rest_b or (1,))))
 
     def compute_output_shape(self, input_shape):
@@ -293,13 +294,6 @@ def _with_axes(x, rank):
 def _over(mask, x):
     """A (batch, steps) mask in the shape of `x`."""
     return ops.broadcast_to(ops.expand_dims(mask, -1), x.shape)
-
-
-def _product(extents):
-    size = 1
-    for n in extents:
-        size *= n
-    return size
 
 
 def add(inputs, **kwargs):

@@ -22,7 +22,8 @@ class MultiHeadAttention(HeadedAttention):
         attention_axes: the axes of tokens, all between batch and features by default.
         sliding_window: a query sees keys less than so many places away.
         flash_attention: True refuses dropout and returned scores, as in Keras; attention runs by blocks
-        either way. kernel_..., bias_..., activity_regularizer: of the projections.
+            either way.
+        kernel_..., bias_..., activity_regularizer: of the projections.
         use_gate: multiply the result by a sigmoid projection of the query.
         seed: of the dropout.
 

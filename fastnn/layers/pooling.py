@@ -2,21 +2,11 @@
 
 from .. import ops
 from ..engine.variable import convert
-from .data_format import (
-    checked_padding,
-    join_shape,
-    missing_channels,
-    per_axis,
-    spatial_axes,
-    split_shape,
-    standard_data_format,
-    window_extents,
-)
-from .input_spec import InputSpec
-from .layer import Layer
+from .data_format import checked_padding, join_shape, per_axis, spatial_axes, split_shape, window_extents
+from .spatial import Spatial
 
 
-class _Pooling(Layer):
+class _Pooling(Spatial):
     """The maximum or mean of each window, channel by channel, over `rank` spatial axes.
 
     Args:
@@ -29,17 +19,14 @@ class _Pooling(Layer):
         ValueError: an argument out of range; an input without channel axis, or too small for the window.
     """
 
-    rank = 2
     pool = staticmethod(ops.max_pool)
 
     def __init__(self, pool_size=2, strides=None, padding="valid", data_format=None, name=None, **kwargs):
-        super().__init__(name=name, **kwargs)
+        super().__init__(data_format, name=name, **kwargs)
         kind = type(self).__name__
         self.pool_size = per_axis(kind, "pool_size", pool_size, self.rank)
         self.strides = self.pool_size if strides is None else per_axis(kind, "strides", strides, self.rank)
         self.padding = checked_padding(kind, padding)
-        self.data_format = standard_data_format(kind, data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
         self._build_at_init()
 
     def call(self, inputs):
@@ -51,9 +38,6 @@ class _Pooling(Layer):
         )
         batch, _, channels = split_shape(input_shape, self.data_format)
         return join_shape(batch, spatial, channels, self.data_format)
-
-    def input_advice(self, shape, spec):
-        return missing_channels(shape, spec, self.data_format)
 
     def get_config(self):
         return {
@@ -118,7 +102,7 @@ class AveragePooling3D(_AveragePooling):
     rank = 3
 
 
-class _GlobalPooling(Layer):
+class _GlobalPooling(Spatial):
     """The maximum or mean of all spatial positions: (batch, ..., channels) to (batch, channels).
 
     Args:
@@ -126,14 +110,11 @@ class _GlobalPooling(Layer):
         keepdims: leave the spatial axes, with extent 1.
     """
 
-    rank = 2
     reduce = staticmethod(ops.max)
 
     def __init__(self, data_format=None, keepdims=False, **kwargs):
-        super().__init__(**kwargs)
-        self.data_format = standard_data_format(type(self).__name__, data_format)
+        super().__init__(data_format, **kwargs)
         self.keepdims = keepdims
-        self.input_spec = InputSpec(ndim=self.rank + 2)
         self._build_at_init()
 
     def call(self, inputs):
@@ -142,9 +123,6 @@ class _GlobalPooling(Layer):
     def compute_output_shape(self, input_shape):
         batch, _, channels = split_shape(input_shape, self.data_format)
         return join_shape(batch, (1,) * self.rank if self.keepdims else (), channels, self.data_format)
-
-    def input_advice(self, shape, spec):
-        return missing_channels(shape, spec, self.data_format)
 
     def get_config(self):
         return {**super().get_config(), "data_format": self.data_format, "keepdims": self.keepdims}

@@ -6,9 +6,8 @@ import numpy as np
 
 from .. import ops
 from ..engine.tensor import Tensor
-from .data_format import join_shape, missing_channels, per_axis, split_shape, standard_data_format
-from .input_spec import InputSpec
-from .layer import Layer
+from .data_format import join_shape, per_axis, split_shape
+from .spatial import Spatial
 
 
 def _triangle(x):
@@ -40,17 +39,14 @@ def _matrix(interpolation, extent, factor, dtype):
     return Tensor((weights / weights.sum(1, keepdims=True)).astype(dtype))
 
 
-class _UpSampling(Layer):
+class _UpSampling(Spatial):
     """The base: `factors` one a spatial axis."""
 
-    rank = 2
     interpolation = "nearest"
 
     def __init__(self, factors, data_format, **kwargs):
-        super().__init__(**kwargs)
-        self.data_format = standard_data_format(type(self).__name__, data_format)
+        super().__init__(data_format, **kwargs)
         self._factors = factors
-        self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def call(self, inputs):
         first = 1 if self.data_format == "channels_last" else 2
@@ -71,9 +67,6 @@ class _UpSampling(Layer):
         batch, spatial, channels = split_shape(input_shape, self.data_format)
         extents = [None if n is None else n * factor for n, factor in zip(spatial, self._factors)]
         return join_shape(batch, extents, channels, self.data_format)
-
-    def input_advice(self, shape, spec):
-        return missing_channels(shape, spec, self.data_format)
 
 
 class UpSampling1D(_UpSampling):
