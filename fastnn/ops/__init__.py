@@ -31,6 +31,33 @@ from .activation import (  # noqa: F401
     threshold,
 )
 from .adaptive_pooling import adaptive_average_pool, adaptive_max_pool  # noqa: F401
+from .arithmetic import (  # noqa: F401
+    abs,
+    absolute,
+    add,
+    cbrt,
+    clip,
+    divide,
+    divide_no_nan,
+    fabs,
+    floor_divide,
+    fmax,
+    fmin,
+    fmod,
+    maximum,
+    minimum,
+    mod,
+    multiply,
+    negative,
+    power,
+    reciprocal,
+    rsqrt,
+    sign,
+    sqrt,
+    square,
+    subtract,
+    true_divide,
+)
 from .arrangement import (  # noqa: F401
     depth_to_space,
     fliplr,
@@ -45,6 +72,7 @@ from .arrangement import (  # noqa: F401
     view_as_real,
 )
 from .attention import dot_product_attention  # noqa: F401
+from .casting import cast, saturate_cast, stop_gradient  # noqa: F401
 from .class_codes import multi_hot, one_hot  # noqa: F401
 from .control import (  # noqa: F401
     associative_scan,
@@ -182,6 +210,31 @@ from .linear_algebra import (  # noqa: F401
     trace,
     vander,
 )
+from .logic import (  # noqa: F401
+    bitwise_and,
+    bitwise_invert,
+    bitwise_left_shift,
+    bitwise_not,
+    bitwise_or,
+    bitwise_right_shift,
+    bitwise_xor,
+    equal,
+    greater,
+    greater_equal,
+    isfinite,
+    isinf,
+    isnan,
+    left_shift,
+    less,
+    less_equal,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    not_equal,
+    right_shift,
+    where,
+)
 from .matmul import dot, inner, matmul, outer, tensordot, vdot  # noqa: F401
 from .moving_windows import slice, slice_update  # noqa: F401
 from .nan_reductions import (  # noqa: F401
@@ -198,59 +251,6 @@ from .nan_reductions import (  # noqa: F401
     nanvar,
 )
 from .normalization import batch_normalization, layer_normalization, moments, normalize, rms_normalization  # noqa: F401
-from .pointwise import (  # noqa: F401
-    abs,
-    absolute,
-    add,
-    bitwise_and,
-    bitwise_invert,
-    bitwise_left_shift,
-    bitwise_not,
-    bitwise_or,
-    bitwise_right_shift,
-    bitwise_xor,
-    cast,
-    cbrt,
-    clip,
-    divide,
-    divide_no_nan,
-    equal,
-    fabs,
-    floor_divide,
-    fmax,
-    fmin,
-    fmod,
-    greater,
-    greater_equal,
-    isfinite,
-    isinf,
-    isnan,
-    left_shift,
-    less,
-    less_equal,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
-    maximum,
-    minimum,
-    mod,
-    multiply,
-    negative,
-    not_equal,
-    power,
-    reciprocal,
-    right_shift,
-    rsqrt,
-    saturate_cast,
-    sign,
-    sqrt,
-    square,
-    stop_gradient,
-    subtract,
-    true_divide,
-    where,
-)
 from .pooling import average_pool, max_pool  # noqa: F401
 from .quantiles import median, nanmedian, nanpercentile, nanquantile, percentile, quantile  # noqa: F401
 from .rare import (  # noqa: F401

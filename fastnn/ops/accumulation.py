@@ -7,9 +7,10 @@ from ..engine.op import define_op
 from ..engine.symbolic import public
 from ..engine.tensor import Spec
 from ..engine.variable import convert
+from .arithmetic import multiply
 from .axes import canonical_axis
+from .casting import cast
 from .indexing import get_item
-from .pointwise import cast, multiply
 from .reduction import sum as total
 from .shape import reshaped
 

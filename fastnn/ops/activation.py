@@ -9,21 +9,12 @@ import numpy as np
 
 from ..engine.symbolic import public
 from ..engine.variable import convert
+from .arithmetic import absolute_op, clip_op, sqrt_op, square_op
 from .axes import canonical_axis
 from .elementary import erf_reference, exp_op, sigmoid_op, sigmoid_reference, tanh_op
 from .joining import parted
-from .pointwise import (
-    absolute_op,
-    clip_op,
-    constant,
-    define_pointwise,
-    float_operands,
-    operands,
-    select,
-    sqrt_op,
-    square_op,
-    where_op,
-)
+from .logic import select, where_op
+from .pointwise import constant, define_pointwise, float_operands, operands
 
 SELU_ALPHA = 1.6732632423543772848170429916717  # Klambauer et al., Self-Normalizing Neural Networks, 2017
 SELU_SCALE = 1.0507009873554804934193349852946

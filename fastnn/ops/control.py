@@ -8,7 +8,7 @@ from ..engine.symbolic import public
 from ..engine.tensor import Spec, Tensor, Traced
 from ..engine.variable import Variable, convert
 from .joining import stack
-from .pointwise import where
+from .logic import where
 from .shape import flip
 
 

@@ -8,8 +8,9 @@ from ..engine.op import records
 from ..engine.symbolic import public
 from ..engine.tensor import Tensor
 from ..engine.variable import convert
+from .arithmetic import multiply_op
 from .matmul import contract
-from .pointwise import multiply_op, operands
+from .pointwise import operands
 from .shape import reshaped, transposed
 
 

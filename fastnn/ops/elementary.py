@@ -10,28 +10,18 @@ from ..engine.op import define_op, no_gradient, same_shape
 from ..engine.symbolic import public
 from ..engine.tensor import Spec
 from ..engine.variable import convert
+from .arithmetic import absolute_op, multiply_op, reciprocal_op, rsqrt_op, square_op
+from .logic import equal_op, isfinite_op, isinf_op, isnan_op, less_equal_op, select, where_op
 from .pointwise import (
     STEPS,
-    absolute_op,
     broadcasting,
     constant,
     define_binary,
     define_pointwise,
-    equal_op,
     float_operands,
-    isfinite_op,
-    isinf_op,
-    isnan_op,
-    less_equal_op,
-    multiply_op,
     operands,
     quiet,
-    reciprocal_op,
-    rsqrt_op,
-    select,
-    square_op,
     sum_to,
-    where_op,
 )
 
 

@@ -6,9 +6,9 @@ from ..engine.op import define_op
 from ..engine.symbolic import public
 from ..engine.tensor import Spec
 from ..engine.variable import convert
+from .arithmetic import negative
 from .indexing import get_item
 from .joining import concatenate
-from .pointwise import negative
 from .reduction import as_float
 from .segments import segment_sum
 from .shape import flip, pad, reshaped, transpose

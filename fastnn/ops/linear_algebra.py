@@ -11,11 +11,13 @@ from ..engine.symbolic import public
 from ..engine.tensor import Spec
 from ..engine.variable import convert
 from . import reduction
+from .arithmetic import abs as absolute
+from .arithmetic import divide, multiply, negative, power, sqrt, square
+from .casting import cast
 from .creation import diagonal, eye, tril, triu
 from .indexing import get_item
+from .logic import greater, where
 from .matmul import matmul
-from .pointwise import abs as absolute
-from .pointwise import cast, divide, greater, multiply, negative, power, sqrt, square, where
 from .reduction import as_float
 from .shape import expand_dims, moveaxis, reshaped, swapaxes
 

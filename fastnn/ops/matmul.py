@@ -8,8 +8,9 @@ from ..engine.op import define_op, records
 from ..engine.symbolic import public
 from ..engine.tensor import Spec
 from ..engine.variable import convert
+from .arithmetic import multiply_op
 from .epilogue import activated, before_activation, check_activation, kernel_code
-from .pointwise import multiply_op, one_dtype, operands, sum_to
+from .pointwise import one_dtype, operands, sum_to
 from .shape import reshaped, transposed
 
 # ---- matmul ----

@@ -3,7 +3,9 @@
 from ..engine.symbolic import public
 from ..engine.variable import convert
 from . import accumulation, reduction
-from .pointwise import cast, divide, isnan, logical_not, sqrt, square, where
+from .arithmetic import divide, sqrt, square
+from .casting import cast
+from .logic import isnan, logical_not, where
 
 
 def _filled(x, value):

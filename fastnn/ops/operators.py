@@ -5,7 +5,7 @@ import numbers
 from ..engine.symbolic import KerasTensor
 from ..engine.tensor import Tensor, install_operators
 from ..engine.variable import Variable
-from . import pointwise
+from . import arithmetic, logic
 
 
 def _matmul(a, b):
@@ -44,27 +44,27 @@ def _logical_or_bitwise(logical, bitwise):
 
 
 _BINARY = {
-    "add": pointwise.add,
-    "sub": pointwise.subtract,
-    "mul": pointwise.multiply,
-    "truediv": pointwise.divide,
-    "floordiv": pointwise.floor_divide,
-    "mod": pointwise.mod,
-    "pow": pointwise.power,
+    "add": arithmetic.add,
+    "sub": arithmetic.subtract,
+    "mul": arithmetic.multiply,
+    "truediv": arithmetic.divide,
+    "floordiv": arithmetic.floor_divide,
+    "mod": arithmetic.mod,
+    "pow": arithmetic.power,
     "matmul": _matmul,
-    "and": _logical_or_bitwise(pointwise.logical_and, pointwise.bitwise_and),
-    "or": _logical_or_bitwise(pointwise.logical_or, pointwise.bitwise_or),
-    "xor": _logical_or_bitwise(pointwise.logical_xor, pointwise.bitwise_xor),
-    "lshift": pointwise.left_shift,
-    "rshift": pointwise.right_shift,
+    "and": _logical_or_bitwise(logic.logical_and, logic.bitwise_and),
+    "or": _logical_or_bitwise(logic.logical_or, logic.bitwise_or),
+    "xor": _logical_or_bitwise(logic.logical_xor, logic.bitwise_xor),
+    "lshift": logic.left_shift,
+    "rshift": logic.right_shift,
 }
 _COMPARED = {
-    "eq": pointwise.equal,
-    "ne": pointwise.not_equal,
-    "lt": pointwise.less,
-    "le": pointwise.less_equal,
-    "gt": pointwise.greater,
-    "ge": pointwise.greater_equal,
+    "eq": logic.equal,
+    "ne": logic.not_equal,
+    "lt": logic.less,
+    "le": logic.less_equal,
+    "gt": logic.greater,
+    "ge": logic.greater_equal,
 }
 
 install_operators(
@@ -72,10 +72,10 @@ install_operators(
     | {f"__r{name}__": _reflected(function) for name, function in _BINARY.items()}
     | {f"__{name}__": _compared(function) for name, function in _COMPARED.items()}
     | {
-        "__neg__": lambda self: pointwise.negative(self),
+        "__neg__": lambda self: arithmetic.negative(self),
         "__pos__": lambda self: self,
         "__getitem__": _get_item,
-        "__abs__": lambda self: pointwise.absolute(self),
-        "__invert__": lambda self: pointwise.bitwise_not(self),
+        "__abs__": lambda self: arithmetic.absolute(self),
+        "__invert__": lambda self: logic.bitwise_not(self),
     }
 )

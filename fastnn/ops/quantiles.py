@@ -6,10 +6,11 @@ from ..engine.symbolic import public
 from ..engine.variable import convert
 from . import reduction
 from .axes import canonical_axis
+from .casting import cast
 from .elementary import ceil, floor
 from .elementary import round as nearest
 from .joining import stack
-from .pointwise import cast, isnan, logical_not, where
+from .logic import isnan, logical_not, where
 from .shape import expand_dims, reshaped, transpose
 from .sorting import sort
 from .taking import take_along_axis

@@ -10,10 +10,11 @@ from ..engine.symbolic import public
 from ..engine.tensor import Spec
 from ..engine.variable import convert
 from . import reduction
+from .arithmetic import square
 from .axes import canonical_axis
 from .elementary import isclose, log10
 from .joining import stack
-from .pointwise import equal, logical_not, square, where
+from .logic import equal, logical_not, where
 from .reduction import as_float
 from .reduction import max as amax  # noqa: F401 - the same function by two names, as in NumPy
 from .reduction import min as amin  # noqa: F401

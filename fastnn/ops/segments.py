@@ -6,7 +6,9 @@ from ..engine.op import context, define_op
 from ..engine.symbolic import public
 from ..engine.tensor import Spec
 from ..engine.variable import convert
-from .pointwise import cast, divide_no_nan, equal, where
+from .arithmetic import divide_no_nan
+from .casting import cast
+from .logic import equal, where
 from .shape import reshaped
 from .taking import take
 

@@ -6,9 +6,11 @@ from ...engine import dtypes
 from ...engine.symbolic import public
 from ...engine.variable import convert
 from .. import reduction
+from ..arithmetic import abs as absolute
+from ..arithmetic import clip, maximum, minimum, mod
+from ..casting import cast
 from ..joining import stack
-from ..pointwise import abs as absolute
-from ..pointwise import cast, clip, equal, greater, less, maximum, minimum, mod, where
+from ..logic import equal, greater, less, where
 from .layout import data_format_of
 
 

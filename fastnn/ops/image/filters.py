@@ -5,9 +5,9 @@ import numpy as np
 from ...engine.symbolic import public
 from ...engine.variable import convert
 from .. import reduction
+from ..arithmetic import square
 from ..convolution import depthwise_conv
 from ..joining import stack
-from ..pointwise import square
 from ..shape import pad
 from .layout import Images
 

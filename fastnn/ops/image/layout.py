@@ -2,7 +2,7 @@
 
 from ...engine import dtypes, settings
 from ...engine.variable import convert
-from ..pointwise import cast
+from ..casting import cast
 from ..shape import expand_dims, squeeze, transpose
 
 

@@ -10,9 +10,10 @@ from ...engine import dtypes
 from ...engine.symbolic import public
 from ...engine.variable import convert
 from .. import reduction
+from ..arithmetic import clip
+from ..casting import cast
 from ..elementary import round as nearest_whole
 from ..matmul import matmul
-from ..pointwise import cast, clip
 from ..shape import moveaxis, pad
 from ..taking import take
 from .layout import Images

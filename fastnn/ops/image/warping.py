@@ -7,13 +7,15 @@ import numpy as np
 from ...engine import dtypes
 from ...engine.symbolic import public
 from ...engine.variable import convert
+from ..arithmetic import abs as absolute
+from ..arithmetic import clip, mod
+from ..casting import cast
 from ..creation import zeros_like
 from ..elementary import floor
 from ..elementary import round as nearest_whole
 from ..joining import concatenate, stack
 from ..linear_algebra import solve
-from ..pointwise import abs as absolute
-from ..pointwise import cast, clip, greater_equal, less, logical_and, mod, where
+from ..logic import greater_equal, less, logical_and, where
 from ..shape import broadcast_to, expand_dims, reshaped
 from ..taking import take
 from .layout import Images
