@@ -1,4 +1,4 @@
-"""Write training.json: what Keras on JAX gives for each run of tests/models/scenarios.py.
+"""Write training.json: what Keras on JAX gives for each run of tests/models/*_scenarios.py.
 
 python tests/golden/make_training.py [names of scenarios to make anew]
 """
@@ -11,7 +11,9 @@ from pathlib import Path
 os.environ["KERAS_BACKEND"] = "jax"
 sys.path.insert(0, str(Path(__file__).parents[1] / "models"))
 
-import callback_scenarios  # noqa: F401 - adds to SCENARIOS
+import callback_scenarios  # noqa: F401 - these add to SCENARIOS
+import data_scenarios  # noqa: F401
+import fit_scenarios  # noqa: F401
 import keras
 from scenarios import SCENARIOS, plain
 

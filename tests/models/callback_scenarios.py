@@ -260,3 +260,66 @@ def one_epoch_at_a_time(k):
             validation_data=(x, labels),
         )
     return [own.losses, own.starts, history.history, history.params["steps"], history.epoch]
+
+
+# ---- the order of things
+
+
+def recorder(k, notes, stop=None):
+    class Recorder(k.callbacks.Callback):
+        pass
+
+    def note(name, counted):
+        def counted_hook(self, index, logs=None):
+            notes.append([name, index, sorted(logs or {})])
+            if stop == (name, index):
+                self.model.stop_training = True
+
+        def hook(self, logs=None):
+            notes.append([name, sorted(logs or {})])
+
+        return counted_hook if counted else hook
+
+    for when in ("begin", "end"):
+        for stage in ("train", "test", "predict"):
+            setattr(Recorder, f"on_{stage}_{when}", note(f"on_{stage}_{when}", False))
+            setattr(Recorder, f"on_{stage}_batch_{when}", note(f"on_{stage}_batch_{when}", True))
+        setattr(Recorder, f"on_epoch_{when}", note(f"on_epoch_{when}", True))
+    return Recorder()
+
+
+@scenario
+def callback_order(k):
+    x, labels, _, _ = data(20)
+    notes, params = [], []
+
+    class Params(k.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            params.append(dict(self.params))
+
+    model = classifier(k)
+    model.fit(
+        x,
+        labels,
+        epochs=2,
+        batch_size=8,
+        shuffle=False,
+        verbose=0,
+        validation_split=0.3,
+        callbacks=[recorder(k, notes), Params()],
+    )
+    model.evaluate(x, labels, batch_size=8, verbose=0, callbacks=[recorder(k, notes)])
+    model.predict(x, batch_size=8, verbose=0, callbacks=[recorder(k, notes)])
+    stopped = []
+    model.fit(
+        x,
+        labels,
+        epochs=3,
+        batch_size=4,
+        verbose=0,
+        callbacks=[recorder(k, stopped, ("on_train_batch_end", 1))],
+    )
+    several = classifier(k, steps_per_execution=2)
+    grouped = []
+    several.fit(x, labels, epochs=1, batch_size=4, verbose=0, shuffle=False, callbacks=[recorder(k, grouped)])
+    return [notes, params, stopped, grouped]

@@ -3,7 +3,9 @@
 import json
 from pathlib import Path
 
-import callback_scenarios  # noqa: F401 - adds to SCENARIOS
+import callback_scenarios  # noqa: F401 - these add to SCENARIOS
+import data_scenarios  # noqa: F401
+import fit_scenarios  # noqa: F401
 import numpy as np
 import pytest
 from scenarios import SCENARIOS, plain
