@@ -20,10 +20,11 @@ from ..data import (
 from ..engine import nest
 from .programs import batch_specs
 from .running import ArrayRun, BatchRun, run_pass
+from .single_batches import SingleBatches
 from .trainer import Trainer, to_numpy
 
 
-class Fitting(Trainer):
+class Fitting(SingleBatches):
     """A Trainer with its loops. Source: Keras 3 `Model.fit`, `evaluate`, `predict`."""
 
     def fit(

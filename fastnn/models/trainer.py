@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import metrics as metrics_module
 from .. import ops, optimizers
-from ..data import checks, fill, form_of, leaves_of, pack_x_y_sample_weight, unpack_x_y_sample_weight
+from ..data import checks, fill, leaves_of, pack_x_y_sample_weight, unpack_x_y_sample_weight
 from ..engine import dtypes, nest, settings
 from ..engine.graph import Graph
 from ..engine.symbolic import KerasTensor
@@ -441,88 +441,6 @@ class Trainer:
         values = [logs[name] for name in names if name in logs]
         values += [logs[key] for key in sorted(logs) if key not in names]
         return values[0] if len(values) == 1 else values
-
-    # ---- single batches
-
-    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
-        """One step of training on one batch; its loss, or a list of loss and metrics, or (`return_dict`) a
-        dict.
-
-        The metrics are of this batch alone.
-        """
-        return self._on_batch("train once", x, y, sample_weight, class_weight, return_dict)
-
-    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
-        """The loss and metrics of one batch, in the form of `train_on_batch`."""
-        return self._on_batch("test once", x, y, sample_weight, None, return_dict)
-
-    def _on_batch(self, kind, x, y, sample_weight, class_weight, return_dict):
-        quick = None
-        if type(x) is np.ndarray and type(y) is np.ndarray and sample_weight is None and class_weight is None:
-            quick = (kind, x.shape, x.dtype, y.shape, y.dtype)
-            program = self._quick.get(quick)
-            if program is not None:
-                self.check_next_targets(y)
-                return self._run_once(program, (x, y), return_dict)
-        self._assert_compiled("train_on_batch" if kind.startswith("train") else "test_on_batch")
-        from ..data import as_arrays
-
-        x, y = as_arrays(x, "x"), as_arrays(y, "y")
-        weights = checks.check_weights(y, as_arrays(sample_weight, "sample_weight"), class_weight)
-        data = (x, y, weights)
-        checks.check_lengths(*data)
-        self._check_inputs_and_targets(kind, data)
-        program = self.program_for(kind, data)
-        if quick is not None:
-            self._remember(quick, program)
-        return self._run_once(program, leaves_of(data), return_dict)
-
-    def _remember(self, key, program):
-        if len(self._quick) >= 64:
-            self._quick.clear()
-        self._quick[key] = program
-
-    def _run_once(self, program, arrays, return_dict):
-        """The logs of one step, as `train_on_batch` returns them."""
-        if program.names is None:
-            return self._batch_result(program.step(*arrays), return_dict)
-        values = [array.item() for array in program.step.arrays(*arrays)]
-        if return_dict:
-            return dict(zip(program.names, values))
-        if program.order is None:
-            order = self._logs_in_order({name: i for i, name in enumerate(program.names)})
-            program.order = order if isinstance(order, list) else [order]
-        return [values[i] for i in program.order] if len(values) > 1 else values[0]
-
-    def _batch_result(self, logs, return_dict):
-        plain = {}
-        for name in sorted(logs):
-            plain[name] = logs[name].array.item() if hasattr(logs[name], "array") else logs[name]
-        return plain if return_dict else self._logs_in_order(plain)
-
-    def _check_inputs_and_targets(self, kind, data):
-        """The errors that can be told before a program is made."""
-        x, y, _ = data
-        specs = batch_specs(self, data)
-        self._prepare(kind, data, specs)
-        if form_of(y) is not None or self._compile_loss is not None:
-            self.check_targets(y)
-
-    def predict_on_batch(self, x):
-        """The outputs for one batch, NumPy arrays."""
-        from ..data import as_arrays
-
-        key = None
-        if type(x) is np.ndarray:
-            key = "predict", x.shape, x.dtype
-            program = self._quick.get(key)
-            if program is not None:
-                return to_numpy(program.step(x))
-        x = as_arrays(x, "x")
-        program = self.program_for("predict", (x, None, None))
-        if key is not None:
-            self._remember(key, program)
-        return to_numpy(program.step(*leaves_of(x)))
 
 
 def to_numpy(structure):
