@@ -197,7 +197,10 @@ static void FNN(bincount_work)(const fnn_call *call, fnn_work *work)
 
 #define FNN_CLASSES_KERNELS                                                                                  \
     FNN_KERNEL(pick_class_f32, classes_work)                                                                 \
-    FNN_KERNEL(place_class_f32, classes_work) FNN_KERNEL(class_hits_f32, classes_work)                       \
-        FNN_KERNEL(shared_peak_f32, classes_work) FNN_KERNEL(in_top_k_f32, classes_work)                     \
-            FNN_KERNEL(top_k_f32, top_k_work) FNN_KERNEL(bincount_i32, bincount_work)                        \
-                FNN_KERNEL(bincount_f32, bincount_work)
+    FNN_KERNEL(place_class_f32, classes_work)                                                                \
+    FNN_KERNEL(class_hits_f32, classes_work)                                                                 \
+    FNN_KERNEL(shared_peak_f32, classes_work)                                                                \
+    FNN_KERNEL(in_top_k_f32, classes_work)                                                                   \
+    FNN_KERNEL(top_k_f32, top_k_work)                                                                        \
+    FNN_KERNEL(bincount_i32, bincount_work)                                                                  \
+    FNN_KERNEL(bincount_f32, bincount_work)

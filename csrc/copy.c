@@ -407,15 +407,18 @@ FNN_INDEXED(i64, int64_t)
 
 #define FNN_COPY_KERNELS                                                                                     \
     FNN_KERNEL(strided_copy_b32, strided_copy_b32_work)                                                      \
-    FNN_KERNEL(strided_copy_b8, strided_copy_b8_work) FNN_KERNEL(fill_b32, fill_b32_work)                    \
-        FNN_KERNEL(fill_b8, fill_b8_work) FNN_KERNEL(concat_bytes, parts_work)                               \
-            FNN_KERNEL(split_bytes, parts_work) FNN_KERNEL(gather_rows_b32_i32, gather_rows_work)            \
-                FNN_KERNEL(gather_rows_b32_i64, gather_rows_work)                                            \
-                    FNN_KERNEL(scatter_add_rows_f32_i32, scatter_add_rows_work)                              \
-                        FNN_KERNEL(scatter_add_rows_f32_i64, scatter_add_rows_work)                          \
-                            FNN_KERNEL(take_along_b32_i32, take_along_work)                                  \
-                                FNN_KERNEL(take_along_b32_i64, take_along_work)                              \
-                                    FNN_KERNEL(take_along_grad_f32_i32, take_along_grad_work)                \
-                                        FNN_KERNEL(take_along_grad_f32_i64, take_along_grad_work)            \
-                                            FNN_KERNEL(one_hot_f32_i32, one_hot_work)                        \
-                                                FNN_KERNEL(one_hot_f32_i64, one_hot_work)
+    FNN_KERNEL(strided_copy_b8, strided_copy_b8_work)                                                        \
+    FNN_KERNEL(fill_b32, fill_b32_work)                                                                      \
+    FNN_KERNEL(fill_b8, fill_b8_work)                                                                        \
+    FNN_KERNEL(concat_bytes, parts_work)                                                                     \
+    FNN_KERNEL(split_bytes, parts_work)                                                                      \
+    FNN_KERNEL(gather_rows_b32_i32, gather_rows_work)                                                        \
+    FNN_KERNEL(gather_rows_b32_i64, gather_rows_work)                                                        \
+    FNN_KERNEL(scatter_add_rows_f32_i32, scatter_add_rows_work)                                              \
+    FNN_KERNEL(scatter_add_rows_f32_i64, scatter_add_rows_work)                                              \
+    FNN_KERNEL(take_along_b32_i32, take_along_work)                                                          \
+    FNN_KERNEL(take_along_b32_i64, take_along_work)                                                          \
+    FNN_KERNEL(take_along_grad_f32_i32, take_along_grad_work)                                                \
+    FNN_KERNEL(take_along_grad_f32_i64, take_along_grad_work)                                                \
+    FNN_KERNEL(one_hot_f32_i32, one_hot_work)                                                                \
+    FNN_KERNEL(one_hot_f32_i64, one_hot_work)

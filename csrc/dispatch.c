@@ -4,11 +4,11 @@
 #include <string.h>
 
 /* The tables: the same parts, compiled once for each instruction set. */
-#define TABLE(isa)                                                                                              \
-    extern const fnn_kernel fnn_products_##isa[], fnn_images_##isa[], fnn_rows_##isa[], fnn_elements_##isa[],  \
-        fnn_sequences_##isa[];                                                                                 \
-    static const fnn_kernel *const parts_##isa[] = {fnn_products_##isa, fnn_images_##isa,    fnn_rows_##isa,   \
-                                                    fnn_elements_##isa, fnn_sequences_##isa, NULL};            \
+#define TABLE(isa)                                                                                           \
+    extern const fnn_kernel fnn_products_##isa[], fnn_images_##isa[], fnn_rows_##isa[],                      \
+        fnn_elements_##isa[], fnn_sequences_##isa[];                                                         \
+    static const fnn_kernel *const parts_##isa[] = {fnn_products_##isa, fnn_images_##isa,    fnn_rows_##isa, \
+                                                    fnn_elements_##isa, fnn_sequences_##isa, NULL};          \
     static const fnn_table table_##isa = {#isa, parts_##isa};
 TABLE(base)
 #if defined(__x86_64__)
@@ -29,8 +29,9 @@ const fnn_table *fnn_table_for(const char *isa)
     if (strcmp(isa, "avx512") == 0)
         return &table_avx512;
 #endif
-    if (strcmp(isa, "avx512") == 0 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-        __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma"))
+    if (strcmp(isa, "avx512") == 0 && __builtin_cpu_supports("avx512f") &&
+        __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("fma"))
         return &table_avx512;
 #endif
     return NULL;

@@ -400,4 +400,5 @@ static void FNN(chain_i64_work)(const fnn_call *call, fnn_work *work)
 
 #define FNN_ELTWISE_KERNELS                                                                                  \
     FNN_KERNEL(chain_f32, chain_f32_work)                                                                    \
-    FNN_KERNEL(chain_sum_f32, chain_f32_work) FNN_KERNEL(chain_i64, chain_i64_work)
+    FNN_KERNEL(chain_sum_f32, chain_f32_work)                                                                \
+    FNN_KERNEL(chain_i64, chain_i64_work)

@@ -6,9 +6,9 @@
 #define FNN(name) FNN_NAME(name, FNN_ISA)
 #define FNN_KERNEL(name, work) {#name, FNN(name), FNN(work)},
 /* A part's table of kernels; parts include other parts' families where they call their functions. */
-#define FNN_PART(name, kernels) \
-    extern const fnn_kernel FNN(name)[]; \
-    const fnn_kernel FNN(name)[] = {kernels {NULL, NULL, NULL}};
+#define FNN_PART(name, kernels)                                                                              \
+    extern const fnn_kernel FNN(name)[];                                                                     \
+    const fnn_kernel FNN(name)[] = {kernels{NULL, NULL, NULL}};
 #pragma GCC diagnostic ignored "-Wunused-function" /* of the families included for a function or two */
 
 #include "fnn.h"

@@ -228,10 +228,11 @@ static void FNN(count_up_i32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, 
 #define FNN_OPTIM_KERNELS                                                                                    \
     FNN_KERNEL(sgd_update_f32, sgd_update_f32_work)                                                          \
     FNN_KERNEL(momentum_update_f32, momentum_update_f32_work)                                                \
-        FNN_KERNEL(rmsprop_update_f32, rmsprop_update_f32_work)                                              \
-            FNN_KERNEL(adam_update_f32, adam_update_f32_work)                                                \
-                FNN_KERNEL(sgd_update_sweep_f32, update_sweep_work)                                          \
-                    FNN_KERNEL(momentum_update_sweep_f32, update_sweep_work)                                 \
-                        FNN_KERNEL(rmsprop_update_sweep_f32, update_sweep_work)                              \
-                            FNN_KERNEL(adam_update_sweep_f32, update_sweep_work)                             \
-                                FNN_KERNEL(adam_rate_f32, scalar_work) FNN_KERNEL(count_up_i32, scalar_work)
+    FNN_KERNEL(rmsprop_update_f32, rmsprop_update_f32_work)                                                  \
+    FNN_KERNEL(adam_update_f32, adam_update_f32_work)                                                        \
+    FNN_KERNEL(sgd_update_sweep_f32, update_sweep_work)                                                      \
+    FNN_KERNEL(momentum_update_sweep_f32, update_sweep_work)                                                 \
+    FNN_KERNEL(rmsprop_update_sweep_f32, update_sweep_work)                                                  \
+    FNN_KERNEL(adam_update_sweep_f32, update_sweep_work)                                                     \
+    FNN_KERNEL(adam_rate_f32, scalar_work)                                                                   \
+    FNN_KERNEL(count_up_i32, scalar_work)

@@ -191,5 +191,6 @@ static void FNN(advance_seed)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, 
 #define FNN_RANDOM_KERNELS                                                                                   \
     FNN_KERNEL(random_uniform_f32, random_uniform_f32_work)                                                  \
     FNN_KERNEL(random_normal_f32, random_normal_f32_work)                                                    \
-        FNN_KERNEL(random_integers_i32, random_integers_i32_work) FNN_KERNEL(dropout_f32, dropout_f32_work)  \
-            FNN_KERNEL(advance_seed, advance_seed_work)
+    FNN_KERNEL(random_integers_i32, random_integers_i32_work)                                                \
+    FNN_KERNEL(dropout_f32, dropout_f32_work)                                                                \
+    FNN_KERNEL(advance_seed, advance_seed_work)

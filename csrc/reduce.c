@@ -278,5 +278,8 @@ static void FNN(position_work)(const fnn_call *call, fnn_work *work)
 
 #define FNN_REDUCE_KERNELS                                                                                   \
     FNN_KERNEL(sum_f32, reduce_work)                                                                         \
-    FNN_KERNEL(prod_f32, reduce_work) FNN_KERNEL(max_f32, reduce_work) FNN_KERNEL(min_f32, reduce_work)      \
-        FNN_KERNEL(argmax_f32, position_work) FNN_KERNEL(argmin_f32, position_work)
+    FNN_KERNEL(prod_f32, reduce_work)                                                                        \
+    FNN_KERNEL(max_f32, reduce_work)                                                                         \
+    FNN_KERNEL(min_f32, reduce_work)                                                                         \
+    FNN_KERNEL(argmax_f32, position_work)                                                                    \
+    FNN_KERNEL(argmin_f32, position_work)

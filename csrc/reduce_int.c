@@ -43,9 +43,9 @@ FNN_INLINE void FNN(reduce_int)(int op, const fnn_call *call, ptrdiff_t lo, ptrd
     for (ptrdiff_t u = lo; u < hi; u++) {
         const ptrdiff_t first = u / inner * rows * inner + u % inner;
         int64_t total = op == WHOLE_PROD || op == WHOLE_ALL ? 1
-                        : op == WHOLE_MAX                 ? INT64_MIN
-                        : op == WHOLE_MIN                 ? INT64_MAX
-                                                        : 0;
+                        : op == WHOLE_MAX                   ? INT64_MIN
+                        : op == WHOLE_MIN                   ? INT64_MAX
+                                                            : 0;
         switch (from) {
         case CHAIN_F32:
             FNN_INT_ROWS(float, x != 0.0f)
@@ -88,6 +88,9 @@ FNN_REDUCE_INT(nonzero_int, WHOLE_NONZERO)
 
 #define FNN_REDUCE_INT_KERNELS                                                                               \
     FNN_KERNEL(sum_int, reduce_int_work)                                                                     \
-    FNN_KERNEL(prod_int, reduce_int_work) FNN_KERNEL(max_int, reduce_int_work)                               \
-        FNN_KERNEL(min_int, reduce_int_work) FNN_KERNEL(any_int, reduce_int_work)                            \
-            FNN_KERNEL(all_int, reduce_int_work) FNN_KERNEL(nonzero_int, reduce_int_work)
+    FNN_KERNEL(prod_int, reduce_int_work)                                                                    \
+    FNN_KERNEL(max_int, reduce_int_work)                                                                     \
+    FNN_KERNEL(min_int, reduce_int_work)                                                                     \
+    FNN_KERNEL(any_int, reduce_int_work)                                                                     \
+    FNN_KERNEL(all_int, reduce_int_work)                                                                     \
+    FNN_KERNEL(nonzero_int, reduce_int_work)

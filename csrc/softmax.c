@@ -182,5 +182,7 @@ static void FNN(softmax_work)(const fnn_call *call, fnn_work *work)
 
 #define FNN_SOFTMAX_KERNELS                                                                                  \
     FNN_KERNEL(softmax_f32, softmax_work)                                                                    \
-    FNN_KERNEL(softmax_grad_f32, softmax_work) FNN_KERNEL(log_softmax_f32, softmax_work)                     \
-        FNN_KERNEL(log_softmax_grad_f32, softmax_work) FNN_KERNEL(logsumexp_f32, softmax_work)
+    FNN_KERNEL(softmax_grad_f32, softmax_work)                                                               \
+    FNN_KERNEL(log_softmax_f32, softmax_work)                                                                \
+    FNN_KERNEL(log_softmax_grad_f32, softmax_work)                                                           \
+    FNN_KERNEL(logsumexp_f32, softmax_work)

@@ -28,34 +28,34 @@ static void FNN(unique_rows_work)(const fnn_call *call, fnn_work *work)
 }
 
 /* A slot holds the first and the last entry of a row; -1: free. Probing goes on to the next slot. */
-#define FNN_UNIQUE_ROWS(suffix, type)                                                                          \
-    static void FNN(unique_rows_##suffix)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)     \
-    {                                                                                                          \
-        (void)scratch;                                                                                         \
-        const ptrdiff_t k = call->size[0], extent = call->size[1], slots = FNN(rows_slots)(k);                 \
-        const type *index = call->buf[0];                                                                      \
-        int32_t *rows = call->buf[1], *next = call->buf[2], *table = call->buf[3];                             \
-        if (lo >= hi)                                                                                          \
-            return;                                                                                            \
-        for (ptrdiff_t s = 0; s < slots; s++)                                                                  \
-            table[2 * s] = -1;                                                                                 \
-        for (ptrdiff_t i = 0; i < k; i++) {                                                                    \
-            const int64_t row = (int64_t)index[i] + (index[i] < 0 ? (int64_t)extent : 0);                      \
-            rows[i] = (int32_t)extent;                                                                         \
-            next[i] = -1;                                                                                      \
-            if (row < 0 || row >= extent)                                                                      \
-                continue;                                                                                      \
-            ptrdiff_t s = (ptrdiff_t)((uint32_t)row * 2654435769u) & (slots - 1);                              \
-            while (table[2 * s] >= 0 && rows[table[2 * s]] != row)                                             \
-                s = (s + 1) & (slots - 1);                                                                     \
-            if (table[2 * s] < 0) {                                                                            \
-                rows[i] = (int32_t)row;                                                                        \
-                table[2 * s] = (int32_t)i;                                                                     \
-            } else {                                                                                           \
-                next[table[2 * s + 1]] = (int32_t)i;                                                           \
-            }                                                                                                  \
-            table[2 * s + 1] = (int32_t)i;                                                                     \
-        }                                                                                                      \
+#define FNN_UNIQUE_ROWS(suffix, type)                                                                        \
+    static void FNN(unique_rows_##suffix)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)   \
+    {                                                                                                        \
+        (void)scratch;                                                                                       \
+        const ptrdiff_t k = call->size[0], extent = call->size[1], slots = FNN(rows_slots)(k);               \
+        const type *index = call->buf[0];                                                                    \
+        int32_t *rows = call->buf[1], *next = call->buf[2], *table = call->buf[3];                           \
+        if (lo >= hi)                                                                                        \
+            return;                                                                                          \
+        for (ptrdiff_t s = 0; s < slots; s++)                                                                \
+            table[2 * s] = -1;                                                                               \
+        for (ptrdiff_t i = 0; i < k; i++) {                                                                  \
+            const int64_t row = (int64_t)index[i] + (index[i] < 0 ? (int64_t)extent : 0);                    \
+            rows[i] = (int32_t)extent;                                                                       \
+            next[i] = -1;                                                                                    \
+            if (row < 0 || row >= extent)                                                                    \
+                continue;                                                                                    \
+            ptrdiff_t s = (ptrdiff_t)((uint32_t)row * 2654435769u) & (slots - 1);                            \
+            while (table[2 * s] >= 0 && rows[table[2 * s]] != row)                                           \
+                s = (s + 1) & (slots - 1);                                                                   \
+            if (table[2 * s] < 0) {                                                                          \
+                rows[i] = (int32_t)row;                                                                      \
+                table[2 * s] = (int32_t)i;                                                                   \
+            } else {                                                                                         \
+                next[table[2 * s + 1]] = (int32_t)i;                                                         \
+            }                                                                                                \
+            table[2 * s + 1] = (int32_t)i;                                                                   \
+        }                                                                                                    \
     }
 FNN_UNIQUE_ROWS(i32, int32_t)
 FNN_UNIQUE_ROWS(i64, int64_t)
@@ -113,7 +113,9 @@ static void FNN(copy_apart)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, vo
         memcpy(call->buf[1], call->buf[0], (size_t)call->size[0]);
 }
 
-#define FNN_ROWS_KERNELS                                                                             \
-    FNN_KERNEL(unique_rows_i32, unique_rows_work) FNN_KERNEL(unique_rows_i64, unique_rows_work)      \
-    FNN_KERNEL(sum_rows_f32, moved_rows_work) FNN_KERNEL(put_rows_b32, moved_rows_work)              \
+#define FNN_ROWS_KERNELS                                                                                     \
+    FNN_KERNEL(unique_rows_i32, unique_rows_work)                                                            \
+    FNN_KERNEL(unique_rows_i64, unique_rows_work)                                                            \
+    FNN_KERNEL(sum_rows_f32, moved_rows_work)                                                                \
+    FNN_KERNEL(put_rows_b32, moved_rows_work)                                                                \
     FNN_KERNEL(copy_apart, copy_apart_work)
