@@ -223,6 +223,7 @@ def serialize(activation):
 
 
 def deserialize(config, custom_objects=None):
+    """The activation that a configuration or a name describes; `custom_objects`: {name: function} that it may name."""
     return deserialize_keras_object(config, custom_objects, module_objects=_OBJECTS)
 
 

@@ -108,10 +108,12 @@ _OBJECTS = {
 
 
 def serialize(constraint):
+    """The configuration of a constraint; None for None."""
     return serialize_keras_object(constraint)
 
 
 def deserialize(config, custom_objects=None):
+    """The constraint that a configuration describes; `custom_objects`: {name: class} that it may name."""
     return deserialize_keras_object(config, custom_objects, module_objects=_OBJECTS)
 
 

@@ -81,12 +81,16 @@ def get(identifier):
 
 
 def serialize(dtype_policy):
+    """The configuration of a policy."""
+
     from .saving.serialization import serialize_keras_object
 
     return serialize_keras_object(dtype_policy)
 
 
 def deserialize(config, custom_objects=None):
+    """The policy that a configuration describes."""
+
     from .saving.serialization import deserialize_keras_object
 
     return deserialize_keras_object(config, custom_objects, module_objects={"DTypePolicy": DTypePolicy})

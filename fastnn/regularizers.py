@@ -134,10 +134,12 @@ _OBJECTS = {
 
 
 def serialize(regularizer):
+    """The configuration of a regularizer; None for None."""
     return serialize_keras_object(regularizer)
 
 
 def deserialize(config, custom_objects=None):
+    """The regularizer that a configuration describes; `custom_objects`: {name: class} that it may name."""
     return deserialize_keras_object(config, custom_objects, module_objects=_OBJECTS)
 
 

@@ -36,6 +36,7 @@ class Callback:
 
     @property
     def model(self):
+        """The model that is trained, evaluated or asked for predictions."""
         return self._model
 
     def set_params(self, params):

@@ -23,6 +23,7 @@ class State:
         self.values = [(variable, variable.numpy()) for variable in variables.values()]
 
     def restore(self):
+        """Put the copy back."""
         for variable, value in self.values:
             variable.assign(value)
 

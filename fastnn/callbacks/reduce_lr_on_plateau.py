@@ -55,6 +55,7 @@ class ReduceLROnPlateau(MonitorCallback):
         self.wait = 0
 
     def in_cooldown(self):
+        """Whether the last reduction is so recent that nothing is counted."""
         return self.cooldown_counter > 0
 
     def on_epoch_end(self, epoch, logs=None):

@@ -25,6 +25,7 @@ class TerminateOnNaN(Callback):
         self._before = None
 
     def listens(self, stage):
+        """Never: `check_chunk` asks for the logs itself."""
         return False
 
     def on_chunk_begin(self, stage, run):

@@ -15,6 +15,7 @@ class Array(np.ndarray):
     """An array as a Dataset hands it out, with the `numpy()` that scripts written for tf.data call."""
 
     def numpy(self):
+        """The same elements as a plain array."""
         return np.asarray(self)
 
 

@@ -36,6 +36,7 @@ class Rows:
         return nest.pack(self.structure, [leaf[index] for leaf in self.leaves])
 
     def elements(self):
+        """The rows of one pass, one by one."""
         for part in self.parts():
             for i in part.tolist():
                 yield self.pick(i)

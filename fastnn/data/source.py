@@ -58,6 +58,7 @@ class RowSource(ArraySource):
         self.tail = self.rows % size
 
     def order(self):
+        """The row numbers of one pass (int64), in the Dataset's order."""
         return self._order.order()[: self.rows]
 
 

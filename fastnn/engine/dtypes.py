@@ -37,10 +37,12 @@ def standardize(dtype):
 
 
 def is_float(name):
+    """Whether a dtype's name is a real float's."""
     return name in FLOATS
 
 
 def is_integer(name):
+    """Whether a dtype's name is an integer's, signed or not; bool is none."""
     return name in INTEGERS
 
 

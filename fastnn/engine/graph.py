@@ -22,6 +22,7 @@ class Graph:
         self._constants = {}
 
     def input(self, shape, dtype):
+        """A further input of this shape and dtype, a Traced value."""
         value = Traced(tuple(shape), dtype, self)
         self.inputs.append(value)
         return value
@@ -36,6 +37,11 @@ class Graph:
         return known[0]
 
     def lift(self, x):
+        """A tensor as a value of this graph: a Traced one is one already, others become constants.
+
+        Raises:
+            ValueError: a value of another trace.
+        """
         if type(x) is Traced:
             if x.graph is not self:
                 raise ValueError(
@@ -56,6 +62,7 @@ class Graph:
         return node.outputs
 
     def read(self, variable):
+        """What the variable holds at this point of the trace."""
         value = self.state.get(variable)
         if value is None:
             value = Traced(variable.shape, variable.dtype, self)
@@ -63,6 +70,7 @@ class Graph:
         return value
 
     def assign(self, variable, value):
+        """From here on the variable holds `value`, cast to its dtype."""
         value = self.lift(value)
         if value.dtype != variable.dtype:
             from .op import records

@@ -19,6 +19,7 @@ class Buffer:
 
     @property
     def size(self):
+        """How many elements it has."""
         return int(np.prod(self.shape))
 
 
@@ -52,6 +53,7 @@ class Lowering:
 
     @property
     def output(self):
+        """The first output."""
         return self.outputs[0]
 
     def __getattr__(self, name):

@@ -30,6 +30,7 @@ class OpCall:
 
     @property
     def output(self):
+        """The first output."""
         return self.outputs[0]
 
     def __getattr__(self, name):  # op.axis for op.attrs["axis"]; only reached for names that are not slots
@@ -132,6 +133,8 @@ def apply(op, inputs, attrs):
 
 
 def run_now(op, inputs, attrs):
+    """The outputs of an op on tensors at hand, a tuple."""
+
     from .eager import run_now as run  # the eager path needs lowering, which needs this module
 
     globals()["run_now"] = run

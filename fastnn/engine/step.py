@@ -41,6 +41,7 @@ class Step:
 
     @property
     def direct(self):
+        """The plan for calls with arrays, made at the first."""
         if self._direct is None:
             self._direct = Plan(self.body)
         return self._direct

@@ -123,6 +123,7 @@ class OpOperation(Operation):
         self.function = function
 
     def run(self, *args, **kwargs):
+        """The function itself, which public ops trace."""
         return self.function(*args, **kwargs)
 
     __call__ = run
@@ -149,6 +150,7 @@ def reset_names():
 
 
 def symbolic_leaves(structure):
+    """The KerasTensors among the leaves of a structure."""
     return [leaf for leaf in nest.flatten(structure) if isinstance(leaf, KerasTensor)]
 
 

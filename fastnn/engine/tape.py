@@ -75,6 +75,7 @@ class GradientTape:
         context.tapes = tuple(tape for tape in context.tapes if tape is not self)
 
     def record(self, call):
+        """Note an OpCall; `apply` does for every open tape."""
         self.calls.append(call)
 
     def watch(self, tensor):

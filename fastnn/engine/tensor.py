@@ -32,6 +32,7 @@ class Arithmetic:
 
     @property
     def ndim(self):
+        """How many axes it has."""
         return len(self.shape)
 
 
@@ -51,14 +52,17 @@ class Tensor(Arithmetic):
 
     @property
     def shape(self):
+        """A tuple of ints."""
         return self.array.shape
 
     @property
     def dtype(self):
+        """The dtype's name, "float32"."""
         return dtypes.NAME[self.array.dtype]
 
     @property
     def size(self):
+        """How many elements it has."""
         return self.array.size
 
     def numpy(self):
@@ -73,9 +77,11 @@ class Tensor(Arithmetic):
         return self.array.copy() if copy else self.numpy()
 
     def item(self):
+        """The only element as a Python number."""
         return self.array.item()
 
     def tolist(self):
+        """The elements as nested lists of Python numbers."""
         return self.array.tolist()
 
     def __bool__(self):
@@ -130,18 +136,22 @@ class Traced(Tensor):
 
     @property
     def shape(self):
+        """A tuple of ints."""
         return self._shape
 
     @property
     def dtype(self):
+        """The dtype's name."""
         return self._dtype
 
     @property
     def size(self):
+        """How many elements it has."""
         return int(np.prod(self._shape))
 
     @property
     def array(self):
+        """Not there: raises the TraceError that says what to do instead."""
         raise TraceError(
             f"the value of a tensor of shape {self.shape}, dtype {self.dtype}, is not known while a function is "
             "being traced. Use ops.cond, ops.where or ops.while_loop in place of Python's `if` and `while`, or run "
@@ -149,6 +159,7 @@ class Traced(Tensor):
         )
 
     def numpy(self):
+        """Raises a TraceError."""
         return self.array
 
     def __repr__(self):

@@ -101,6 +101,7 @@ class Variable(Arithmetic):
 
     @property
     def value(self):
+        """The current value, as `read` gives it."""
         return self.read()
 
     def assign(self, value):
@@ -130,6 +131,7 @@ class Variable(Arithmetic):
 
     @property
     def size(self):
+        """How many elements it has."""
         return self.storage.size
 
     def numpy(self):

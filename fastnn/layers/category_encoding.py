@@ -17,6 +17,7 @@ def checked_mode(layer, mode, choices=MODES):
 
 
 def checked_sparse(layer, sparse):
+    """False, or the error for True: outputs are dense."""
     if sparse:
         raise ValueError(f"{layer}: `sparse` outputs are not there in fastnn; leave it False")
     return False

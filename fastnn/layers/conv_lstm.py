@@ -94,6 +94,7 @@ class ConvLSTMCell(LSTMGates):
         return join_shape(step_shape[0], spatial, self.filters, self.data_format)
 
     def get_initial_state(self, batch_size=None):
+        """Zeros for h and c, in the shape that `build` has seen steps in."""
         shape = self.state_shape((batch_size, *self._step_shape[1:]))
         return [ops.zeros(shape, dtype=self.compute_dtype), ops.zeros(shape, dtype=self.compute_dtype)]
 

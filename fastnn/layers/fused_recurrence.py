@@ -44,6 +44,7 @@ class FusedRNN(CellLayer):
         return None if None in names else names
 
     def inner_loop(self, sequences, initial_state, mask, training=False):
+        """As RNN's, in one op where the record covers this call."""
         names = self._activations(mask, training)
         if names is None:
             return super().inner_loop(sequences, initial_state, mask, training=training)

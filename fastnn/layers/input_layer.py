@@ -64,6 +64,7 @@ class InputLayer(Layer):
 
     @property
     def dtype(self):
+        """The dtype of what is fed."""
         return self._input_dtype
 
     def call(self, inputs=None):

@@ -47,6 +47,7 @@ class Lambda(Layer):
         return (first[0] if isinstance(first, (list, tuple)) else first, *self._output_shape)
 
     def output_specs(self, *args, **kwargs):
+        """By tracing the function, unless `output_shape` was given."""
         if self._output_shape is None:
             return infer(self._call_inferred, args, kwargs)
         return super().output_specs(*args, **kwargs)

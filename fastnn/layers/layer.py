@@ -91,6 +91,7 @@ class Layer(Building, LayerState, LayerLosses, LayerCall, Operation):
 
     @property
     def dtype_policy(self):
+        """The DTypePolicy; setting it takes a name too."""
         return self._dtype_policy
 
     @dtype_policy.setter
@@ -107,6 +108,7 @@ class Layer(Building, LayerState, LayerLosses, LayerCall, Operation):
 
     @property
     def variable_dtype(self):
+        """The dtype of its weights."""
         return self._dtype_policy.variable_dtype
 
     @property
@@ -116,6 +118,7 @@ class Layer(Building, LayerState, LayerLosses, LayerCall, Operation):
 
     @property
     def input_dtype(self):
+        """The dtype that float inputs are converted to."""
         return self._compute_dtype
 
     # ---- configuration

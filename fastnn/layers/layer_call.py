@@ -42,6 +42,7 @@ class LayerCall:
         raise NotImplementedError(f"{type(self).__name__} has no call() method: write call(self, inputs)")
 
     def run(self, *args, **kwargs):
+        """The call, by the name that all operations of a layer graph have."""
         return self(*args, **kwargs)
 
     def compute_mask(self, inputs, previous_mask):
@@ -217,6 +218,8 @@ class LayerCall:
         return nest.map_leaves(lambda leaf: leaf.spec.shape, specs)
 
     def output_specs(self, *args, **kwargs):
+        """The outputs' shapes and dtypes for symbolic inputs: as the class's compute_output_spec or
+        compute_output_shape says, or by tracing `call`."""
         kind = type(self)
         if hasattr(kind, "compute_output_spec"):
             return nest.map_leaves(_leaf_of, self.compute_output_spec(*args, **kwargs))

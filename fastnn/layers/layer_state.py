@@ -129,18 +129,22 @@ class LayerState:
 
     @property
     def trainable_variables(self):
+        """The `variables` that training changes; none where the layer is frozen."""
         return [v for v in self.variables if v.trainable] if self.trainable else []
 
     @property
     def non_trainable_variables(self):
+        """The other `variables`; all where the layer is frozen."""
         return [v for v in self.variables if not v.trainable] if self.trainable else self.variables
 
     @property
     def trainable_weights(self):
+        """The `weights` that training changes; none where the layer is frozen."""
         return [v for v in self.weights if v.trainable] if self.trainable else []
 
     @property
     def non_trainable_weights(self):
+        """The other `weights`; all where the layer is frozen."""
         return [v for v in self.weights if not v.trainable] if self.trainable else self.weights
 
     @property
@@ -150,6 +154,7 @@ class LayerState:
 
     @property
     def metrics_variables(self):
+        """The state of all `metrics`."""
         return [variable for metric in self.metrics for variable in metric.variables]
 
     def get_weights(self):

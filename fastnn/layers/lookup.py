@@ -247,10 +247,12 @@ class Lookup(Adapting):
     # ---- files
 
     def save_own_variables(self, store):
+        """The weights of "tf_idf"; the vocabulary is no array and goes into the assets."""
         if self.idf_weights is not None and self.output_mode == "tf_idf":
             store["idf_weights"] = self.idf_weights
 
     def load_own_variables(self, store):
+        """What `save_own_variables` left."""
         if self.output_mode == "tf_idf" and "idf_weights" in store:
             self.idf_weights = np.asarray(store["idf_weights"])
 

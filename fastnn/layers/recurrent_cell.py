@@ -17,6 +17,7 @@ class DropoutMasks:
     _held = None  # {"input": mask, "state": mask} while an RNN runs
 
     def hold_masks(self, on):
+        """From now on keep masks once they are drawn, or (False) draw new ones at each call."""
         object.__setattr__(self, "_held", {} if on else None)
 
     def _mask(self, which, like, rate):
@@ -130,6 +131,7 @@ class DenseCell(RecurrentCell):
         self._add_weights((), known_extent(self, input_shape, -1), self.units)
 
     def get_initial_state(self, batch_size=None):
+        """A list of zeros (batch, units), one a state."""
         sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
         return [ops.zeros((batch_size, n), dtype=self.compute_dtype) for n in sizes]
 

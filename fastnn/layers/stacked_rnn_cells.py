@@ -52,10 +52,12 @@ class StackedRNNCells(Layer):
 
     @property
     def state_size(self):
+        """A list of the cells' state sizes."""
         return [cell.state_size for cell in self.cells]
 
     @property
     def output_size(self):
+        """The last cell's."""
         last = self.cells[-1]
         size = getattr(last, "output_size", None)
         return first_size(last.state_size) if size is None else size
@@ -69,6 +71,7 @@ class StackedRNNCells(Layer):
             input_shape = (batch, first_size(cell.state_size) if size is None else size)
 
     def get_initial_state(self, batch_size=None):
+        """A list of the cells' own first states, or zeros."""
         states = []
         for cell in self.cells:
             if hasattr(cell, "get_initial_state"):

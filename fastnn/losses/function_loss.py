@@ -27,6 +27,7 @@ class LossFunctionWrapper(Loss):
         self._fn_kwargs = kwargs
 
     def convert_targets(self, y_true):
+        """The labels as tensors; integers stay integers where the function takes class numbers."""
         if self.fn not in integer_targets:
             return super().convert_targets(y_true)
 

@@ -36,6 +36,7 @@ class Loss:
 
     @property
     def dtype(self):
+        """The dtype it computes in, a name."""
         return self._dtype
 
     def __call__(self, y_true, y_pred, sample_weight=None):

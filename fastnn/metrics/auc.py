@@ -79,6 +79,7 @@ class AUC(Metric):
 
     @property
     def thresholds(self):
+        """The thresholds, a list of floats in order."""
         return list(self._thresholds)
 
     def _build(self, shape):

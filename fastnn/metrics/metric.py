@@ -32,6 +32,7 @@ class Metric:
 
     @property
     def dtype(self):
+        """The dtype of its state, a name."""
         return self._dtype
 
     @property
@@ -75,6 +76,7 @@ class Metric:
         return variable
 
     def add_weight(self, shape=(), initializer=None, dtype=None, name=None):
+        """Another name of `add_variable`."""
         return self.add_variable(shape=shape, initializer=initializer, dtype=dtype, name=name)
 
     def reset_state(self):

@@ -156,6 +156,7 @@ class CompiledLoss:
 
     @property
     def variables(self):
+        """The state of `metrics`."""
         return [variable for metric in self.metrics for variable in metric.variables]
 
     def build(self, y_true, y_pred):
@@ -263,10 +264,12 @@ class CompiledMetrics(metrics_module.Metric):
 
     @property
     def metrics(self):
+        """The Metrics, in the order of the logs."""
         return [metric for _, metric, _, _ in self.entries]
 
     @property
     def variables(self):
+        """The state of all of them."""
         return [variable for metric in self.metrics for variable in metric.variables]
 
     def build(self, y_true, y_pred):

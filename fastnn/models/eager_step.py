@@ -24,13 +24,16 @@ class EagerStep:
         )
 
     def feed(self, sources, index):
+        """Have `run` take rows of `sources`, one array an input, in the order of `index`."""
         self._sources, self._index = sources, index
 
     def run(self, first, count):
+        """Run `count` steps of what was fed, from step `first`."""
         rows = self.specs[0][0][0]
         for step in range(first, first + count):
             picked = self._index[step * rows : (step + 1) * rows]
             self._last = self(*[source[picked] for source in self._sources])
 
     def results(self):
+        """What the last step returned."""
         return self._last

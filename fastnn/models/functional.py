@@ -72,6 +72,7 @@ class Functional(Model):
 
     @property
     def layers(self):
+        """The layers in the order of the graph, inputs first; ops are none."""
         return [operation for operation in self.operations if isinstance(operation, Layer)]
 
     @layers.setter
@@ -80,10 +81,12 @@ class Functional(Model):
 
     @property
     def input(self):
+        """The symbolic inputs in the structure they were given in."""
         return self._inputs_struct
 
     @property
     def output(self):
+        """The symbolic outputs in the structure they were given in."""
         return self._outputs_struct
 
     @property
@@ -93,10 +96,12 @@ class Functional(Model):
 
     @property
     def output_shape(self):
+        """The outputs' shapes, as `input_shape`."""
         return _bare([x.shape for x in self.outputs])
 
     @property
     def input_names(self):
+        """The names of the Inputs, in the order of `inputs`."""
         return [x.name for x in self.inputs]
 
     def build(self, input_shape):
@@ -106,6 +111,7 @@ class Functional(Model):
         self.built = True
 
     def get_build_config(self):
+        """None: its configuration builds it."""
         return None
 
     # ---- calling
@@ -138,6 +144,7 @@ class Functional(Model):
         return [None] * len(self.inputs) if mask is None else nest.flatten(mask)
 
     def output_specs(self, *args, **kwargs):
+        """As they stand for inputs of the model's own shapes; for others by tracing."""
         given = nest.flatten(args[0]) if args else []
         if len(given) == len(self.inputs) and all(
             isinstance(x, KerasTensor) and x.shape == own.shape for x, own in zip(given, self.inputs)
@@ -220,6 +227,7 @@ class Functional(Model):
         )
 
     def check_inputs(self, x):
+        """Raise ValueError for arrays that do not fit the Inputs, or numbers that an Embedding cannot look up."""
         for reference, leaf in zip(self.inputs, self._in_order(x)):
             if leaf is not None:
                 if leaf.shape == reference.shape[1:] and leaf.shape[0] != 1:
@@ -237,6 +245,7 @@ class Functional(Model):
         ]
 
     def input_dtypes_for(self, x):
+        """The dtype of the Input of each leaf."""
         ordered = {id(leaf): reference.dtype for reference, leaf in zip(self.inputs, self._in_order(x))}
         return [ordered[id(leaf)] for leaf in leaves_of(x)]
 

@@ -48,6 +48,7 @@ class PassNotes:
         }
 
     def set_state(self, state):
+        """Take over what `get_state` gave."""
         self.count = state["count"]
         self.first, self.last = numpy_random_state(state["first"]), numpy_random_state(state["last"])
 
@@ -58,6 +59,7 @@ def array_run_state(run):
 
 
 def set_array_run_state(run, state):
+    """Go on from a place that `array_run_state` gave: the same order of rows, the same step of it."""
     run.notes.set_state(state)
     run.restart()
     run.notes.replay(run.source.order, run.begin)

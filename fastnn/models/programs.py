@@ -42,6 +42,7 @@ class Programs:
         return len(self._kept)
 
     def get(self, key):
+        """The program of a signature, or None."""
         program = self._kept.get(key)
         if program is not None:
             self._kept.move_to_end(key)
@@ -52,12 +53,14 @@ class Programs:
         return next((self._kept[key] for key in reversed(self._kept) if key[0].split()[0] == stage), None)
 
     def keep(self, key, program):
+        """Keep a program; the one that was used least recently may go. Returns it."""
         self._kept[key] = program
         if len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
         return program
 
     def clear(self):
+        """Forget all programs."""
         self._kept.clear()
 
 

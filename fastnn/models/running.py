@@ -54,9 +54,11 @@ class ArrayRun:
 
     @property
     def left(self):
+        """How many steps of the pass are left."""
         return self.steps - self.position
 
     def ready(self):
+        """Whether there is a step left."""
         return self.left > 0
 
     def chunk(self):
@@ -135,6 +137,7 @@ class BatchRun:
         return self._next
 
     def begin(self):
+        """Start a pass, unless one is under way."""
         if self._iterator is not None and not self.source.once and not self.ready():
             self.close()  # the last pass took all there was, which could not be known then
         if self._iterator is None:
@@ -143,20 +146,24 @@ class BatchRun:
             self._over, self._seen = False, 0
 
     def restart(self):
+        """Begin anew at the next `begin`, where the source can be gone through again."""
         if self._seen and not self.source.once:
             self.close()
 
     @property
     def left(self):
+        """Not known."""
         return None
 
     def ready(self):
+        """Whether there is a batch left; asks the source for it."""
         if self._next is None and not self._over:
             self._next = next(self._iterator, None)
             self._over = self._next is None
         return self._next is not None
 
     def chunk(self):
+        """How many batches `run` may take: it looks at the clock itself."""
         return self.most
 
     def run(self, count):
@@ -191,9 +198,11 @@ class BatchRun:
         return done
 
     def results(self):
+        """What the last step returned."""
         return self._results
 
     def last_batch(self):
+        """(x, y, sample_weight) of the last step."""
         return self._last
 
     def end(self, whole):

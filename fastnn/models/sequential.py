@@ -140,6 +140,7 @@ class Sequential(Model):
         return None  # the outputs carry the masks that the layers gave them
 
     def output_specs(self, *args, **kwargs):
+        """The built model's, or by tracing."""
         if self._functional is not None:
             return self._functional.output_specs(*args, **kwargs)
         return super().output_specs(*args, **kwargs)
@@ -163,38 +164,47 @@ class Sequential(Model):
 
     @property
     def inputs(self):
+        """The symbolic inputs, a list; AttributeError until it is built, as for all of these."""
         return self._built("inputs").inputs
 
     @property
     def outputs(self):
+        """The symbolic outputs, a list."""
         return self._built("outputs").outputs
 
     @property
     def input(self):
+        """The symbolic input."""
         return self._built("input").input
 
     @property
     def output(self):
+        """The symbolic output."""
         return self._built("output").output
 
     @property
     def input_shape(self):
+        """The input's shape, batch axis included."""
         return self._built("input shape").input_shape
 
     @property
     def output_shape(self):
+        """The output's shape, batch axis included."""
         return self._built("output shape").output_shape
 
     @property
     def input_names(self):
+        """The Input's name, in a list."""
         return self._built("input names").input_names
 
     def input_dtypes_for(self, x):
+        """The Input's dtype once there is one."""
         return (
             super().input_dtypes_for(x) if self._functional is None else self._functional.input_dtypes_for(x)
         )
 
     def check_inputs(self, x):
+        """Raise ValueError for arrays that do not fit the Input, once there is one."""
         if self._functional is not None:
             self._functional.check_inputs(x)
 
@@ -213,6 +223,7 @@ class Sequential(Model):
         )
 
     def get_build_config(self):
+        """The shape that it was built for; None where it is not."""
         if not self.built or not isinstance(self._stack[0], InputLayer):
             return None
         return {"input_shape": self._stack[0].batch_shape}

@@ -6,7 +6,6 @@ from ..data import as_arrays, checks, form_of, leaves_of
 from .programs import batch_specs
 from .trainer import Trainer, to_numpy
 
-
 _MOST_QUICK = 64  # signatures that are known without a look into the programs
 
 

@@ -179,6 +179,7 @@ class Trainer:
 
     @property
     def metrics_names(self):
+        """The names of `metrics`."""
         return [metric.name for metric in self.metrics]
 
     def reset_metrics(self):

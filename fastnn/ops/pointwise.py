@@ -71,6 +71,7 @@ def float_operands(*values):
 
 
 def one_dtype(name, inputs):
+    """The operands' common dtype, or the user's error."""
     dtype = inputs[0].dtype
     for x in inputs:
         if x.dtype != dtype:
@@ -83,6 +84,7 @@ def one_dtype(name, inputs):
 
 
 def broadcast_shape(name, inputs):
+    """The operands' common shape, or the user's error."""
     first = tuple(inputs[0].shape)
     if all(tuple(x.shape) == first for x in inputs):
         return first
@@ -170,5 +172,6 @@ STEPS = no_gradient("constant almost everywhere")
 
 
 def no_bool(*values):
+    """`operands`, bools among them as int32: their sums and shifts are numbers."""
     tensors = operands(*values)
     return [convert(x, dtype="int32") for x in tensors] if tensors[0].dtype == "bool" else tensors

@@ -68,6 +68,7 @@ class LossScaleOptimizer(Optimizer):
 
     @property
     def variables(self):
+        """Its own state, then the inner optimizer's."""
         return [*self._variables, *self.inner_optimizer.variables]
 
     def apply(self, grads, trainable_variables=None):

@@ -265,6 +265,7 @@ class Optimizer:
         variable.assign_sub(value)
 
     def update_step(self, gradient, variable, learning_rate):
+        """Change `variable` (by `assign`) as the rule says for this gradient; subclasses write it."""
         raise NotImplementedError(
             f"{type(self).__name__} must implement update_step(self, gradient, variable, learning_rate)"
         )

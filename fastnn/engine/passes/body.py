@@ -17,6 +17,7 @@ class Body:
 
     @classmethod
     def of(cls, graph, outputs):
+        """The body of a traced graph that must compute `outputs`."""
         return cls(list(graph.nodes), list(graph.inputs), list(outputs), graph.updates, dict(graph.reads))
 
     def wanted(self):

@@ -30,6 +30,7 @@ class Grouping:
         return self._group_of.get(id(value))
 
     def new(self, group):
+        """Take in an empty group; returns it."""
         group.bit = 1 << len(self.groups)
         self.groups.append(group)
         return group
@@ -47,6 +48,7 @@ class Grouping:
         return not self._closure(past) & group.bit
 
     def add(self, node, group=None):
+        """Note the next call and, where it is not to stay alone, the group that it joins."""
         past = 0
         for value in node.inputs:
             past |= self._behind.get(id(value), 0)
