@@ -1,6 +1,7 @@
 """`function`: run a Python function of tensors as a plan, one trace a signature."""
 
 import functools
+import weakref
 from collections import OrderedDict
 
 import numpy as np
@@ -27,19 +28,28 @@ def function(target=None, **options):
 
 
 class Compiled:
-    """A function with its traces: {signature: Step}, the latest last."""
+    """A function with its traces: {signature: Step}, the latest last.
 
-    def __init__(self, target):
+    As a method it has other traces for each object, which live as long as the object.
+    """
+
+    def __init__(self, target, steps=None):
         self.target = target
-        self.steps = OrderedDict()
+        self.steps = OrderedDict() if steps is None else steps
+        self._steps_of = {}  # id(object) -> (a reference to it, its traces)
 
     def __get__(self, instance, owner=None):
         if instance is None:
             return self
-        bound = self.__dict__.setdefault("_bound", {})
-        if id(instance) not in bound:  # one set of traces an object
-            bound[id(instance)] = (Compiled(functools.partial(self.target, instance)), instance)
-        return bound[id(instance)][0]
+        key = id(instance)
+        entry = self._steps_of.get(key)
+        if entry is None:
+            try:
+                reference = weakref.ref(instance, lambda _: self._steps_of.pop(key, None))
+            except TypeError:  # an object that takes no weak references is kept
+                reference = instance
+            entry = self._steps_of[key] = reference, OrderedDict()
+        return Compiled(functools.partial(self.target, instance), entry[1])
 
     def __call__(self, *args, **kwargs):
         if context.graph is not None or context.tapes:

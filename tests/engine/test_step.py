@@ -1,7 +1,9 @@
 """Compiled steps against the same Python run eagerly: random programs, variables, views, feeding, threads, forks."""
 
+import gc
 import os
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -243,3 +245,24 @@ def test_describe_and_profile(rng):
     for v, values in zip(variables, before, strict=True):
         np.testing.assert_array_equal(v.numpy(), values)
     assert "matmul" in step.plan.describe() or "dense" in step.plan.describe()
+
+
+def test_methods_keep_traces_of_each_object_while_it_lives():
+    class Counter:
+        def __init__(self, start):
+            self.count, self.traced = Variable(np.float32(start)), 0
+
+        @function
+        def up(self, by):
+            self.traced += 1
+            return self.count.assign_add(by)
+
+    a, b = Counter(0), Counter(10)
+    by = np.float32(2).reshape(())
+    assert [float(a.up(by)), float(a.up(by)), float(b.up(by))] == [2, 4, 12]
+    assert (a.traced, b.traced) == (1, 1)
+    reference = weakref.ref(a)
+    del a
+    gc.collect()
+    assert reference() is None
+    assert float(b.up(by)) == 14 and b.traced == 1
