@@ -18,6 +18,7 @@ from ..data import (
     unpack_x_y_sample_weight,
 )
 from ..engine import nest
+from .plain_batch import plain_key
 from .programs import batch_specs
 from .running import ArrayRun, BatchRun, run_pass
 from .single_batches import SingleBatches
@@ -178,10 +179,14 @@ class Fitting(SingleBatches):
 
         Arguments as in `fit`.
         """
-        if type(x) is np.ndarray and callbacks is None and steps is None and (verbose == 0):
-            program = self._quick.get(("predict", x.shape, x.dtype))
-            if program is not None and len(x) <= (batch_size or 32):
-                return to_numpy(program.step(x))
+        key = None
+        if callbacks is None and steps is None and verbose == 0:
+            arrays = []
+            key = plain_key(x, arrays)
+            program = self._quick.get(("predict", key)) if key else None
+            if program is not None and len(arrays[0]) <= (batch_size or 32):
+                program.check_look_ups(arrays)
+                return to_numpy(program.step(*arrays))
         run = self._run_over("predict", x, None, None, batch_size, steps, False, None)
         callbacks = self._callback_list(callbacks, verbose, steps or run.steps)
         self.stop_predicting = False
@@ -194,8 +199,9 @@ class Fitting(SingleBatches):
         finally:
             run.close()
         callbacks.on_predict_end()
-        if type(x) is np.ndarray and isinstance(run, ArrayRun) and run.source.batches == 1:
-            self._remember(("predict", x.shape, x.dtype), run.program)
+        if key and isinstance(run, ArrayRun) and run.source.batches == 1:
+            run.program.look_ups = self.look_ups_of(x)
+            self._remember(("predict", key), run.program)
         return gathered.outputs()
 
     # ---- parts

@@ -236,6 +236,15 @@ class Functional(Model):
                 for layer in self._look_ups(reference):
                     layer.check_range(leaf)
 
+    def look_ups_of(self, x):
+        places = {id(leaf): place for place, leaf in enumerate(leaves_of(x))}
+        return [
+            (places[id(leaf)], layer)
+            for reference, leaf in zip(self.inputs, self._in_order(x))
+            if leaf is not None
+            for layer in self._look_ups(reference)
+        ]
+
     def _look_ups(self, reference):
         """The layers that look rows up by an input's very values, so that these can be checked."""
         return [

@@ -6,16 +6,19 @@ import json
 
 import numpy as np
 
-from ..data import arrays
+from ..data import fill
+from ..data.arrays import plan_dtype
 from ..engine import masks, nest
 from ..engine.op import context
 from ..engine.symbolic import KerasTensor, infer
-from ..engine.tensor import Tensor
 from ..layers import Layer
 from ..layers.call_state import state
 from .fitting import Fitting
+from .plain_batch import plain_key
 from .programs import MOST_KEPT
 from .trainer import set_untracked
+
+_INFERENCE = {"training": False}  # what model(x) means where nothing else is said
 
 
 class Model(Fitting, Layer):
@@ -47,56 +50,62 @@ class Model(Fitting, Layer):
         self._init_model()
 
     def _init_model(self):
-        # _forward: (shape, dtype) of a lone array -> Step of a call model(array), or None.
+        # _forward: plain_key of an input -> Step of a call model(input), or None
         set_untracked(self, _forward={}, _call_specs=None)
         self._init_trainer()
 
     # ---- calling
 
     def __call__(self, *args, **kwargs):
-        if len(args) == 1 and not kwargs and context.graph is None and not context.tapes and not state.stack:
-            x = args[0]
-            array = x if type(x) is np.ndarray else x.array if type(x) is Tensor else None
-            if array is not None:
+        if (
+            len(args) == 1
+            and (not kwargs or kwargs == _INFERENCE)
+            and context.graph is None
+            and not context.tapes
+            and not state.stack
+        ):
+            arrays = []
+            key = plain_key(args[0], arrays)
+            if key:
                 try:
-                    step = self._forward[array.shape, array.dtype]
+                    step = self._forward[key]
                 except KeyError:
-                    step = self._compile_call(array)
+                    step = self._compile_call(args[0], arrays, key)
                 if step is not None and not masks.table:
-                    return step(array)
+                    return step(*arrays)
         return super().__call__(*args, **kwargs)
 
-    def _compile_call(self, array):
-        """The step that computes model(array), kept for arrays alike; None where it must run as Python.
+    def _compile_call(self, inputs, arrays, key):
+        """The step that computes model(inputs), kept for inputs alike; None where it must run as Python.
 
         It must where a user's code could look at values, or where the caller could see more than the outputs:
         masks, and losses added on the way.
         """
-        if not self._initialized or not self._is_pure():
+        if not self._initialized or not self._is_pure() or not self.built:
             return None
         from ..engine.step import Step
 
-        if array.dtype.kind not in "fiub" or not array.ndim:
+        if not arrays or not all(array.dtype.kind in "fiub" and array.ndim for array in arrays):
             return None
-        dtype = next(iter(self.input_dtypes_for(array)), None) or arrays.plan_dtype(
-            array.dtype, self.compute_dtype
-        )
+        specs = [
+            (array.shape, given or plan_dtype(array.dtype, self.compute_dtype))
+            for array, given in zip(arrays, self.input_dtypes_for(inputs))
+        ]
+        template = nest.map_leaves(lambda leaf: None if leaf is None else True, inputs)
         seen = {}
 
-        def forward(tensor):
-            outputs = Layer.__call__(self, tensor)
+        def forward(*tensors):
+            outputs = Layer.__call__(self, fill(template, tensors))
             seen["masked"] = any(masks.get_mask(leaf) is not None for leaf in nest.flatten(outputs))
             seen["losses"] = any(layer._own_losses() for layer in self._flatten_layers())
             return outputs
 
-        if not self.built:
-            return None
-        step = Step(forward, [(array.shape, dtype)])
+        step = Step(forward, specs)
         if seen["masked"] or seen["losses"]:
             step = None
         if len(self._forward) >= MOST_KEPT:
             self._forward.pop(next(iter(self._forward)))
-        self._forward[array.shape, array.dtype] = step
+        self._forward[key] = step
         return step
 
     def _is_pure(self):

@@ -17,19 +17,26 @@ class Program:
     step: runs it (Step or EagerStep). seconds: what a step takes, measured as it runs, None before.
     keeps_logs: whether the step returns the logs; where not, they are read from the metrics.
     names: the logs' names in the order of the step's outputs, where all are plain; order: the places among them
-    of what `train_on_batch` returns, found at the first call.
+    of what `train_on_batch` returns, found at the first call. look_ups: [(place of an input, layer)], the inputs
+    whose values are row numbers of a layer's table.
     """
 
-    __slots__ = ("step", "seconds", "keeps_logs", "names", "order")
+    __slots__ = ("step", "seconds", "keeps_logs", "names", "order", "look_ups")
 
     def __init__(self, step, keeps_logs=True):
         self.step = step
         self.seconds = None
         self.keeps_logs = keeps_logs
         self.names = self.order = None
+        self.look_ups = []
         logs = getattr(step, "structure", None)
         if type(logs) is dict and logs and all(isinstance(value, Tensor) for value in logs.values()):
             self.names = sorted(logs)
+
+    def check_look_ups(self, arrays):
+        """Raise ValueError for an input that names rows which a table does not have; they would give NaN."""
+        for place, layer in self.look_ups:
+            layer.check_range(arrays[place])
 
 
 class Programs:

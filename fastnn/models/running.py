@@ -2,8 +2,6 @@
 
 import time
 
-import numpy as np
-
 from ..data import fill, leaves_of
 from .pass_position import (
     PassNotes,
@@ -12,6 +10,8 @@ from .pass_position import (
     set_array_run_state,
     set_batch_run_state,
 )
+from .plain_batch import plain_key
+from .programs import MOST_KEPT
 
 CHUNK_SECONDS = 0.05  # how long C may run before Python shows progress and sees Ctrl-C
 _GROWTH = 8  # a chunk is at most so many times the one before it
@@ -125,7 +125,7 @@ class BatchRun:
         self._over = False  # the pass has no more batches
         self._seen = 0
         self.total = 0  # batches taken in all passes
-        self._quick = {}  # shapes and dtypes of (x, y) -> Program
+        self._quick = {}  # plain_keys of (x, y, weights) -> Program
         self.program = None
         self.notes = PassNotes()
 
@@ -178,17 +178,20 @@ class BatchRun:
             self._seen += 1
             self.total += 1
             done += 1
-            if weights is None and type(x) is type(y) is np.ndarray:
-                # Batches alike, the common case: nothing is taken apart, no signature is made.
-                key = x.shape, y.shape, x.dtype, y.dtype
-                program = self._quick.get(key)
-                if program is None:
-                    program = self._quick[key] = self.model.program_for(self.kind, data)
-                self.program = program
-                self._results = program.step(x, y)
-            else:
-                self.program = self.model.program_for(self.kind, data)
-                self._results = self.program.step(*leaves_of(data))
+            # Batches alike, the common case: no structure is walked twice, no signature is made.
+            arrays = []
+            key = plain_key(x, arrays), plain_key(y, arrays), plain_key(weights, arrays)
+            program = self._quick.get(key)
+            if program is None:
+                program = self.model.program_for(self.kind, data)
+                if None in key:
+                    arrays = leaves_of(data)
+                else:
+                    if len(self._quick) >= MOST_KEPT:
+                        self._quick.clear()
+                    self._quick[key] = program
+            self.program = program
+            self._results = program.step(*arrays)
             if count > 1:
                 now = time.perf_counter()
                 if until is None:

@@ -208,6 +208,9 @@ class Sequential(Model):
         if self._functional is not None:
             self._functional.check_inputs(x)
 
+    def look_ups_of(self, x):
+        return [] if self._functional is None else self._functional.look_ups_of(x)
+
     def _outputs_like(self):
         return self._output_like if self._functional is None else self._functional._outputs_struct
 

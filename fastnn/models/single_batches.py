@@ -1,8 +1,7 @@
 """Steps on single batches: `train_on_batch`, `test_on_batch`, `predict_on_batch`."""
 
-import numpy as np
-
 from ..data import as_arrays, checks, form_of, leaves_of
+from .plain_batch import plain_key
 from .programs import batch_specs
 from .trainer import Trainer, to_numpy
 
@@ -12,7 +11,7 @@ _MOST_QUICK = 64  # signatures that are known without a look into the programs
 class SingleBatches(Trainer):
     """A Trainer whose steps can be called one by one.
 
-    Arrays alike find their compiled step by shapes and dtypes alone, without a signature being made.
+    Batches alike, of any structure, find their compiled step by one key, without a signature being made.
     """
 
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, return_dict=False):
@@ -28,22 +27,28 @@ class SingleBatches(Trainer):
         return self._on_batch("test once", x, y, sample_weight, None, return_dict)
 
     def _on_batch(self, kind, x, y, sample_weight, class_weight, return_dict):
-        quick = None
-        if type(x) is np.ndarray and type(y) is np.ndarray and sample_weight is None and class_weight is None:
-            quick = (kind, x.shape, x.dtype, y.shape, y.dtype)
-            program = self._quick.get(quick)
-            if program is not None:
-                self.check_next_targets(y)
-                return self._run_once(program, (x, y), return_dict)
+        key, arrays = None, []
+        if class_weight is None:
+            parts = plain_key(x, arrays), plain_key(y, arrays), plain_key(sample_weight, arrays)
+            if None not in parts:
+                key = (kind, *parts)
+                program = self._quick.get(key)
+                if program is not None:
+                    self.check_next_targets(y)
+                    program.check_look_ups(arrays)
+                    return self._run_once(program, arrays, return_dict)
         self._assert_compiled("train_on_batch" if kind.startswith("train") else "test_on_batch")
         x, y = as_arrays(x, "x"), as_arrays(y, "y")
-        weights = checks.check_weights(y, as_arrays(sample_weight, "sample_weight"), class_weight)
+        given = as_arrays(sample_weight, "sample_weight")
+        weights = checks.check_weights(y, given, class_weight)
         data = (x, y, weights)
         checks.check_lengths(*data)
         self._check_inputs_and_targets(kind, data)
         program = self.program_for(kind, data)
-        if quick is not None:
-            self._remember(quick, program)
+        program.look_ups = self.look_ups_of(x)
+        program.check_look_ups(leaves_of(x))
+        if key is not None and weights is given:  # not for weights that are first brought into y's structure
+            self._remember(key, program)
         return self._run_once(program, leaves_of(data), return_dict)
 
     def _remember(self, key, program):
@@ -79,14 +84,17 @@ class SingleBatches(Trainer):
 
     def predict_on_batch(self, x):
         """The outputs for one batch, NumPy arrays."""
-        key = None
-        if type(x) is np.ndarray:
-            key = "predict", x.shape, x.dtype
-            program = self._quick.get(key)
+        arrays = []
+        key = plain_key(x, arrays)
+        if key:
+            program = self._quick.get(("predict", key))
             if program is not None:
-                return to_numpy(program.step(x))
+                program.check_look_ups(arrays)
+                return to_numpy(program.step(*arrays))
         x = as_arrays(x, "x")
         program = self.program_for("predict", (x, None, None))
-        if key is not None:
-            self._remember(key, program)
+        program.look_ups = self.look_ups_of(x)
+        program.check_look_ups(leaves_of(x))
+        if key:
+            self._remember(("predict", key), program)
         return to_numpy(program.step(*leaves_of(x)))

@@ -35,7 +35,7 @@ class Trainer:
         self._programs = Programs()
         self._quick = {}  # plain signatures of the *_on_batch calls and predict -> Program
         self._output_like = None  # the outputs' structure, KerasTensors for leaves
-        self._class_limit = None  # how many classes labels may number, where that is all to be checked
+        self._class_limits = ()  # (place among the labels' leaves, how many classes they may number), where so checked
         parameters = inspect.signature(self.compute_loss).parameters
         self._compute_loss_has_training_arg = "training" in parameters
 
@@ -83,7 +83,7 @@ class Trainer:
             optimizer=optimizers.get(optimizer),
             loss=loss,
             _compile_loss=compile_loss,
-            _class_limit=None,
+            _class_limits=(),
             _compile_metrics=compile_metrics,
             _loss_tracker=metrics_module.Mean(name="loss"),
         )
@@ -282,6 +282,10 @@ class Trainer:
         """The dtype each leaf of an input structure is fed as, None where the data's own kind decides."""
         return [None] * len(leaves_of(x))
 
+    def look_ups_of(self, x):
+        """[(place among the leaves of x, layer)]: the layers that look rows up by an input's very values."""
+        return []
+
     def program_for(self, kind, data, rows=None):
         """The Program of a kind ("train", "test", "predict", ...) for batches like `data`; made where there
         is none.
@@ -389,8 +393,13 @@ class Trainer:
             loss.build(y, like)
         labels = match_labels(y, like, loss.names, loss.wanted)
         outputs = nest.flatten(like)
-        if len(loss.entries) == 1 and len(outputs) == 1:
-            self._class_limit = checks.class_limit(loss.entries[0][1], outputs[0].shape)
+        places = {id(leaf): place for place, leaf in enumerate(leaves_of(y))}
+        limits = [
+            (places[id(labels[i])], checks.class_limit(one, outputs[i].shape))
+            for i, one, _, _ in loss.entries
+            if id(labels[i]) in places
+        ]
+        set_untracked(self, _class_limits=[(place, limit) for place, limit in limits if limit is not None])
         for i, one, _, name in loss.entries:
             several = len(outputs) > 1
             checks.check_labels(
@@ -403,15 +412,14 @@ class Trainer:
 
     def check_next_targets(self, y):
         """The check of a further batch's labels, after `check_targets` of the first: quick where they are right."""
-        limit = self._class_limit
-        if limit is None or type(y) is not np.ndarray or not y.size:
+        limits = self._class_limits
+        if not limits or y is None:
             return
-        if y.dtype.kind == "i":  # one look instead of two: as unsigned numbers, negative ones are large
-            if y.view(f"u{y.dtype.itemsize}").max() < limit:
+        leaves = (y,) if type(y) is np.ndarray else leaves_of(y)
+        for place, limit in limits:
+            if place >= len(leaves) or not _are_classes(np.asarray(leaves[place]), limit):
+                self.check_targets(nest.map_leaves(np.asarray, y))  # raises, or finds labels of another form
                 return
-        elif y.max() < limit and y.min() >= 0:
-            return
-        self.check_targets(y)
 
     def _outputs_like(self):
         return self._output_like
@@ -442,6 +450,16 @@ class Trainer:
         values = [logs[name] for name in names if name in logs]
         values += [logs[key] for key in sorted(logs) if key not in names]
         return values[0] if len(values) == 1 else values
+
+
+
+def _are_classes(labels, limit):
+    """Whether all of an array's numbers lie in 0 .. limit - 1."""
+    if not labels.size:
+        return True
+    if labels.dtype.kind == "i":  # one look instead of two: as unsigned numbers, negative ones are large
+        return labels.view(f"u{labels.dtype.itemsize}").max() < limit
+    return labels.max() < limit and labels.min() >= 0
 
 
 def to_numpy(structure):

@@ -1,0 +1,152 @@
+"""Single batches again and again: the same results as the long way, nothing made anew, and mistakes still seen."""
+
+import numpy as np
+import pytest
+from fastnn import Input, Model, ops
+from fastnn import layers as L
+
+FORMS = ("one", "list", "tuple", "dict", "nested")
+
+
+def _pack(form, parts):
+    a, b = parts
+    return {
+        "one": a,
+        "list": [a, b],
+        "tuple": (a, b),
+        "dict": {"b": b, "a": a},
+        "nested": {"a": [a], "b": (b,)},
+    }[form]
+
+
+def _model(form):
+    a, b = Input((4,), name="a"), Input((3,), name="b")
+    inner = L.Dense(5, activation="tanh")(a if form == "one" else L.Concatenate()([a, b]))
+    outs = L.Dense(2, name="p")(inner), L.Dense(3, activation="softmax", name="q")(inner)
+    model = Model(_pack(form, (a, b)), list(outs))
+    model.compile("sgd", ["mse", "sparse_categorical_crossentropy"], metrics=[["mae"], ["accuracy"]])
+    return model
+
+
+def _batch(form, rows, rng):
+    x = _pack(form, (rng.normal(size=(rows, 4)).astype("f4"), rng.normal(size=(rows, 3)).astype("f4")))
+    return x, [rng.normal(size=(rows, 2)).astype("f4"), rng.integers(0, 3, rows)]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_second_time_is_quick_and_the_same(form, rng, monkeypatch):
+    model = _model(form)
+    x, y = _batch(form, 6, rng)
+    w = [np.ones(6, "f4"), np.arange(6, dtype="f4")]
+    first = model.predict(x, verbose=0), model.predict_on_batch(x), model(x), model(x, training=False)
+    evaluated = model.test_on_batch(x, y), model.test_on_batch(x, y, w)
+    model.train_on_batch(x, y)
+    model.train_on_batch(x, y, w)
+    for layer in model.layers[-2:]:
+        layer.set_weights([2 * value for value in layer.get_weights()])
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("something was made anew")
+
+    monkeypatch.setattr(type(model), "program_for", refuse)
+    monkeypatch.setattr(type(model), "_compile_call", refuse)
+    again = model.predict(x, verbose=0), model.predict_on_batch(x), model(x), model(x, training=False)
+    for results in zip(*again):
+        for result in results:
+            np.testing.assert_array_equal(result, results[0])
+    for old, new in zip(first[0], again[0]):
+        assert np.abs(old - new).max() > 1e-3  # the weights are others now
+    losses = model.test_on_batch(x, y), model.test_on_batch(x, y, w)
+    assert losses[0] != evaluated[0] and losses[0][0] != losses[1][0]
+    np.testing.assert_allclose(model.train_on_batch(x, y), losses[0], rtol=1e-6)
+    assert model.train_on_batch(x, y, w)[0] < losses[1][0]  # it had just learnt
+
+
+def test_other_shapes_dtypes_and_structures_are_seen(rng):
+    model = _model("dict")
+    x, y = _batch("dict", 6, rng)
+    whole = model.predict(x, verbose=0)
+    want = [part[:2] for part in whole]
+    for way in (lambda x: model.predict(x, verbose=0), model.predict_on_batch, model):
+        for change in (
+            lambda v: v[:2],
+            lambda v: v[:2].astype("float64"),
+            lambda v: np.asfortranarray(v[:2]),
+            lambda v: ops.convert_to_tensor(v[:2]),
+        ):
+            changed = {name: change(part) for name, part in x.items()}
+            for result in (way(changed), way(changed), way({name: changed[name] for name in ("a", "b")})):
+                for got, wanted in zip(result, want):
+                    np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-6)
+        for result in (way([x["a"][:2], x["b"][:2]]), way((x["a"][:2], x["b"][:2]))):
+            np.testing.assert_allclose(result[0], want[0], rtol=0, atol=1e-6)
+        with pytest.raises(ValueError, match="must have shape"):
+            way({"a": x["a"], "b": x["b"][:, :2]})
+        with pytest.raises(ValueError, match=r"\['b'\] are missing"):
+            way({"a": x["a"]})
+    np.testing.assert_array_equal(model.predict(x, verbose=0, batch_size=4)[0].shape, (6, 2))
+
+
+def test_integers_to_a_float_model(rng):
+    model = _model("list")
+    x = [rng.integers(0, 9, (3, 4)), rng.integers(0, 2, (3, 3)).astype(bool)]
+    want = model.predict([part.astype("f4") for part in x], verbose=0)
+    for _ in range(2):
+        np.testing.assert_array_equal(model.predict(x, verbose=0)[0], want[0])
+        np.testing.assert_array_equal(model(x)[0], want[0])
+
+
+def test_labels_of_any_output_are_looked_at_every_time(rng):
+    model = _model("list")
+    x, y = _batch("list", 6, rng)
+    model.train_on_batch(x, y)
+    before = model.get_weights()
+    for wrong in (3, -1):
+        bad = [y[0], np.array([0, 1, 2, wrong, 1, 0])]
+        for labels in (bad, [y[0], ops.convert_to_tensor(bad[1])]):
+            with pytest.raises(ValueError, match="class numbers"):
+                model.train_on_batch(x, labels)
+    with pytest.raises(ValueError, match="class numbers"):
+        model.fit(iter([(x, y), (x, bad)]), verbose=0, steps_per_epoch=2)
+    model = _model("list")
+    model.set_weights(before)
+    model.train_on_batch(x, y)
+
+
+def test_row_numbers_are_looked_at_every_time():
+    words, other = Input((2,), dtype="int32", name="words"), Input((1,), name="other")
+    looked = L.Flatten()(L.Embedding(5, 2)(words))
+    model = Model([other, words], L.Dense(1)(L.Concatenate()([looked, other])))
+    model.compile("sgd", "mse")
+    good, bad = [np.ones((1, 1), "f4"), np.array([[1, 4]])], [np.ones((1, 1), "f4"), np.array([[1, 5]])]
+    y = np.ones((1, 1), "f4")
+    for _ in range(2):
+        model.predict(good, verbose=0)
+        model.predict_on_batch(good)
+        model.train_on_batch(good, y)
+        for way in (
+            lambda x: model.predict(x, verbose=0),
+            model.predict_on_batch,
+            lambda x: model.train_on_batch(x, y),
+            lambda x: model.test_on_batch(x, y),
+        ):
+            with pytest.raises(ValueError, match="holds numbers 1..5"):
+                way(bad)
+
+
+def test_a_tape_or_training_around_the_call_still_counts(rng):
+    from fastnn import GradientTape
+
+    a, b = Input((4,), name="a"), Input((4,), name="b")
+    model = Model([a, b], L.Dropout(0.5)(L.Add()([a, b])))
+    x = [np.ones((200, 4), "f4"), np.ones((200, 4), "f4")]
+    for _ in range(2):
+        np.testing.assert_array_equal(model(x), 2)
+        assert 0.3 < np.mean(np.asarray(model(x, training=True)) == 0) < 0.7
+    dense = Model([a, b], L.Dense(1)(L.Add()([a, b])))
+    dense(x)
+    with GradientTape() as tape:
+        loss = ops.sum(dense(x))
+    kernel, bias = tape.gradient(loss, dense.trainable_weights)
+    np.testing.assert_allclose(kernel, np.full((4, 1), 400), rtol=1e-6)
+    np.testing.assert_allclose(bias, [200])
