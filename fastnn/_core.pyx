@@ -132,6 +132,24 @@ cdef class Kernels:
                 "flops": work.flops, "bytes": work.bytes}
 
 
+def form(list arrays):
+    """Shapes and dtypes of NumPy arrays as one hashable string of bytes: equal for equal ones only."""
+    cdef cnp.npy_intp words[256]
+    cdef Py_ssize_t at = 0
+    cdef int axis, axes
+    cdef cnp.ndarray array
+    for array in arrays:
+        axes = cnp.PyArray_NDIM(array)
+        if at + axes + 1 > 256:
+            return tuple([(array.dtype.num, (<object>array).shape) for array in arrays])
+        words[at] = cnp.PyArray_TYPE(array) * 64 + axes
+        at += 1
+        for axis in range(axes):
+            words[at + axis] = cnp.PyArray_DIM(array, axis)
+        at += axes
+    return (<char *>words)[:at * sizeof(cnp.npy_intp)]
+
+
 cdef class Plan:
     """Instructions over numbered memory slots, run without Python.
 
@@ -266,6 +284,43 @@ cdef class Plan:
                     self.missing += 1
                 self.owners[slot] = None
             PyThread_release_lock(self.lock)
+
+    def call(self, list inputs, list forms):
+        """Run everything once on `inputs` (C-contiguous or not) and new arrays, bound to the slots in this order.
+
+        forms: (shape, NumPy type number) of each new array. Returns them as a list.
+        """
+        cdef Py_ssize_t slot = 0
+        cdef list made = []
+        cdef cnp.npy_intp dims[32]
+        cdef tuple shape
+        cdef int axis
+        if len(inputs) + len(forms) > self.slots:
+            raise IndexError(f"{len(inputs)} + {len(forms)} arrays for {self.slots} slots")
+        for shape, kind in forms:
+            for axis in range(<int>len(shape)):
+                dims[axis] = shape[axis]
+            made.append(cnp.PyArray_EMPTY(<int>len(shape), dims, <int>kind, 0))
+        self.take()
+        try:
+            for array in inputs:
+                if not cnp.PyArray_IS_C_CONTIGUOUS(<cnp.ndarray?>array):
+                    array = cnp.PyArray_GETCONTIGUOUS(<cnp.ndarray>array)
+                self.bind_array(slot, <cnp.ndarray>array)
+                slot += 1
+            for array in made:
+                self.bind_array(slot, <cnp.ndarray>array)
+                slot += 1
+            self.check_bound()
+            with nogil:
+                fnn_plan_run(self.plan, 0, self.count, 1)
+        finally:
+            for i in range(slot):
+                if self.owners[i] is not None and self.extents[i]:
+                    self.missing += 1
+                self.owners[i] = None
+            PyThread_release_lock(self.lock)
+        return made
 
     def profile(self, bint on):
         """Start (clearing the clocks) or stop timing each instruction."""

@@ -8,26 +8,32 @@ from .lower import Buffer, lower
 from .tensor import Tensor
 
 _MOST_CACHED = 4096
-_cache = {}  # (op name, attributes, input shapes and dtypes) -> _Entry
+form = _core.form
+_cache = {}  # (op, input shapes and dtypes, attributes) -> _Entry
 
 
 class _Entry:
-    """How to run one op on one signature: `plan` is None where the NumPy reference does it."""
+    """How to run one op on one signature: `plan` is None where the NumPy reference does it.
 
-    __slots__ = ("specs", "plan", "workspaces", "version")
+    dtypes: of the outputs. forms: (shape, NumPy type number) of what the plan writes: outputs, then workspaces.
+    """
+
+    __slots__ = ("dtypes", "forms", "plan", "outputs", "version")
 
     def __init__(self, op, inputs, attrs):
         specs = op.shape(*inputs, **attrs)
         specs = (specs,) if isinstance(specs[1], str) else tuple(specs)
-        self.specs = [(tuple(shape), dtypes.NUMPY[dtype]) for shape, dtype in specs]
+        self.dtypes = [dtypes.NUMPY[dtype] for _, dtype in specs]
         self.plan = None
         self.version = threads.version
         reads = [Buffer(x.shape, x.dtype) for x in inputs]
         writes = [Buffer(shape, dtype) for shape, dtype in specs]
         lowering = lower(op, reads, writes, attrs)
         if lowering is not None:
-            self.workspaces = [b.nbytes for b in lowering.workspaces]
-            slot = {id(b): i for i, b in enumerate([*reads, *writes, *lowering.workspaces])}
+            written = [*writes, *lowering.workspaces]
+            self.outputs = len(writes)
+            self.forms = [(tuple(b.shape), dtypes.NUMPY[b.dtype].num) for b in written]
+            slot = {id(b): i for i, b in enumerate([*reads, *written])}
             work = set(map(id, lowering.workspaces))
             rows = []
             for step in lowering.instructions:
@@ -43,26 +49,22 @@ class _Entry:
 def run_now(op, inputs, attrs):
     """The outputs, a tuple of Tensors, of `op` on tensors at hand."""
     arrays = [x.array for x in inputs]
-    key = (op.name, tuple([(a.shape, a.dtype.num) for a in arrays]), tuple(attrs.items()))
+    key = (op, form(arrays), *attrs.items()) if attrs else (op, form(arrays))
     entry = _cache.get(key)
     if entry is None:
         if len(_cache) >= _MOST_CACHED:
             _cache.clear()
         entry = _cache[key] = _Entry(op, inputs, attrs)
-    if entry.plan is None:
+    plan = entry.plan
+    if plan is None:
         results = op.reference(*arrays, **attrs)
         if type(results) is not tuple:
             results = (results,)
-        return tuple(
-            [Tensor(np.asarray(result, dtype=dtype)) for result, (_, dtype) in zip(results, entry.specs)]
-        )
+        return tuple([Tensor(np.asarray(result, dtype)) for result, dtype in zip(results, entry.dtypes)])
     if entry.version != threads.version:
-        entry.plan.schedule(threads.num_threads())
+        plan.schedule(threads.num_threads())
         entry.version = threads.version
-    arrays = [a if a.flags.c_contiguous else np.ascontiguousarray(a) for a in arrays]
-    outputs = [np.empty(shape, dtype) for shape, dtype in entry.specs]
-    arrays += outputs
-    for nbytes in entry.workspaces:
-        arrays.append(np.empty(nbytes, np.uint8))
-    entry.plan.run_with(0, arrays)
-    return tuple([Tensor(array) for array in outputs])
+    made = plan.call(arrays, entry.forms)
+    if entry.outputs == 1:
+        return (Tensor(made[0]),)
+    return tuple([Tensor(array) for array in made[: entry.outputs]])

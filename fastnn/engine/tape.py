@@ -14,18 +14,22 @@ def backpropagate(calls, targets, sources, target_gradients=None):
 
     calls: OpCalls in the order they were made. Sources: tensors or Variables.
     """
-    reached = {id(source) for source in sources}
+    reached = set(map(id, sources))
     useful, made = [], set()
     for call in calls:
         # A variable that was read twice gave the same tensor twice. The first read comes last on the way back, when
         # all gradients of that tensor are added up; passing them on at the second as well would count some twice.
-        if id(call.outputs[0]) in made:
+        outputs = call.outputs
+        first = id(outputs[0])
+        if first in made:
             continue
-        made.add(id(call.outputs[0]))
-        needs = tuple([id(x) in reached for x in call.inputs])
+        made.add(first)
+        needs = [id(x) in reached for x in call.inputs]
         if True in needs:
-            reached.update([id(y) for y in call.outputs])
-            useful.append((call, needs))
+            reached.add(first)
+            if len(outputs) > 1:
+                reached.update(map(id, outputs))
+            useful.append((call, tuple(needs)))
     gradients = {}
     for i, target in enumerate(targets):
         seed = None if target_gradients is None else target_gradients[i]
@@ -33,13 +37,20 @@ def backpropagate(calls, targets, sources, target_gradients=None):
             seed = Tensor(np.ones(target.shape, dtypes.NUMPY[target.dtype]))
         _accumulate(gradients, target, convert(seed, dtype=target.dtype))
     for call, needs in reversed(useful):
-        douts = [gradients.get(id(y)) for y in call.outputs]
-        if all(d is None for d in douts):
-            continue
-        douts = [
-            Tensor(np.zeros(y.shape, dtypes.NUMPY[y.dtype])) if d is None else d
-            for d, y in zip(douts, call.outputs)
-        ]
+        outputs = call.outputs
+        if len(outputs) == 1:
+            dout = gradients.get(id(outputs[0]))
+            if dout is None:
+                continue
+            douts = (dout,)
+        else:
+            douts = [gradients.get(id(y)) for y in outputs]
+            if all(d is None for d in douts):
+                continue
+            douts = [
+                Tensor(np.zeros(y.shape, dtypes.NUMPY[y.dtype])) if d is None else d
+                for d, y in zip(douts, outputs)
+            ]
         call.needs = needs
         for x, wanted, dx in zip(call.inputs, needs, call.op.grad(call, *douts)):
             if wanted and dx is not None:
@@ -48,7 +59,7 @@ def backpropagate(calls, targets, sources, target_gradients=None):
 
 
 def _accumulate(gradients, x, dx):
-    if tuple(dx.shape) != tuple(x.shape):
+    if dx.shape != x.shape and tuple(dx.shape) != tuple(x.shape):
         raise AssertionError(f"a gradient of shape {dx.shape} for a tensor of shape {x.shape}")
     before = gradients.get(id(x))
     gradients[id(x)] = dx if before is None else note_sum(records["add"](before, dx), before, dx)

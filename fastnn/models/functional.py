@@ -124,8 +124,11 @@ class Functional(Model):
             if m is not None and x is not None:
                 masks.set_mask(x, m)
         for node in self._replayed:
-            args, kwargs = node.arguments(values)
-            outputs = node.operation(*args, **kwargs)
+            if node.lone is not None:
+                outputs = node.operation(values[node.lone])
+            else:
+                args, kwargs = node.arguments(values)
+                outputs = node.operation(*args, **kwargs)
             if (
                 type(outputs) is Tensor
                 or len(node.output_tensors) == 1

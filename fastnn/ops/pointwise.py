@@ -13,7 +13,7 @@ from ..engine import dtypes
 from ..engine.chain import pointwise_kernel
 from ..engine.op import define_op, no_gradient, records, same_shape
 from ..engine.tensor import Spec, Tensor
-from ..engine.variable import convert
+from ..engine.variable import Variable, convert
 
 
 @functools.lru_cache(maxsize=512)
@@ -42,13 +42,13 @@ def weak_dtype(dtype, number):
 def operands(*values):
     """The values as tensors of one dtype."""
     first = values[0]
-    if isinstance(first, Tensor):
+    if isinstance(first, (Tensor, Variable)):
         dtype = first.dtype
         for x in values:
-            if not isinstance(x, Tensor) or x.dtype != dtype:
+            if not isinstance(x, (Tensor, Variable)) or x.dtype != dtype:
                 break
         else:
-            return values
+            return [x if isinstance(x, Tensor) else x.read() for x in values]
     tensors = [x if isinstance(x, numbers.Number) else convert(x) for x in values]
     strong = [x.dtype for x in tensors if isinstance(x, Tensor)]
     if not strong:

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from fastnn import Input, Model, ops
-from fastnn import layers as L
+
+from fastnn import Input, Model, layers, ops
 
 FORMS = ("one", "list", "tuple", "dict", "nested")
 
@@ -21,8 +21,8 @@ def _pack(form, parts):
 
 def _model(form):
     a, b = Input((4,), name="a"), Input((3,), name="b")
-    inner = L.Dense(5, activation="tanh")(a if form == "one" else L.Concatenate()([a, b]))
-    outs = L.Dense(2, name="p")(inner), L.Dense(3, activation="softmax", name="q")(inner)
+    inner = layers.Dense(5, activation="tanh")(a if form == "one" else layers.Concatenate()([a, b]))
+    outs = layers.Dense(2, name="p")(inner), layers.Dense(3, activation="softmax", name="q")(inner)
     model = Model(_pack(form, (a, b)), list(outs))
     model.compile("sgd", ["mse", "sparse_categorical_crossentropy"], metrics=[["mae"], ["accuracy"]])
     return model
@@ -115,8 +115,8 @@ def test_labels_of_any_output_are_looked_at_every_time(rng):
 
 def test_row_numbers_are_looked_at_every_time():
     words, other = Input((2,), dtype="int32", name="words"), Input((1,), name="other")
-    looked = L.Flatten()(L.Embedding(5, 2)(words))
-    model = Model([other, words], L.Dense(1)(L.Concatenate()([looked, other])))
+    looked = layers.Flatten()(layers.Embedding(5, 2)(words))
+    model = Model([other, words], layers.Dense(1)(layers.Concatenate()([looked, other])))
     model.compile("sgd", "mse")
     good, bad = [np.ones((1, 1), "f4"), np.array([[1, 4]])], [np.ones((1, 1), "f4"), np.array([[1, 5]])]
     y = np.ones((1, 1), "f4")
@@ -138,12 +138,12 @@ def test_a_tape_or_training_around_the_call_still_counts(rng):
     from fastnn import GradientTape
 
     a, b = Input((4,), name="a"), Input((4,), name="b")
-    model = Model([a, b], L.Dropout(0.5)(L.Add()([a, b])))
+    model = Model([a, b], layers.Dropout(0.5)(layers.Add()([a, b])))
     x = [np.ones((200, 4), "f4"), np.ones((200, 4), "f4")]
     for _ in range(2):
         np.testing.assert_array_equal(model(x), 2)
         assert 0.3 < np.mean(np.asarray(model(x, training=True)) == 0) < 0.7
-    dense = Model([a, b], L.Dense(1)(L.Add()([a, b])))
+    dense = Model([a, b], layers.Dense(1)(layers.Add()([a, b])))
     dense(x)
     with GradientTape() as tape:
         loss = ops.sum(dense(x))
