@@ -48,7 +48,9 @@ class Node:
         self.kwargs = kwargs
         self.input_tensors = symbolic_leaves((args, kwargs))
         # The key of its one argument's value, where that is all there is to a call.
-        self.lone = id(args[0]) if len(args) == 1 and not kwargs and isinstance(args[0], KerasTensor) else None
+        self.lone = (
+            id(args[0]) if len(args) == 1 and not kwargs and isinstance(args[0], KerasTensor) else None
+        )
         leaves = nest.flatten(output_specs)
         self.output_tensors = [
             KerasTensor(spec.shape, spec.dtype, node=self, index=i)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from . import dtypes, nest
+from . import dtypes, nest, tape_plan
 from .op import context, records
 from .row_gradients import note_sum
 from .tensor import Tensor
@@ -119,7 +119,10 @@ class GradientTape:
         flat = nest.flatten(sources)
         seeds = None if output_gradients is None else nest.flatten(output_gradients)
         with self.stop_recording():
-            results = backpropagate(calls, targets, flat, seeds)
+            if context.tapes or context.graph is not None:
+                results = backpropagate(calls, targets, flat, seeds)
+            else:
+                results = tape_plan.gradients(backpropagate, calls, targets, flat, seeds)
         if unconnected_gradients == "zero":
             results = [
                 Tensor(np.zeros(s.shape, dtypes.NUMPY[s.dtype])) if r is None else r

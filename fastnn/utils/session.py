@@ -4,12 +4,13 @@ from ..engine.symbolic import KerasTensor, reset_names
 
 
 def clear_session(free_memory=True):
-    """Number unnamed layers from the beginning again, and forget compiled single ops."""
-    from ..engine import eager
+    """Number unnamed layers from the beginning again, and forget what was compiled of ops and tapes."""
+    from ..engine import eager, tape_plan
 
     reset_names()
     if free_memory:
         eager._cache.clear()
+        tape_plan.forget()
 
 
 def is_keras_tensor(x):
