@@ -103,7 +103,7 @@ def _farmhash_long(data):
 
 
 def siphash64(data, key):
-    """A 64-bit number of bytes that depends on a key, two integers. Source: Aumasson and Bernstein, SipHash-2-4, 2012."""
+    """A 64-bit number of bytes and a key, two integers. Source: Aumasson and Bernstein, SipHash-2-4, 2012."""
     k0, k1 = (int(part) & _ALL for part in key)
     v = [k0 ^ 0x736F6D6570736575, k1 ^ 0x646F72616E646F6D, k0 ^ 0x6C7967656E657261, k1 ^ 0x7465646279746573]
 
@@ -150,9 +150,12 @@ def as_words(values, encoding="utf-8"):
 
 
 def bins_of(values, bins, salt=None):
-    """Which of `bins` each value of an array falls into, int64: by FarmHash64, or by SipHash with `salt` (two integers)."""
+    """Which of `bins` each value of an array falls into, int64: by FarmHash64, or with `salt` by SipHash."""
     words, places = np.unique(as_words(values), return_inverse=True)
-    hashes = [farmhash64(word) if salt is None else siphash64(word, salt) for word in map(str.encode, words.tolist())]
+    hashes = [
+        farmhash64(word) if salt is None else siphash64(word, salt)
+        for word in map(str.encode, words.tolist())
+    ]
     return np.array([number % bins for number in hashes], np.int64)[places].reshape(np.shape(values))
 
 

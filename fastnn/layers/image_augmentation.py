@@ -2,80 +2,16 @@
 
 import math
 
-import numpy as np
-
-from .. import ops, random
-from ..engine.dtypes import is_float
+from .. import ops
 from ..engine.variable import convert
 from ..ops.image import affine_transform
-from .data_format import standard_data_format
-from .layer import Layer
+from .image_layer import RandomImageLayer, checked_range, each, factor_range
 
 _FILLS = ("reflect", "wrap", "constant", "nearest")
 _INTERPOLATIONS = ("nearest", "bilinear")
 
 
-def _range(layer, argument, factor, least=-1.0, most=1.0):
-    """(lower, upper) of a factor: two numbers, or one for both directions, cut at `least`."""
-    pair = (
-        tuple(factor)
-        if isinstance(factor, (tuple, list))
-        else (max(-abs(factor), least), abs(factor))
-        if isinstance(factor, (int, float))
-        else ()
-    )
-    if len(pair) != 2 or min(pair) < least or max(pair) > most:
-        raise ValueError(
-            f"{layer}: `{argument}` must be a number, or two, from {least:g} to {most:g}, received {factor!r}"
-        )
-    return tuple(sorted(pair))
-
-
-class _RandomImage(Layer):
-    """The base: draws for each image of a batch; outside training, images pass as they are."""
-
-    def __init__(self, seed, data_format, **kwargs):
-        super().__init__(**kwargs)
-        self.seed = seed
-        self.generator = random.SeedGenerator(seed)
-        self.data_format = standard_data_format(type(self).__name__, data_format)
-
-    def call(self, inputs, training=True):
-        if len(inputs.shape) not in (3, 4):
-            raise ValueError(
-                f"{type(self).__name__} {self.name!r} takes an image of 3 axes or a batch of 4, received "
-                f"shape {tuple(inputs.shape)}"
-            )
-        images = inputs if is_float(inputs.dtype) else convert(inputs, dtype=self.compute_dtype)
-        return self._changed(images) if training else images
-
-    def _count(self, images):
-        return images.shape[0] if len(images.shape) == 4 else 1
-
-    def _sides(self, images):
-        """The axes of rows and columns."""
-        rank = len(images.shape)
-        return (rank - 2, rank - 1) if self.data_format == "channels_first" else (rank - 3, rank - 2)
-
-    def _draw(self, images, limits):
-        """A number an image, (images, 1)."""
-        low, high = limits
-        return random.uniform((self._count(images), 1), low, high, seed=self.generator, dtype="float32")
-
-    def _each(self, images, numbers):
-        """Numbers an image in a shape that broadcasts against the images."""
-        return convert(
-            ops.reshape(numbers, (self._count(images), 1, 1, 1)[4 - len(images.shape) :]), dtype=images.dtype
-        )
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-    def get_config(self):
-        return {**super().get_config(), "seed": self.seed, "data_format": self.data_format}
-
-
-class RandomFlip(_RandomImage):
+class RandomFlip(RandomImageLayer):
     """Half of the images mirrored.
 
     Args:
@@ -83,8 +19,11 @@ class RandomFlip(_RandomImage):
     Source: Keras 3 `layers.RandomFlip`.
     """
 
+    saved = ("seed", "mode")
+    moves = True
+
     def __init__(self, mode="horizontal_and_vertical", seed=None, data_format=None, **kwargs):
-        super().__init__(seed, data_format, **kwargs)
+        super().__init__(seed, data_format=data_format, **kwargs)
         if mode not in ("horizontal", "vertical", "horizontal_and_vertical"):
             raise ValueError(
                 "RandomFlip: `mode` must be 'horizontal', 'vertical' or 'horizontal_and_vertical', received "
@@ -92,21 +31,25 @@ class RandomFlip(_RandomImage):
             )
         self.mode = mode
 
-    def _changed(self, images):
-        chosen = self._each(images, ops.less_equal(self._draw(images, (0.0, 1.0)), 0.5))
+    def draw(self, shape, seed):
+        return {"flips": ops.less_equal(self._uniform((shape[0], 1, 1, 1), (0.0, 1.0), seed), 0.5)}
+
+    def change(self, images, transformation, interpolation=None):
+        if transformation is None:
+            return images
         rows, columns = self._sides(images)
         axes = [axis for axis, word in ((columns, "horizontal"), (rows, "vertical")) if word in self.mode]
-        return ops.where(ops.cast(chosen, "bool"), ops.flip(images, axis=tuple(axes)), images)
-
-    def get_config(self):
-        return {**super().get_config(), "mode": self.mode}
+        return ops.where(transformation["flips"], ops.flip(images, axis=tuple(axes)), images)
 
 
-class _RandomWarp(_RandomImage):
+class RandomWarp(RandomImageLayer):
     """The base of what moves pixels: a transformation (8 numbers) an image."""
 
+    saved = ("seed", "fill_mode", "fill_value", "interpolation")
+    moves = True
+
     def __init__(self, fill_mode, interpolation, seed, fill_value, data_format, **kwargs):
-        super().__init__(seed, data_format, **kwargs)
+        super().__init__(seed, data_format=data_format, **kwargs)
         for argument, given, choices in (
             ("fill_mode", fill_mode, _FILLS),
             ("interpolation", interpolation, _INTERPOLATIONS),
@@ -118,29 +61,26 @@ class _RandomWarp(_RandomImage):
                 )
         self.fill_mode, self.interpolation, self.fill_value = fill_mode, interpolation, fill_value
 
-    def _changed(self, images):
+    def change(self, images, transformation, interpolation=None):
+        if transformation is None:
+            return images
         rows, columns = (images.shape[axis] for axis in self._sides(images))
-        transform = ops.concatenate(self._transform(images, rows, columns), axis=1)
-        transform = transform if len(images.shape) == 4 else ops.squeeze(transform, axis=0)
+        parts = [ops.reshape(part, (-1, 1)) for part in self.matrix(transformation, rows, columns)]
         return affine_transform(
             images,
-            convert(transform, dtype=images.dtype),
-            interpolation=self.interpolation,
+            convert(ops.concatenate(parts, axis=1), dtype=images.dtype),
+            interpolation=interpolation or self.interpolation,
             fill_mode=self.fill_mode,
             fill_value=self.fill_value,
             data_format=self.data_format,
         )
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "fill_mode": self.fill_mode,
-            "fill_value": self.fill_value,
-            "interpolation": self.interpolation,
-        }
+    def matrix(self, transformation, rows, columns):
+        """The 8 numbers of the transformation of images of rows x columns, each (batch,) or (batch, 1)."""
+        raise NotImplementedError
 
 
-class RandomRotation(_RandomWarp):
+class RandomRotation(RandomWarp):
     """Images turned about their centre.
 
     Args:
@@ -149,6 +89,8 @@ class RandomRotation(_RandomWarp):
         interpolation: "bilinear" or "nearest".
     Source: Keras 3 `layers.RandomRotation`.
     """
+
+    saved = (*RandomWarp.saved, "factor")
 
     def __init__(
         self,
@@ -161,26 +103,26 @@ class RandomRotation(_RandomWarp):
         **kwargs,
     ):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
-        self.factor = _range("RandomRotation", "factor", factor)
+        self.factor = factor_range("RandomRotation", "factor", factor)
 
-    def _transform(self, images, rows, columns):
-        return self.rotation(
-            self._draw(images, [limit * 2 * math.pi for limit in self.factor]), rows, columns
-        )
+    def draw(self, shape, seed):
+        return {
+            "angle": self._uniform((shape[0],), [360.0 * limit for limit in self.factor], seed)
+        }  # degrees
+
+    def matrix(self, transformation, rows, columns):
+        return self.rotation(transformation["angle"] * (math.pi / 180.0), rows, columns)
 
     @staticmethod
     def rotation(angle, rows, columns):
-        """The columns of the transformation by angles (images, 1) in radians."""
+        """The numbers of the transformation by angles in radians."""
         x, y = (columns - 1) / 2, (rows - 1) / 2
         cos, sin = ops.cos(angle), ops.sin(angle)
         zero = ops.zeros_like(angle)
         return [cos, -sin, x - x * cos + y * sin, sin, cos, y - x * sin - y * cos, zero, zero]
 
-    def get_config(self):
-        return {**super().get_config(), "factor": self.factor}
 
-
-class RandomTranslation(_RandomWarp):
+class RandomTranslation(RandomWarp):
     """Images moved down and to the right by shares of their height and width.
 
     Args:
@@ -188,6 +130,8 @@ class RandomTranslation(_RandomWarp):
         The others are as in RandomRotation.
     Source: Keras 3 `layers.RandomTranslation`.
     """
+
+    saved = (*RandomWarp.saved, "height_factor", "width_factor")
 
     def __init__(
         self,
@@ -203,24 +147,21 @@ class RandomTranslation(_RandomWarp):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.height_factor, self.width_factor = height_factor, width_factor
         self._limits = (
-            _range("RandomTranslation", "height_factor", height_factor),
-            _range("RandomTranslation", "width_factor", width_factor),
+            factor_range("RandomTranslation", "height_factor", height_factor),
+            factor_range("RandomTranslation", "width_factor", width_factor),
         )
 
-    def _transform(self, images, rows, columns):
-        down, right = (self._draw(images, limits) for limits in self._limits)
+    def draw(self, shape, seed):
+        down, right = (self._uniform((shape[0], 1), limits, seed) for limits in self._limits)
+        return {"height_translations": down, "width_translations": right}
+
+    def matrix(self, transformation, rows, columns):
+        down, right = transformation["height_translations"], transformation["width_translations"]
         zero, one = ops.zeros_like(down), ops.ones_like(down)
         return [one, zero, -(right * columns), zero, one, -(down * rows), zero, zero]
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "height_factor": self.height_factor,
-            "width_factor": self.width_factor,
-        }
 
-
-class RandomZoom(_RandomWarp):
+class RandomZoom(RandomWarp):
     """Images made larger or smaller about their centre.
 
     Args:
@@ -229,6 +170,8 @@ class RandomZoom(_RandomWarp):
         The others are as in RandomRotation.
     Source: Keras 3 `layers.RandomZoom`.
     """
+
+    saved = (*RandomWarp.saved, "height_factor", "width_factor")
 
     def __init__(
         self,
@@ -243,12 +186,20 @@ class RandomZoom(_RandomWarp):
     ):
         super().__init__(fill_mode, interpolation, seed, fill_value, data_format, **kwargs)
         self.height_factor, self.width_factor = height_factor, width_factor
-        self._tall = _range("RandomZoom", "height_factor", height_factor)
-        self._wide = None if width_factor is None else _range("RandomZoom", "width_factor", width_factor)
+        self._tall = factor_range("RandomZoom", "height_factor", height_factor)
+        self._wide = (
+            None if width_factor is None else factor_range("RandomZoom", "width_factor", width_factor)
+        )
 
-    def _transform(self, images, rows, columns):
-        tall = self._draw(images, [1.0 + limit for limit in self._tall])
-        wide = tall if self._wide is None else self._draw(images, [1.0 + limit for limit in self._wide])
+    def draw(self, shape, seed):
+        tall = self._uniform((shape[0], 1), [1.0 + limit for limit in self._tall], seed)
+        wide = (
+            tall if self._wide is None else self._uniform((shape[0], 1), [1.0 + i for i in self._wide], seed)
+        )
+        return {"height_zooms": tall, "width_zooms": wide}
+
+    def matrix(self, transformation, rows, columns):
+        tall, wide = transformation["height_zooms"], transformation["width_zooms"]
         zero = ops.zeros_like(tall)
         return [
             wide,
@@ -261,15 +212,8 @@ class RandomZoom(_RandomWarp):
             zero,
         ]
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "height_factor": self.height_factor,
-            "width_factor": self.width_factor,
-        }
 
-
-class RandomContrast(_RandomImage):
+class RandomContrast(RandomImageLayer):
     """Images with more or less contrast: (x - mean) * draw + mean, a mean each channel.
 
     Args:
@@ -278,21 +222,24 @@ class RandomContrast(_RandomImage):
     Source: Keras 3 `layers.RandomContrast`.
     """
 
+    saved = ("seed", "factor", "value_range")
+
     def __init__(self, factor, value_range=(0, 255), seed=None, **kwargs):
-        super().__init__(seed, kwargs.pop("data_format", None), **kwargs)
-        self.factor = _range("RandomContrast", "factor", factor, least=0.0)
+        super().__init__(seed, **kwargs)
+        self.factor = factor_range("RandomContrast", "factor", factor, least=0.0)
         self.value_range = value_range
 
-    def _changed(self, images):
-        drawn = self._each(images, self._draw(images, (1.0 - self.factor[0], 1.0 + self.factor[1])))
+    def draw(self, shape, seed):
+        limits = (1.0 - self.factor[0], 1.0 + self.factor[1])
+        return {"contrast_factor": self._uniform((shape[0], 1, 1, 1), limits, seed)}
+
+    def change(self, images, transformation, interpolation=None):
+        factor = each(transformation["contrast_factor"], images)
         mean = ops.mean(images, axis=self._sides(images), keepdims=True)
-        return ops.clip((images - mean) * drawn + mean, *map(float, self.value_range))
-
-    def get_config(self):
-        return {**super().get_config(), "factor": self.factor, "value_range": self.value_range}
+        return ops.clip((images - mean) * factor + mean, *map(float, self.value_range))
 
 
-class RandomBrightness(_RandomImage):
+class RandomBrightness(RandomImageLayer):
     """Images with a number added: a share, up to `factor` either way, of the range of values.
 
     Args:
@@ -301,17 +248,16 @@ class RandomBrightness(_RandomImage):
     Source: Keras 3 `layers.RandomBrightness`.
     """
 
+    saved = ("seed", "factor", "value_range")
+
     def __init__(self, factor, value_range=(0, 255), seed=None, **kwargs):
-        super().__init__(seed, kwargs.pop("data_format", None), **kwargs)
-        self.factor = _range("RandomBrightness", "factor", factor)
-        if not isinstance(value_range, (tuple, list)) or len(value_range) != 2:
-            raise ValueError(f"RandomBrightness: `value_range` must be two numbers, received {value_range!r}")
-        self.value_range = sorted(value_range)
+        super().__init__(seed, **kwargs)
+        self.factor = factor_range("RandomBrightness", "factor", factor)
+        self.value_range = checked_range("RandomBrightness", value_range)
 
-    def _changed(self, images):
+    def draw(self, shape, seed):
         low, high = self.value_range
-        added = self._each(images, self._draw(images, self.factor)) * float(np.subtract(high, low))
-        return ops.clip(images + added, float(low), float(high))
+        return {"rgb_delta": self._uniform((shape[0], 1, 1, 1), self.factor, seed) * float(high - low)}
 
-    def get_config(self):
-        return {**super().get_config(), "factor": self.factor, "value_range": self.value_range}
+    def change(self, images, transformation, interpolation=None):
+        return ops.clip(images + each(transformation["rgb_delta"], images), *map(float, self.value_range))

@@ -3,37 +3,47 @@
 import numpy as np
 
 from ...engine.symbolic import public
+from ...engine.tensor import Tensor
 from ...engine.variable import convert
 from .. import reduction
 from ..arithmetic import square
 from ..convolution import depthwise_conv
+from ..elementary import exp
 from ..joining import stack
-from ..shape import pad
+from ..shape import broadcast_to, expand_dims, pad, reshaped
 from .layout import Images
 
 
 def _gaussian(size, sigma):
-    """Weights of `size` pixels that add up to 1."""
+    """Weights of `size` pixels that add up to 1; `sigma` may be a number or a scalar tensor."""
     at = np.arange(size) - (size - 1) / 2.0
+    if isinstance(sigma, Tensor):
+        found = exp(-0.5 * square(convert(at, dtype=sigma.dtype) / sigma))
+        return found / reduction.sum(found)
     found = np.exp(-0.5 * (at / sigma) ** 2)
     return found / found.sum()
 
 
 def _filtered(x, kernel, padding):
     """Each channel of a batch, filtered by one kernel (height, width)."""
-    weights = np.repeat(kernel[:, :, None, None], x.shape[-1], axis=2)
-    return depthwise_conv(
-        x, convert(weights, dtype=x.dtype), strides=1, padding=padding, data_format="channels_last"
-    )
+    kernel = convert(kernel, dtype=x.dtype)
+    weights = broadcast_to(reshaped(kernel, (*kernel.shape, 1, 1)), (*kernel.shape, x.shape[-1], 1))
+    return depthwise_conv(x, weights, strides=1, padding=padding, data_format="channels_last")
+
+
+def blurred(x, kernel_size, sigma):
+    """A batch, channels last, blurred by a Gaussian; `kernel_size` and `sigma` are (x, y) pairs, as in Keras."""
+    across, down = (_gaussian(n, s) for n, s in zip(kernel_size, sigma, strict=True))
+    across, down = convert(across, dtype=x.dtype), convert(down, dtype=x.dtype)
+    return _filtered(x, expand_dims(down, 1) * expand_dims(across, 0), "same")
 
 
 @public
 def gaussian_blur(images, kernel_size=(3, 3), sigma=(1.0, 1.0), data_format=None):
     """Images blurred by a Gaussian of `sigma` pixels, cut off at `kernel_size`; zeros outside."""
     given = Images("gaussian_blur", images, data_format)
-    across, down = (_gaussian(n, s) for n, s in zip(kernel_size, sigma, strict=True))  # (x, y), as in Keras
-    kernel = np.outer(down, across)
-    return given.back(_filtered(given.batch, kernel, "same"))
+    sigma = [sigma[0], sigma[1]]  # numbers, or scalar tensors
+    return given.back(blurred(given.batch, kernel_size, sigma))
 
 
 @public

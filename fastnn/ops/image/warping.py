@@ -200,16 +200,25 @@ def elastic_transform(
 ):
     """Images deformed by random displacements of about `alpha` pixels, smooth over `sigma` pixels."""
     from ... import random
-    from .filters import gaussian_blur
 
     order = _order("elastic_transform", interpolation)
     given = Images("elastic_transform", images, data_format)
     x = given.batch
+    noise = random.uniform((*x.shape[:3], 2), minval=-1.0, maxval=1.0, dtype=x.dtype, seed=seed)
+    return given.back(deformed(x, noise, alpha, sigma, int(6 * sigma) | 1, order, fill_mode, fill_value))
+
+
+def deformed(x, noise, alpha, sigma, size, order, fill_mode, fill_value):
+    """A batch, channels last, deformed as by `elastic_transform`.
+
+    noise: (batch, height, width, 2), in -1..1. alpha, sigma: numbers or scalar tensors. size: pixels of the
+    Gaussian's window, 6 sigma or so.
+    """
+    from .filters import blurred
+
     n, h, w, _ = x.shape
-    shift = random.uniform((n, h, w, 2), minval=-1.0, maxval=1.0, dtype=x.dtype, seed=seed)
-    size = int(6 * sigma) | 1
-    shift = gaussian_blur(shift, (size, size), (sigma, sigma), data_format="channels_last") * alpha
+    shift = blurred(noise, (size, size), (sigma, sigma)) * alpha
     rows, columns = _grid(x)
     down = rows + reshaped(shift[..., 0], (n, h * w))
     across = columns + reshaped(shift[..., 1], (n, h * w))
-    return given.back(_warped(x, down, across, order, fill_mode, fill_value))
+    return _warped(x, down, across, order, fill_mode, fill_value)
