@@ -35,6 +35,8 @@ FNN_FEED(i32, int32_t, u8, uint8_t)
 FNN_FEED(i32, int32_t, i32, int32_t)
 FNN_FEED(i32, int32_t, i64, int64_t)
 FNN_FEED(u8, uint8_t, u8, uint8_t)
+FNN_FEED(u16, uint16_t, u16, uint16_t) /* this, u8_u8, i32_i32 and i64_i64: any dtype as it is, by its size */
+FNN_FEED(i64, int64_t, i64, int64_t)
 
 static void FNN(feed_next_work)(const fnn_call *call, fnn_work *work)
 {
@@ -68,4 +70,5 @@ static void FNN(copy_bytes)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, vo
     FNN_KERNEL(feed_rows_f32_u8, feed_work) FNN_KERNEL(feed_rows_f32_i32, feed_work)                            \
     FNN_KERNEL(feed_rows_f32_i64, feed_work) FNN_KERNEL(feed_rows_i32_u8, feed_work)                            \
     FNN_KERNEL(feed_rows_i32_i32, feed_work) FNN_KERNEL(feed_rows_i32_i64, feed_work)                           \
-    FNN_KERNEL(feed_rows_u8_u8, feed_work) FNN_KERNEL(feed_next, feed_next_work) FNN_KERNEL(copy_bytes, copy_bytes_work)
+    FNN_KERNEL(feed_rows_u8_u8, feed_work) FNN_KERNEL(feed_rows_u16_u16, feed_work)                             \
+    FNN_KERNEL(feed_rows_i64_i64, feed_work) FNN_KERNEL(feed_next, feed_next_work) FNN_KERNEL(copy_bytes, copy_bytes_work)

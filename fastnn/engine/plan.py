@@ -13,15 +13,19 @@ from .variable import aligned_empty
 
 _ARENA = 0
 _FEED_NAME = {"float32": "f32", "float64": "f64", "uint8": "u8", "bool": "u8", "int32": "i32", "int64": "i64"}
+_COPIED = {1: "u8_u8", 2: "u16_u16", 4: "i32_i32", 8: "i64_i64"}  # bytes of a dtype that stays as it is
+
+
+def _feed_kernel(source, target):
+    """The kernel that gathers rows of dtype `source` as `target`; there may be none of this name."""
+    if source == target and NUMPY[source].itemsize in _COPIED:
+        return f"feed_rows_{_COPIED[NUMPY[source].itemsize]}"
+    return f"feed_rows_{_FEED_NAME.get(target)}_{_FEED_NAME.get(source)}"
 
 
 def feedable(source, target):
     """Whether C can turn rows of dtype `source` into `target` while it gathers a batch."""
-    return (
-        source in _FEED_NAME
-        and target in _FEED_NAME
-        and f"feed_rows_{_FEED_NAME[target]}_{_FEED_NAME[source]}" in settings.kernels()
-    )
+    return _feed_kernel(source, target) in settings.kernels()
 
 
 class Plan:
@@ -126,7 +130,7 @@ class Plan:
         nbytes = NUMPY[value.dtype].itemsize * rows * cols
         self.rows.append(
             (
-                f"feed_rows_{_FEED_NAME[value.dtype]}_{_FEED_NAME[dtype]}",
+                _feed_kernel(dtype, value.dtype),
                 [
                     (self.first_input + i, _core.READ, 0, 0),
                     (self.index_slot, _core.READ, 0, 0),

@@ -43,6 +43,7 @@ from .embedding import Embedding, Masking
 from .framing import Cropping1D, Cropping2D, Cropping3D, ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
 from .group_normalization import GroupNormalization
 from .gru import GRU, GRUCell
+from .hashing import HashedCrossing, Hashing
 from .identity import ActivityRegularization, Identity
 from .image_augmentation import (
     RandomBrightness,
@@ -121,6 +122,7 @@ from .row_normalization import LayerNormalization, RMSNormalization, UnitNormali
 from .simple_rnn import SimpleRNN, SimpleRNNCell
 from .spectral_normalization import SpectralNormalization
 from .stacked_rnn_cells import StackedRNNCells
+from .text_vectorization import TextVectorization
 from .time_distributed import TimeDistributed
 from .upsampling import UpSampling1D, UpSampling2D, UpSampling3D
 from .wrapper import Wrapper
@@ -254,6 +256,8 @@ __all__ = [
     "GlobalMaxPooling3D",
     "GroupNormalization",
     "GroupQueryAttention",
+    "HashedCrossing",
+    "Hashing",
     "Identity",
     "Input",
     "InputLayer",
@@ -323,6 +327,7 @@ __all__ = [
     "StackedRNNCells",
     "StringLookup",
     "Subtract",
+    "TextVectorization",
     "TimeDistributed",
     "UnitNormalization",
     "UpSampling1D",

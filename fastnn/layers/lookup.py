@@ -1,5 +1,6 @@
 """Tokens, integers or strings, as their positions in a vocabulary, and back."""
 
+import os
 from collections import Counter
 
 import numpy as np
@@ -7,13 +8,51 @@ import numpy as np
 from .. import ops
 from ..engine import settings
 from ..engine.constructor_arguments import named_arguments
-from ..engine.symbolic import KerasTensor
-from ..engine.tensor import Tensor
+from ..engine.op import define_op, no_gradient
+from ..engine.symbolic import KerasTensor, infer
+from ..engine.tensor import Spec, Tensor, Traced
 from ..engine.variable import convert
 from .adapting import Adapting, batches_of
 from .category_encoding import MODES, checked_mode, checked_sparse, encode, encoded_shape
+from .fingerprints import as_words, bins_of, checked_salt
 
-_NOWHERE = np.iinfo(np.int64).max  # masked tokens' index where outputs are vectors: none of their elements
+
+def _located(tokens, ordered, places, *, who, start, bins, mask, masked, remainders, salt):
+    """The index of each token, int64.
+
+    ordered, places: the vocabulary in order, and the index of each of its tokens. start, bins: the first index for
+    unknown tokens, and how many there are. mask, masked: the token that stands for no value, and its index.
+    remainders: unknown tokens are shared among their indices by what is left of them, else by their hash.
+    """
+    at = np.minimum(np.searchsorted(ordered, tokens), max(len(ordered) - 1, 0))
+    known = ordered[at] == tokens if len(ordered) else np.zeros(tokens.shape, bool)
+    none = np.zeros(tokens.shape, bool) if mask is None else tokens == mask
+    strange = ~known & ~none
+    indices = places[at] if len(ordered) else np.zeros(tokens.shape, np.int64)
+    if strange.any():
+        if not bins:
+            raise ValueError(
+                f"{who}: the tokens {np.unique(tokens[strange])[:5].tolist()} are not in the vocabulary; "
+                "num_oov_indices=1 makes a place for such"
+            )
+        unknown = tokens[strange]
+        shares = 0 if bins == 1 else unknown % bins if remainders else bins_of(unknown, bins, salt)
+        indices = indices.copy()
+        indices[strange] = shares + start
+    return np.where(none, masked, indices).astype(np.int64)
+
+
+def _located_shape(x, ordered, places, **rules):
+    return Spec(x.shape, "int64")
+
+
+# Integers, a vocabulary in order, the index of each of its integers -> indices: `_located` inside a plan.
+located_op = define_op(
+    "look_up",
+    shape=_located_shape,
+    reference=lambda x, *vocabulary, **rules: _located(x.astype(np.int64), *vocabulary, **rules),
+    grad=no_gradient("whole numbers"),
+)
 
 
 class Lookup(Adapting):
@@ -38,10 +77,12 @@ class Lookup(Adapting):
         sparse,
         pad_to_max_tokens,
         name,
+        oov_method="floormod",
+        salt=None,
         **kwargs,
     ):
         kwargs.pop("vocabulary_size", None)
-        kwargs.pop("has_input_vocabulary", None)
+        has_input_vocabulary = kwargs.pop("has_input_vocabulary", False)
         kwargs.pop("dtype", None)
         super().__init__(name=name, **kwargs)
         who = type(self).__name__
@@ -51,6 +92,11 @@ class Lookup(Adapting):
             raise ValueError(f"{who}: `num_oov_indices` must be at least 0, received {num_oov_indices}")
         if pad_to_max_tokens and max_tokens is None:
             raise ValueError(f"{who}: `pad_to_max_tokens` needs `max_tokens`")
+        if oov_method not in ("floormod", "farmhash"):
+            raise ValueError(f"{who}: `oov_method` must be 'floormod' or 'farmhash', received {oov_method!r}")
+        if salt is not None and self.dtype_name is not None and oov_method != "farmhash":
+            raise ValueError(f"{who}: `salt` needs oov_method='farmhash'")
+        self.oov_method, self.salt = oov_method, checked_salt(who, salt)
         mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode)
         self.output_mode = checked_mode(who, mode, (*MODES, "tf_idf"))
         self.sparse = checked_sparse(who, sparse)
@@ -61,7 +107,9 @@ class Lookup(Adapting):
         self.max_tokens, self.num_oov_indices = max_tokens, num_oov_indices
         self.mask_token, self.oov_token = mask_token, oov_token
         self.invert, self.pad_to_max_tokens = invert, pad_to_max_tokens
-        self.input_vocabulary, self.input_idf_weights = vocabulary, idf_weights
+        self.input_vocabulary = None if isinstance(vocabulary, str) else vocabulary
+        self.input_idf_weights = idf_weights
+        self._fixed = vocabulary is not None or has_input_vocabulary
         self.idf_weights = None
         self._tokens = None
         self.autocast = False
@@ -90,16 +138,14 @@ class Lookup(Adapting):
         return [*special, *tokens] if include_special_tokens else tokens
 
     def set_vocabulary(self, vocabulary, idf_weights=None):
-        """Use this list of tokens, with or without the special ones at its beginning.
+        """Use this list of tokens, or the lines of this file, with or without the special ones at its beginning.
 
         Raises:
             ValueError: an empty list, repeated tokens, more than `max_tokens`, special tokens in another place.
         """
         who = f"{type(self).__name__} {self.name!r}"
         if isinstance(vocabulary, str):
-            raise ValueError(
-                f"{who}: give `vocabulary` as a list, for instance open({vocabulary!r}).read().split('\\n')"
-            )
+            vocabulary = self._read(who, vocabulary)
         if (self.output_mode == "tf_idf") != (idf_weights is not None):
             raise ValueError(f"{who}: `idf_weights` go with output_mode='tf_idf', and only with it")
         given = list(np.asarray(vocabulary).tolist() if isinstance(vocabulary, np.ndarray) else vocabulary)
@@ -135,6 +181,20 @@ class Lookup(Adapting):
                 weights if with_special else np.append(np.full(len(special), weights.mean()), weights)
             )
 
+    def _read(self, who, path):
+        """The tokens in a text file, one a line.
+
+        Raises:
+            ValueError: there is no such file, or it holds no weights where such are needed.
+        """
+        if self.output_mode == "tf_idf":
+            raise ValueError(f"{who}: with output_mode='tf_idf' give `vocabulary` as a list, not as a file")
+        if not os.path.exists(path):
+            raise ValueError(f"{who}: there is no vocabulary file {path!r}")
+        with open(path, encoding=getattr(self, "encoding", "utf-8")) as file:
+            lines = file.read().splitlines()
+        return lines if self.dtype_name is None else [int(line) for line in lines]
+
     def _keep(self, tokens):
         order = np.argsort(tokens)
         self._tokens, self._sorted, self._places = tokens, tokens[order], order + self._token_start
@@ -158,21 +218,24 @@ class Lookup(Adapting):
 
     def update_state(self, data):
         """Count the tokens of a batch; a row is a document."""
-        if self.input_vocabulary is not None:
+        rows = self._as_tokens(data)
+        self.count((rows.reshape(1, -1) if rows.ndim < 2 else rows.reshape(len(rows), -1)).tolist())
+
+    def count(self, rows):
+        """Count the tokens of some documents, a list of tokens each."""
+        if self._fixed:
             raise ValueError(
                 f"{type(self).__name__} {self.name!r} was made with a `vocabulary`, so it cannot adapt"
             )
-        rows = self._as_tokens(data)
-        rows = rows.reshape(1, -1) if rows.ndim < 2 else rows.reshape(len(rows), -1)
-        self._counts.update(rows.ravel().tolist())
+        for row in rows:
+            self._counts.update(row)
+            if self.output_mode == "tf_idf":
+                self._documents.update(set(row))
         self._rows += len(rows)
-        if self.output_mode == "tf_idf":
-            for row in rows:
-                self._documents.update(set(row.tolist()))
 
     def finalize_state(self):
         """Make a vocabulary of what was counted."""
-        if self.input_vocabulary is not None or not self._counts:
+        if self._fixed or not self._counts:
             return
         tokens = [token for token in self._counts if token not in (self.mask_token, self.oov_token)]
         tokens.sort(key=lambda token: (self._counts[token], token), reverse=True)
@@ -187,21 +250,22 @@ class Lookup(Adapting):
 
     # ---- looking up
 
-    def _found(self, inputs):
-        """Indices of tokens at hand, an array; unknown ones get `_unknown`'s."""
-        tokens = self._as_tokens(inputs)
-        at = np.minimum(np.searchsorted(self._sorted, tokens), max(len(self._sorted) - 1, 0))
-        known = self._sorted[at] == tokens if len(self._sorted) else np.zeros(tokens.shape, bool)
-        masked = np.zeros(tokens.shape, bool) if self.mask_token is None else tokens == self.mask_token
-        strange = ~known & ~masked
-        if self.num_oov_indices == 0 and strange.any():
-            raise ValueError(
-                f"{type(self).__name__} {self.name!r}: the tokens {np.unique(tokens[strange])[:5].tolist()} "
-                "are not in the vocabulary; num_oov_indices=1 makes a place for such"
-            )
-        places = self._places[at] if len(self._sorted) else np.zeros(tokens.shape, np.int64)
-        indices = np.where(known, places, self._unknown(tokens) + self._oov_start).astype(np.int64)
-        return np.where(masked, 0 if self.output_mode == "int" else _NOWHERE, indices)
+    def indices_of(self, inputs):
+        """Indices of tokens at hand, an int64 array; -1 for masked ones, where outputs are vectors."""
+        self._check_vocabulary()
+        return _located(self._as_tokens(inputs), self._sorted, self._places, **self._rules())
+
+    def _rules(self):
+        """What `_located` must know beside the vocabulary."""
+        return {
+            "who": f"{type(self).__name__} {self.name!r}",
+            "start": self._oov_start,
+            "bins": self.num_oov_indices,
+            "mask": self.mask_token,
+            "masked": 0 if self.output_mode == "int" else -1,  # -1: none of a vector's elements
+            "remainders": self.dtype_name is not None and self.oov_method != "farmhash",
+            "salt": None if self.salt is None else tuple(self.salt),
+        }
 
     def _words(self, inputs):
         indices = np.asarray(inputs)
@@ -212,37 +276,49 @@ class Lookup(Adapting):
         )
         return words if self.mask_token is None else np.where(indices == 0, np.array(self.mask_token), words)
 
-    def __call__(self, inputs, *args, **kwargs):
-        if isinstance(inputs, KerasTensor):
-            raise ValueError(
-                f"{type(self).__name__} {self.name!r} works on data, not inside a model: call it on the "
-                "arrays, or in a data set's map(), and give the model its result"
-            )
+    def _check_vocabulary(self):
         if self._tokens is None:
             raise ValueError(
                 f"{type(self).__name__} {self.name!r} has no vocabulary yet: call adapt(data), or give "
                 "`vocabulary`"
             )
+
+    def __call__(self, inputs, *args, **kwargs):
+        self._check_vocabulary()
+        if isinstance(inputs, (KerasTensor, Traced)):
+            return self._call_in_graph(inputs)
         inputs = inputs.array if isinstance(inputs, Tensor) else np.asarray(inputs)
         return self.call(inputs)
+
+    def _call_in_graph(self, inputs):
+        raise ValueError(
+            f"{type(self).__name__} {self.name!r} works on data, not inside a model: call it on the "
+            "arrays, or in a data set's map(), and give the model its result"
+        )
 
     def call(self, inputs):
         if self.invert:
             words = self._words(inputs)
             return words if words.dtype.kind == "U" else convert(words)
-        indices = self._found(inputs)
+        return self._encoded(convert(self.indices_of(inputs)))
+
+    def _encoded(self, indices):
+        """Indices in the form of `output_mode`."""
         if self.output_mode == "int":
-            return convert(indices)
-        depth = self.max_tokens if self.pad_to_max_tokens else self.vocabulary_size()
-        inside = convert(np.where(indices == _NOWHERE, -1, indices).astype(np.int32))
+            return indices
         if self.output_mode == "tf_idf":
-            return ops.multiply(encode(inside, "count", depth, settings.floatx()), convert(self.idf_weights))
-        return encode(inside, self.output_mode, depth, "int64")
+            found = encode(ops.cast(indices, "int32"), "count", self.depth, settings.floatx())
+            return ops.multiply(found, convert(self.idf_weights))
+        return encode(ops.cast(indices, "int32"), self.output_mode, self.depth, "int64")
+
+    @property
+    def depth(self):
+        """How long vectors are, where outputs are such."""
+        return self.max_tokens if self.pad_to_max_tokens else self.vocabulary_size()
 
     def compute_output_shape(self, input_shape):
-        depth = self.max_tokens if self.pad_to_max_tokens else self.vocabulary_size()
         mode = "count" if self.output_mode == "tf_idf" else self.output_mode
-        return encoded_shape(input_shape, mode, depth)
+        return encoded_shape(input_shape, mode, self.depth)
 
     # ---- files
 
@@ -287,6 +363,15 @@ class Lookup(Adapting):
             with open(f"{dir_path}/vocabulary.txt", "rb") as file:
                 self.set_assets({"vocabulary.txt": file.read()})
 
+    @classmethod
+    def from_config(cls, config):
+        if isinstance(config.get("vocabulary"), str):  # fastnn and Keras never write such a configuration
+            raise ValueError(
+                f"{cls.__name__}: the configuration names a file, {config['vocabulary']!r}, as its vocabulary; a "
+                "model file could name any file at all, so it is not read"
+            )
+        return super().from_config(config)
+
     def get_config(self):
         weights, vocabulary = self.input_idf_weights, self.input_vocabulary
         return {
@@ -302,8 +387,8 @@ class Lookup(Adapting):
             "idf_weights": None if weights is None else np.asarray(weights).tolist(),
             "vocabulary": None if vocabulary is None else np.asarray(vocabulary).tolist(),
             "vocabulary_size": None if self._tokens is None else self.vocabulary_size(),
-            "oov_method": "floormod",
-            "salt": None,
+            "oov_method": self.oov_method,
+            "salt": self.salt,
         }
 
 
@@ -312,13 +397,15 @@ class IntegerLookup(Lookup):
 
     Args:
         max_tokens: the most places of the vocabulary; None: any number.
-        num_oov_indices: places for unknown integers, shared by their remainder; 0: those are an error.
+        num_oov_indices: places for unknown integers; 0: those are an error.
         mask_token: an integer that gets index 0 and stands for no value.
         oov_token: what an index of an unknown integer is turned back into (`invert`).
-        vocabulary, idf_weights: the integers in order, and for "tf_idf" their weights.
+        vocabulary, idf_weights: the integers in order, or a file of them, one a line; for "tf_idf" their weights.
         invert: indices to integers.
         output_mode: "int", "one_hot", "multi_hot", "count" (see CategoryEncoding) or "tf_idf".
         pad_to_max_tokens: vectors of `max_tokens` however many tokens there are.
+        oov_method: how unknown integers share several places: "floormod", by their remainder, or "farmhash".
+        salt: an integer or two, with "farmhash": a hash that depends on them.
     Raises:
         ValueError: arguments that do not go together.
     Source: Keras 3 `layers.IntegerLookup`.
@@ -342,18 +429,26 @@ class IntegerLookup(Lookup):
         name=None,
         **kwargs,
     ):
-        if vocabulary_dtype != "int64" or oov_method != "floormod" or salt is not None:
+        if vocabulary_dtype != "int64":
             raise ValueError(
-                f"IntegerLookup: only vocabulary_dtype='int64', oov_method='floormod' and no `salt` are "
-                f"there, received {vocabulary_dtype!r}, {oov_method!r} and {salt!r}"
+                f"IntegerLookup: `vocabulary_dtype` must be 'int64', received {vocabulary_dtype!r}"
             )
-        super().__init__(**named_arguments(locals(), but=["vocabulary_dtype", "oov_method", "salt"]))
+        super().__init__(**named_arguments(locals(), but=["vocabulary_dtype"]))
 
     def _as_tokens(self, data):
         return np.asarray(data).astype(np.int64)
 
-    def _unknown(self, tokens):
-        return tokens % self.num_oov_indices if self.num_oov_indices else np.zeros_like(tokens)
+    def _call_in_graph(self, inputs):
+        if isinstance(inputs, KerasTensor):
+            return self.symbolic_call(inputs)
+        if self.invert:
+            raise ValueError(
+                f"IntegerLookup {self.name!r}: with `invert` it works on data, not inside a model"
+            )
+        return self._encoded(located_op(inputs, Tensor(self._sorted), Tensor(self._places), **self._rules()))
+
+    def output_specs(self, inputs):
+        return infer(self._call_in_graph, (inputs,), {})
 
     def get_config(self):
         return {**super().get_config(), "vocabulary_dtype": "int64"}
@@ -387,21 +482,11 @@ class StringLookup(Lookup):
         salt=None,
         **kwargs,
     ):
-        if num_oov_indices > 1 or salt is not None:
-            raise ValueError(
-                f"StringLookup: at most one place for unknown strings, and no `salt`, are there; received "
-                f"num_oov_indices={num_oov_indices}, salt={salt!r}"
-            )
-        kwargs.pop("oov_method", None)
         self.encoding = encoding
-        super().__init__(**named_arguments(locals(), but=["encoding", "salt"]))
+        super().__init__(**named_arguments(locals(), but=["encoding"]))
 
     def _as_tokens(self, data):
-        data = np.asarray(data)
-        return np.char.decode(data, self.encoding) if data.dtype.kind == "S" else data.astype(str)
-
-    def _unknown(self, tokens):
-        return np.zeros(tokens.shape, np.int64)
+        return as_words(data, self.encoding)
 
     def get_config(self):
         return {**super().get_config(), "encoding": self.encoding}

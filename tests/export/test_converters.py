@@ -15,7 +15,7 @@ UNSAID = {
     *("angle", "argpartition", "cholesky", "complex", "correlate", "ctc_decode", "ctc_loss", "det"),
     *("eig", "eigh", "erfinv", "fourier", "gcd", "i0", "imag", "in_top_k", "inv", "lcm"),
     *("lu_factor", "nextafter", "qr", "segment", "slogdet", "solve", "solve_triangular", "svd", "view"),
-    *("put_rows", "unique_rows"),
+    *("put_rows", "unique_rows", "equalize", "equalize_tiles", "look_up", "hash_bins", "hash_crossing"),
 }
 # Ops of losses, metrics, optimizers, passes and chance.
 TRAINING = (

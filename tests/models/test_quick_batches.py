@@ -150,3 +150,17 @@ def test_a_tape_or_training_around_the_call_still_counts(rng):
     kernel, bias = tape.gradient(loss, dense.trainable_weights)
     np.testing.assert_allclose(kernel, np.full((4, 1), 400), rtol=1e-6)
     np.testing.assert_allclose(bias, [200])
+
+
+@pytest.mark.parametrize("dtype", ["int64", "float64", "float16", "int8", "uint16", "uint32", "bool"])
+def test_inputs_of_any_dtype_are_fed_as_they_are(dtype, rng):
+    x = rng.integers(0, 2, (50, 3)).astype(dtype)
+    if dtype in ("int64", "float64"):
+        x[0, 0] = 2**40
+    model = Model(
+        inputs := Input((3,), dtype=dtype), layers.Lambda(lambda x: ops.cast(x * 2, "float64"))(inputs)
+    )
+    want = (x * x.dtype.type(2) if dtype != "bool" else x * 2).astype("float64")
+    np.testing.assert_array_equal(model.predict(x, batch_size=8, verbose=0), want)
+    np.testing.assert_array_equal(model.predict(x, batch_size=50, verbose=0), want)
+    np.testing.assert_array_equal(model(x), want)
