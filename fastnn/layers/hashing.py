@@ -4,7 +4,7 @@ import numpy as np
 
 from ..engine import settings
 from ..engine.op import define_op, no_gradient
-from ..engine.symbolic import KerasTensor, is_symbolic
+from ..engine.symbolic import KerasTensor, symbolic_leaves
 from ..engine.tensor import Spec, Tensor, Traced
 from ..engine.variable import convert
 from .adapting import Adapting
@@ -130,7 +130,7 @@ class HashedCrossing(Adapting):
                 f"HashedCrossing {self.name!r} takes a list of two inputs or more, received {type(inputs).__name__}"
                 + (f" of {len(inputs)}" if isinstance(inputs, (list, tuple)) else "")
             )
-        if is_symbolic(inputs) or any(isinstance(x, Traced) for x in inputs):
+        if symbolic_leaves(list(inputs)) or any(isinstance(x, Traced) for x in inputs):
             return super().__call__(inputs)
         return self.call(inputs)
 

@@ -56,6 +56,10 @@ class LayerCall:
         if len(args) == 1 and (not kwargs or (len(kwargs) == 1 and "training" in kwargs)):
             x = args[0]
             kind = type(x)
+            if kind is np.ndarray:
+                self._check_initialized()
+                x = self._as_tensor(x)
+                kind = Tensor
             if kind is Tensor or kind is Traced:
                 dtype = x.dtype
                 if dtype != self._compute_dtype and self._casts and self.autocast and dtypes.is_float(dtype):
@@ -130,7 +134,10 @@ class LayerCall:
         if not isinstance(x, (Tensor, Variable)):
             if not hasattr(x, "__array__"):
                 return x
-            x = Tensor(check_array(np.asarray(x), f"{describe(self)}: the input"))
+            x = np.asarray(x)
+            if x.dtype not in dtypes.NAME:
+                check_array(x, f"{describe(self)}: the input")  # raises
+            x = Tensor(x)
         wanted = self._compute_dtype
         if self.autocast and self._casts and dtypes.is_float(x.dtype) and x.dtype != wanted:
             return convert(x, wanted)

@@ -101,7 +101,7 @@ class TextVectorization(Adapting):
         self.ngrams = tuple(ngrams) if isinstance(ngrams, list) else ngrams
         self.output_mode, self.output_sequence_length, self.encoding = mode, output_sequence_length, encoding
         self.autocast = False
-        self._lookup = StringLookup(
+        self._lookup_layer = StringLookup(
             max_tokens=max_tokens,
             vocabulary=vocabulary,
             idf_weights=idf_weights,
@@ -131,27 +131,27 @@ class TextVectorization(Adapting):
 
     def update_state(self, data):
         """Count the words of a batch."""
-        self._lookup.count(self._words(data))
+        self._lookup_layer.count(self._words(data))
 
     def finalize_state(self):
         """Make a vocabulary of what was counted."""
-        self._lookup.finalize_state()
+        self._lookup_layer.finalize_state()
 
     def reset_state(self):
         """Forget what was counted."""
-        self._lookup.reset_state()
+        self._lookup_layer.reset_state()
 
     def get_vocabulary(self, include_special_tokens=True):
         """The words in order; a word's place is its index."""
-        return self._lookup.get_vocabulary(include_special_tokens)
+        return self._lookup_layer.get_vocabulary(include_special_tokens)
 
     def vocabulary_size(self):
         """How many words there are, special ones included."""
-        return self._lookup.vocabulary_size()
+        return self._lookup_layer.vocabulary_size()
 
     def set_vocabulary(self, vocabulary, idf_weights=None):
         """Use this list of words, or this file of them."""
-        self._lookup.set_vocabulary(vocabulary, idf_weights)
+        self._lookup_layer.set_vocabulary(vocabulary, idf_weights)
 
     # ---- texts to words
 
@@ -211,10 +211,10 @@ class TextVectorization(Adapting):
 
     def call(self, inputs):
         if self.split is None and self.ngrams is None:  # these are words, in any arrangement
-            return self._lookup(self._standardized(inputs))
+            return self._lookup_layer(self._standardized(inputs))
         alone = isinstance(inputs, (str, bytes)) or np.ndim(inputs) == 0
         rows = self._words(inputs)
-        indices = self._lookup.indices_of(np.array([word for row in rows for word in row], dtype=str))
+        indices = self._lookup_layer.indices_of(np.array([word for row in rows for word in row], dtype=str))
         sizes = np.array([len(row) for row in rows], np.int64)
         at = np.arange(len(rows)).repeat(sizes)  # which text each word is of
         if self.output_mode == "int":
@@ -224,35 +224,43 @@ class TextVectorization(Adapting):
             kept = place < found.shape[1]
             found[at[kept], place[kept]] = indices[kept]
         else:
-            found = np.zeros((len(rows), self._lookup.depth), np.int64)
+            found = np.zeros((len(rows), self._lookup_layer.depth), np.int64)
             counted = indices >= 0
             np.add.at(found, (at[counted], indices[counted]), 1)
             if self.output_mode == "multi_hot":
                 found = np.minimum(found, 1)
             elif self.output_mode == "tf_idf":
-                found = found.astype(settings.floatx()) * self._lookup.idf_weights
+                found = found.astype(settings.floatx()) * self._lookup_layer.idf_weights
         return convert(found[0] if alone else found)
 
     def compute_output_shape(self, input_shape):
         """(batch, words) or (batch, words of the vocabulary)."""
         batch = input_shape[0] if input_shape else None
-        return (batch, self.output_sequence_length if self.output_mode == "int" else self._lookup.depth)
+        return (batch, self.output_sequence_length if self.output_mode == "int" else self._lookup_layer.depth)
 
     # ---- files
 
     def save_own_variables(self, store):
-        self._lookup.save_own_variables(store)
+        self._lookup_layer.save_own_variables(store)
 
     def load_own_variables(self, store):
-        self._lookup.load_own_variables(store)
+        self._lookup_layer.load_own_variables(store)
+
+    def get_assets(self):
+        """{"vocabulary.txt": the words, one a line}."""
+        return self._lookup_layer.get_assets()
+
+    def set_assets(self, assets):
+        """Take the vocabulary from what `get_assets` gave."""
+        self._lookup_layer.set_assets(assets)
 
     def save_assets(self, dir_path):
-        """Write the vocabulary, one word a line."""
-        self._lookup.save_assets(dir_path)
+        """Write the vocabulary, one word a line, into a folder."""
+        self._lookup_layer.save_assets(dir_path)
 
     def load_assets(self, dir_path):
         """Read what `save_assets` wrote."""
-        self._lookup.load_assets(dir_path)
+        self._lookup_layer.load_assets(dir_path)
 
     @classmethod
     def from_config(cls, config):
@@ -270,7 +278,7 @@ class TextVectorization(Adapting):
         from ..saving.serialization import serialize_keras_object
 
         plain = lambda value: serialize_keras_object(value) if callable(value) else value  # noqa: E731
-        inner = self._lookup.get_config()
+        inner = self._lookup_layer.get_config()
         return {
             **super().get_config(),
             "max_tokens": inner["max_tokens"],
