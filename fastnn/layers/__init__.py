@@ -13,6 +13,7 @@ from .adaptive_pooling import (
 from .attention import AdditiveAttention, Attention
 from .batch_normalization import BatchNormalization
 from .bidirectional import Bidirectional
+from .bounding_box_count import MaxNumBoundingBoxes
 from .category_encoding import CategoryEncoding
 from .conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from .convolution import (
@@ -101,6 +102,7 @@ from .merging import (
 )
 from .multi_head_attention import GroupQueryAttention, MultiHeadAttention
 from .normalization import Normalization
+from .pipeline import Pipeline
 from .pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -117,10 +119,12 @@ from .pooling import (
 )
 from .rescaling import Rescaling
 from .reshaping import Flatten, Permute, RepeatVector, Reshape
+from .reversible_embedding import ReversibleEmbedding
 from .rnn import RNN
 from .row_normalization import LayerNormalization, RMSNormalization, UnitNormalization
 from .simple_rnn import SimpleRNN, SimpleRNNCell
 from .spectral_normalization import SpectralNormalization
+from .spectrograms import MelSpectrogram, STFTSpectrogram
 from .stacked_rnn_cells import StackedRNNCells
 from .text_vectorization import TextVectorization
 from .time_distributed import TimeDistributed
@@ -270,6 +274,7 @@ __all__ = [
     "LayerNormalization",
     "LeakyReLU",
     "Masking",
+    "MaxNumBoundingBoxes",
     "MaxPool1D",
     "MaxPool2D",
     "MaxPool3D",
@@ -277,6 +282,7 @@ __all__ = [
     "MaxPooling2D",
     "MaxPooling3D",
     "Maximum",
+    "MelSpectrogram",
     "Minimum",
     "MixUp",
     "MultiHeadAttention",
@@ -284,6 +290,7 @@ __all__ = [
     "Normalization",
     "PReLU",
     "Permute",
+    "Pipeline",
     "RMSNormalization",
     "RNN",
     "RandAugment",
@@ -312,6 +319,8 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "Resizing",
+    "ReversibleEmbedding",
+    "STFTSpectrogram",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",

@@ -253,7 +253,9 @@ class Functional(Model):
         return [
             node.operation
             for node in self._replayed
-            if hasattr(node.operation, "check_range") and node.input_tensors[0] is reference
+            if hasattr(node.operation, "check_range")
+            and node.input_tensors[0] is reference
+            and not node.kwargs.get("reverse")  # of a ReversibleEmbedding: these are vectors
         ]
 
     def input_dtypes_for(self, x):

@@ -77,13 +77,15 @@ def test_interrupted_between_steps():
     pressed = []
 
     def press():
+        while made.optimizer.iterations.numpy() == before:  # until it is in the midst of steps
+            time.sleep(0.05)
         pressed.append(time.monotonic())
         os.kill(os.getpid(), signal.SIGINT)
 
     class Impatient(keras.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             if epoch == 0:
-                threading.Timer(0.4, press).start()
+                threading.Thread(target=press).start()
 
     with pytest.raises(KeyboardInterrupt):
         made.fit(*many, batch_size=1, epochs=50, shuffle=False, verbose=0, callbacks=[Impatient()])
