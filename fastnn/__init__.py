@@ -21,9 +21,11 @@ _MODULES = (
     "layers",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "ops",
     "optimizers",
+    "preprocessing",
     "random",
     "regularizers",
     "saving",
@@ -47,6 +49,7 @@ _NAMES = {
     "Optimizer": "optimizers",
     "Regularizer": "regularizers",
     "DTypePolicy": "dtype_policies",
+    "FloatDTypePolicy": "dtype_policies",
     "Operation": "engine.symbolic",
     "Tensor": "engine.tensor",
     "GradientTape": "engine.tape",
@@ -66,8 +69,13 @@ def __getattr__(name):
     raise AttributeError(f"module 'fastnn' has no attribute {name!r}")
 
 
+def version():
+    """fastnn's version."""
+    return __version__
+
+
 def __dir__():
     return sorted({*globals(), *_MODULES, *_NAMES})
 
 
-__all__ = ["__version__", "show_config", *_MODULES, *_NAMES]
+__all__ = ["__version__", "show_config", "version", *_MODULES, *_NAMES]

@@ -17,7 +17,7 @@ from ..data import (
     split_validation,
     unpack_x_y_sample_weight,
 )
-from ..engine import nest
+from ..engine import limits, nest
 from .plain_batch import plain_key
 from .programs import batch_specs
 from .running import ArrayRun, BatchRun, run_pass
@@ -75,15 +75,23 @@ class Fitting(SingleBatches):
             if isinstance(count, bool) or int(count) != count:
                 raise ValueError(f"fit: `{name}` must be an integer, received {count!r}")
         epochs, initial_epoch = int(epochs), int(initial_epoch)
+        most = limits.max_epochs()
+        if most and most < epochs:
+            warnings.warn(f"Limiting epochs to {most}", stacklevel=2)
+            epochs = most
+        steps_per_epoch = _limited(steps_per_epoch)
         if validation_split and validation_data is None:
             self._refuse_batches(x, "validation_split", validation_split)
             (x, y, sample_weight), validation_data = split_validation(x, y, sample_weight, validation_split)
         run = self._run_over("train", x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight)
+        steps_per_epoch = _within(steps_per_epoch, run)
         validation = None
         if validation_data is not None:
+            validation_steps = _limited(validation_steps)
             validation = self._validation_run(
                 validation_data, validation_batch_size or batch_size, validation_steps
             )
+            validation_steps = _within(validation_steps, validation)
         steps = steps_per_epoch or run.steps
         callbacks = self._callback_list(callbacks, verbose, steps, epochs=epochs, add_history=True)
         self.stop_training = False
@@ -154,7 +162,9 @@ class Fitting(SingleBatches):
         if kwargs:
             raise ValueError(f"evaluate: there is no argument {', '.join(kwargs)}")
         self._assert_compiled("evaluate")
+        steps = _limited(steps)
         run = self._run_over("test", x, y, sample_weight, batch_size, steps, False, None)
+        steps = _within(steps, run)
         callbacks = self._callback_list(callbacks, verbose, steps or run.steps)
         try:
             logs = self._evaluate(run, callbacks, steps)
@@ -187,7 +197,9 @@ class Fitting(SingleBatches):
             if program is not None and len(arrays[0]) <= (batch_size or 32):
                 program.check_look_ups(arrays)
                 return to_numpy(program.step(*arrays))
+        steps = _limited(steps)
         run = self._run_over("predict", x, None, None, batch_size, steps, False, None)
+        steps = _within(steps, run)
         callbacks = self._callback_list(callbacks, verbose, steps or run.steps)
         self.stop_predicting = False
         callbacks.on_predict_begin()
@@ -328,6 +340,21 @@ class Fitting(SingleBatches):
                 "steps_per_epoch * epochs of them",
                 stacklevel=3,
             )
+
+
+def _limited(steps):
+    """`steps`, or the most that `config.set_max_steps_per_epoch` allows."""
+    most = limits.max_steps_per_epoch()
+    if not most or (steps is not None and steps <= most):
+        return steps
+    warnings.warn(f"Limiting steps_per_epoch to {most}", stacklevel=3)
+    return most
+
+
+def _within(steps, run):
+    """`steps`, where they were limited: no more than a run has."""
+    limit = limits.max_steps_per_epoch()
+    return min(steps, run.steps) if limit and steps == limit and run.steps is not None else steps
 
 
 def _is_due(epoch, validation_freq):

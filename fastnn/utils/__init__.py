@@ -2,6 +2,12 @@
 
 from ..data.py_dataset import PyDataset
 from ..data.structure import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from ..engine.dtypes import standardize as standardize_dtype
+from ..engine.limits import (
+    disable_interactive_logging,
+    enable_interactive_logging,
+    is_interactive_logging_enabled,
+)
 from ..random import set_seed as set_random_seed
 from ..saving.object_registration import (
     CustomObjectScope,
@@ -21,6 +27,7 @@ from .plot_model import model_to_dot, plot_model
 from .progbar import Progbar
 from .sequences import pad_sequences, timeseries_dataset_from_array
 from .session import clear_session, get_source_inputs, is_keras_tensor
+from .splitting import split_dataset
 
 Sequence = PyDataset
 
@@ -33,6 +40,8 @@ __all__ = [
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
+    "disable_interactive_logging",
+    "enable_interactive_logging",
     "get_custom_objects",
     "get_file",
     "get_registered_name",
@@ -40,6 +49,7 @@ __all__ = [
     "get_source_inputs",
     "image_dataset_from_directory",
     "img_to_array",
+    "is_interactive_logging_enabled",
     "is_keras_tensor",
     "load_img",
     "model_to_dot",
@@ -52,6 +62,8 @@ __all__ = [
     "save_img",
     "serialize_keras_object",
     "set_random_seed",
+    "split_dataset",
+    "standardize_dtype",
     "text_dataset_from_directory",
     "timeseries_dataset_from_array",
     "to_categorical",

@@ -1,10 +1,13 @@
 """The progress bar: one line that updates itself on a terminal, one line a run elsewhere."""
 
+import logging
 import os
 import sys
 import time
 
 import numpy as np
+
+from ..engine import limits
 
 
 class Progbar:
@@ -49,7 +52,7 @@ class Progbar:
             if stateless_metrics is not None
             else (lambda name: name not in set(stateful_metrics or ()))
         )
-        self.live = verbose == 1 and _rewrites(sys.stdout)
+        self.live = verbose == 1 and limits.is_interactive_logging_enabled() and _rewrites(sys.stdout)
         self._values = {}  # name -> [sum, weight]
         self._seen = 0
         self._start = time.perf_counter()
@@ -143,6 +146,9 @@ def _rewrites(stream):
 
 
 def _write(text):
+    if not limits.is_interactive_logging_enabled():
+        logging.getLogger("fastnn").info(text.rstrip("\n"))
+        return
     sys.stdout.write(text)
     sys.stdout.flush()
 
