@@ -452,7 +452,6 @@ class Trainer:
         return values[0] if len(values) == 1 else values
 
 
-
 def _are_classes(labels, limit):
     """Whether all of an array's numbers lie in 0 .. limit - 1."""
     if not labels.size:
