@@ -24,7 +24,8 @@ typedef struct {
 
 /* What running a call takes; a kernel's `work` function fills it from the sizes and attributes alone. */
 typedef struct {
-    ptrdiff_t units;      /* independent pieces; the runner hands out ranges [lo, hi) of them */
+    ptrdiff_t units;      /* independent parts; the runner hands out ranges [lo, hi) of them */
+    ptrdiff_t grain;      /* ranges of fewer units repeat too much work; 0: any range is as good */
     ptrdiff_t scratch;    /* bytes of private memory each thread needs while it runs */
     ptrdiff_t workspace;  /* bytes of shared memory the caller passes as the last buffer; 0: none */
     double flops, bytes;  /* arithmetic and memory traffic: they decide how many threads take part */

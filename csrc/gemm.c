@@ -145,6 +145,7 @@ typedef struct {
     int turned;                /* by rows, by dots: few columns, not few rows */
     int by_columns;            /* strips of columns */
     ptrdiff_t strips, scratch; /* scratch: in floats */
+    ptrdiff_t grain;           /* strips: fewer at a time pack, or read, the other operand too often */
 } FNN(gemm_way);
 
 static FNN(gemm_way) FNN(gemm_choose)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int turn_a, int turn_b)
@@ -167,12 +168,15 @@ static FNN(gemm_way) FNN(gemm_choose)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int
         way.by_columns = wide > high;
         way.strips = fnn_max(wide, high);
         way.scratch = FNN(panels_scratch)(n, k);
+        way.grain = way.by_columns ? 16 : 48;
     } else if (way.form == GEMM_TURNED) {
         way.strips = FNN(tile_count)(n);
         way.scratch = FNN(turned_scratch)(m, k);
+        way.grain = 8;
     } else {
         way.strips = fnn_ceil_div(way.turned ? m : n, TILE_LANES);
         way.scratch = FNN(few_scratch)(way.turned ? n : m, k);
+        way.grain = 6;
     }
     if (m == 0 || n == 0)
         way.strips = 0;
@@ -206,6 +210,7 @@ static void FNN(gemm_cost)(const fnn_call *call, fnn_work *work, int turn_a, int
     const double batch = (double)FNN(gemm_batch)(call);
     const FNN(gemm_way) way = FNN(gemm_choose)(m, n, k, turn_a, turn_b);
     work->units = FNN(gemm_batch)(call) * way.strips;
+    work->grain = way.grain;
     work->scratch = way.scratch * (ptrdiff_t)sizeof(float);
     work->flops = 2.0 * batch * (double)m * (double)n * (double)k;
     work->bytes = 4.0 * batch * ((double)m * (double)k + (double)k * (double)n + (double)m * (double)n);

@@ -311,6 +311,7 @@ static void FNN(recurrent_work)(const fnn_call *call, fnn_work *work)
     const double steps = (double)(f.last - f.first), width = (double)(f.groups * f.units);
     const double rows = (double)f.batch * steps;
     work->units = f.columns ? f.panels : f.batch;
+    work->grain = f.columns ? f.panels : 2 * RECURRENT_ROWS;
     work->scratch = 4 * RECURRENT_ROWS * fnn_max(f.panel, TILE_COLS) * (ptrdiff_t)sizeof(float);
     /* an activation costs about as much as 20 multiply-adds a lane */
     work->flops = rows * width * (2.0 * (double)((f.fused ? f.features : 0) + f.units) + 40.0);

@@ -228,6 +228,7 @@ static void FNN(recurrent_grad_work)(const fnn_call *call, fnn_work *work)
     const FNN(recurrence_back) f = FNN(recurrence_back_of)(call);
     const double rows = (double)f.batch * (double)(f.last - f.first), width = (double)(f.groups * f.units);
     work->units = f.columns ? f.panels : f.batch;
+    work->grain = f.columns ? f.panels : 2 * RECURRENT_ROWS;
     work->flops = rows * width * (2.0 * (double)f.units + 20.0);
     work->bytes = 4.0 * (2.0 * rows * width + width * (double)f.units);
 }

@@ -1,41 +1,29 @@
 /* runtime.c - the plan runner: the only file that knows of more than one core.
  *
  * A plan is a list of instructions over memory bound to numbered slots. One OpenMP parallel region runs many
- * steps of it. Small instructions run on the first thread alone; larger ones are cut into equal ranges of units,
- * a range a thread. Threads meet at a barrier only before an instruction that touches memory which another
- * thread may have touched since the last one.
+ * steps of it. Small instructions run on one thread; larger ones are cut into pieces that the threads take as
+ * they come (team.h). Threads wait for each other only before an instruction that touches memory which another
+ * thread may have touched since the last wait.
  */
 #define _GNU_SOURCE
 #include "fnn.h"
 #include "pace.h"
+#include "team.h"
 
 #include <omp.h>
 #include <pthread.h>
-#include <sched.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#if defined(__linux__)
-#include <linux/futex.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-#endif
-#if defined(__x86_64__)
-#include <immintrin.h>
-#define cpu_relax() _mm_pause()
-#else
-#define cpu_relax() ((void)0)
-#endif
-
 /* A core does about this much in a nanosecond; rough is enough to tell microseconds from milliseconds. */
 static const double FLOPS_PER_NS = 50.0, BYTES_PER_NS = 15.0;
 /* Below this a second thread costs more in waiting than it brings. */
 static const double WORTH_SHARING_NS = 4000.0, SHARE_NS = 2000.0;
 /* Waking a sleeping team takes about 50 us: a run must save more than that. */
 static const double WORTH_WAKING_NS = 60000.0;
-/* How long a waiting thread spins before it sleeps: about 50 us. */
-enum { SPINS = 2000, CACHE_LINE = 64 };
+/* The last piece of a thread's share takes about this long at least. */
+static const double PIECE_NS = 10000.0;
+enum { MOST_PIECES = 6 };
 
 typedef struct {
     fnn_call call;
@@ -51,11 +39,14 @@ typedef struct {
     int instruction, operand;
 } patch;
 
+/* Instructions [first, last) that run as one: a shared one, or small ones in a row on one thread. */
 typedef struct {
-    _Alignas(CACHE_LINE) _Atomic int arrived;
-    _Alignas(CACHE_LINE) _Atomic int generation;
-    _Atomic int sleepers;
-} meeting;
+    int first, last;
+    int barrier;           /* wait before it for all that came before */
+    int threads, pieces;   /* a shared one: at most so many threads, so many pieces each; small ones: 1, 1 */
+    team_queue *queues;    /* a shared one: a queue a thread */
+    uint64_t visits;       /* how often it has run since the queues were empty */
+} group;
 
 struct fnn_plan {
     instruction *instructions;
@@ -67,12 +58,17 @@ struct fnn_plan {
     ptrdiff_t scratch_stride;
     double saved;      /* ns that sharing saves a step */
     pace pace_single, pace_many; /* one step a call (the team may sleep between two); many steps a call */
-    meeting barrier;
+    group *groups;
+    int group_count;
+    team_queue *queues;
+    ptrdiff_t queue_count;
+    team_progress progress;
+    int last_team; /* whose visits the queues have counted; 0: nobody's */
 };
 
 fnn_plan *fnn_plan_new(int instructions, int slots)
 {
-    fnn_plan *plan = aligned_alloc(CACHE_LINE, (sizeof *plan + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+    fnn_plan *plan = aligned_alloc(TEAM_LINE, (sizeof *plan + TEAM_LINE - 1) / TEAM_LINE * TEAM_LINE);
     if (!plan)
         return NULL;
     memset(plan, 0, sizeof *plan);
@@ -96,6 +92,8 @@ void fnn_plan_free(fnn_plan *plan)
     free(plan->patches);
     free(plan->first);
     free(plan->scratch);
+    free(plan->groups);
+    free(plan->queues);
     free(plan);
 }
 
@@ -114,6 +112,8 @@ fnn_status fnn_plan_set(fnn_plan *plan, int at, const fnn_kernel *kernel, const 
     }
     memset(&in->work, 0, sizeof in->work);
     kernel->work(call, &in->work);
+    if (in->work.grain < 1)
+        in->work.grain = 1;
     in->cost = in->work.flops / FLOPS_PER_NS + in->work.bytes / BYTES_PER_NS;
     return FNN_OK;
 }
@@ -144,6 +144,55 @@ static int threads_for(const instruction *in, int threads)
     if (n > (double)in->work.units)
         n = (double)in->work.units;
     return n < threads ? (int)n : threads;
+}
+
+/* In how many pieces a thread's share of an instruction is taken: each but the last is half of what is left. */
+static int pieces_for(const instruction *in)
+{
+    double least = PIECE_NS, units = (double)in->work.units / in->threads / (double)in->work.grain;
+    double cost = in->cost / in->threads;
+    int pieces = 1;
+    while (pieces < MOST_PIECES && cost >= 2.0 * least && units >= 2.0) {
+        pieces++;
+        cost /= 2.0;
+        units /= 2.0;
+    }
+    return pieces;
+}
+
+/* Gathers the instructions, whose threads and barriers are known, into groups. */
+static fnn_status plan_groups(fnn_plan *plan)
+{
+    free(plan->groups);
+    free(plan->queues);
+    plan->queues = NULL;
+    plan->queue_count = plan->group_count = plan->last_team = 0;
+    plan->groups = calloc((size_t)plan->count + 1, sizeof *plan->groups);
+    if (!plan->groups)
+        return FNN_NO_MEMORY;
+    for (int i = 0; i < plan->count; i++) {
+        const instruction *in = &plan->instructions[i];
+        group *g = plan->group_count ? &plan->groups[plan->group_count - 1] : NULL;
+        if (g && in->threads == 1 && g->threads == 1 && !in->barrier) {
+            g->last = i + 1;
+            continue;
+        }
+        g = &plan->groups[plan->group_count++];
+        *g = (group){i, i + 1, in->barrier, in->threads, in->threads > 1 ? pieces_for(in) : 1, NULL, 0};
+        plan->queue_count += in->threads > 1 ? in->threads : 0;
+    }
+    if (plan->queue_count) {
+        plan->queues = aligned_alloc(TEAM_LINE, (size_t)plan->queue_count * sizeof *plan->queues);
+        if (!plan->queues)
+            return FNN_NO_MEMORY;
+    }
+    team_queue *next = plan->queues;
+    for (int at = 0; at < plan->group_count; at++)
+        if (plan->groups[at].threads > 1) {
+            plan->groups[at].queues = next;
+            next += plan->groups[at].threads;
+        }
+    return FNN_OK;
 }
 
 fnn_status fnn_plan_schedule(fnn_plan *plan, int threads)
@@ -194,7 +243,7 @@ fnn_status fnn_plan_schedule(fnn_plan *plan, int threads)
                     plan->patches[at++] = (patch){i, (int)b};
     }
     plan->first[plan->slots] = at;
-    return FNN_OK;
+    return plan_groups(plan);
 }
 
 void fnn_plan_bind(fnn_plan *plan, int slot, void *memory)
@@ -207,48 +256,6 @@ void fnn_plan_bind(fnn_plan *plan, int slot, void *memory)
         const int b = plan->patches[p].operand;
         in->call.buf[b] = (char *)memory + in->operand[b].offset;
     }
-}
-
-/* ---- waiting ---- */
-
-static void sleep_while(_Atomic int *word, int value)
-{
-#if defined(__linux__)
-    syscall(SYS_futex, (int *)word, FUTEX_WAIT_PRIVATE, value, NULL, NULL, 0);
-#else
-    (void)word, (void)value;
-    sched_yield();
-#endif
-}
-
-static void wake_all(_Atomic int *word)
-{
-#if defined(__linux__)
-    syscall(SYS_futex, (int *)word, FUTEX_WAKE_PRIVATE, 1 << 30, NULL, NULL, 0);
-#else
-    (void)word;
-#endif
-}
-
-static void meet(meeting *m, int team)
-{
-    const int generation = atomic_load_explicit(&m->generation, memory_order_relaxed);
-    if (atomic_fetch_add_explicit(&m->arrived, 1, memory_order_acq_rel) + 1 == team) {
-        atomic_store_explicit(&m->arrived, 0, memory_order_relaxed);
-        atomic_store(&m->generation, generation + 1);
-        if (atomic_load(&m->sleepers))
-            wake_all(&m->generation);
-        return;
-    }
-    for (int spin = 0; spin < SPINS; spin++) {
-        if (atomic_load_explicit(&m->generation, memory_order_acquire) != generation)
-            return;
-        cpu_relax();
-    }
-    atomic_fetch_add(&m->sleepers, 1);
-    while (atomic_load(&m->generation) == generation)
-        sleep_while(&m->generation, generation);
-    atomic_fetch_sub(&m->sleepers, 1);
 }
 
 /* ---- running ---- */
@@ -272,25 +279,125 @@ static void run_alone(fnn_plan *plan, int first, int last, ptrdiff_t steps)
         }
 }
 
+/* One thread's way through a run. */
+typedef struct {
+    fnn_plan *plan;
+    int first, last, me, team; /* instructions [first, last) */
+    void *scratch;
+    uint64_t step;
+    uint64_t passed, singles; /* pieces, and groups of small instructions, that lie before where it is */
+} member;
+
+static void run_piece(const member *m, int i, ptrdiff_t lo, ptrdiff_t hi)
+{
+    instruction *in = &m->plan->instructions[i];
+    const int timed = m->plan->profiling && m->me == 0;
+    const uint64_t start = timed ? now() : 0;
+    in->kernel->run(&in->call, lo, hi, m->scratch);
+    if (timed)
+        in->nanoseconds += now() - start;
+}
+
+/* The pieces of a shared instruction: this thread's own first, then what the others have not taken yet. */
+static void take_shared(const member *m, const group *g, int helping, uint64_t end)
+{
+    const instruction *in = &m->plan->instructions[g->first];
+    const int sharing = g->threads < m->team ? g->threads : m->team;
+    const uint64_t before = (g->visits + m->step) * (uint64_t)g->pieces;
+    if (m->me >= sharing && !helping)
+        return;
+    for (int v = 0; v < sharing; v++) {
+        const int owner = (m->me + v) % sharing;
+        const ptrdiff_t from = in->work.units * owner / sharing, to = in->work.units * (owner + 1) / sharing;
+        int piece;
+        while ((piece = team_take(&g->queues[owner], before, g->pieces)) >= 0) {
+            const ptrdiff_t units = to - from;
+            run_piece(m, g->first, to - (units >> piece),
+                      piece + 1 == g->pieces ? to : to - (units >> (piece + 1)));
+            team_done(&m->plan->progress, end);
+        }
+    }
+}
+
+/* Small instructions in a row: the first thread's, or whoever finds that it does not come. */
+static void take_single(const member *m, const group *g, int helping, uint64_t number, uint64_t end)
+{
+    if ((m->me && !helping) || !team_take_single(&m->plan->progress, number))
+        return;
+    const int from = g->first > m->first ? g->first : m->first, to = g->last < m->last ? g->last : m->last;
+    for (int i = from; i < to; i++)
+        run_piece(m, i, 0, m->plan->instructions[i].work.units);
+    team_done_single(&m->plan->progress, number);
+    team_done(&m->plan->progress, end);
+}
+
+static int group_size(const member *m, const group *g)
+{
+    return g->threads == 1 ? 1 : g->pieces * (g->threads < m->team ? g->threads : m->team);
+}
+
+/* Groups [at, end), which nothing separates; `passed` lies before them. */
+static void take_groups(const member *m, int at, int end, int helping)
+{
+    uint64_t target = m->passed, number = m->singles;
+    for (int k = at; k < end; k++)
+        target += (uint64_t)group_size(m, &m->plan->groups[k]);
+    for (; at < end; at++) {
+        const group *g = &m->plan->groups[at];
+        if (g->threads == 1)
+            take_single(m, g, helping, number++, target);
+        else
+            take_shared(m, g, helping, target);
+    }
+}
+
+/* Takes its part of the groups and waits until all of them are done. */
+static void run_phase(member *m, int at, int end)
+{
+    fnn_plan *plan = m->plan;
+    take_groups(m, at, end, 0);
+    const uint64_t start = plan->profiling && m->me == 0 ? now() : 0;
+    uint64_t target = m->passed, singles = m->singles;
+    for (int k = at; k < end; k++) {
+        target += (uint64_t)group_size(m, &plan->groups[k]);
+        singles += plan->groups[k].threads == 1;
+    }
+    if (!team_arrive(&plan->progress, target)) {
+        take_groups(m, at, end, 1);
+        team_wait(&plan->progress, target);
+    }
+    m->passed = target;
+    m->singles = singles;
+    if (start)
+        plan->instructions[plan->groups[end - 1].last - 1].nanoseconds += now() - start;
+}
+
 static void run_member(fnn_plan *plan, int first, int last, ptrdiff_t steps, int me, int team)
 {
-    void *scratch = plan->scratch ? plan->scratch + me * plan->scratch_stride : NULL;
-    for (ptrdiff_t s = 0; s < steps; s++) {
-        if (s > 0)
-            meet(&plan->barrier, team); /* a step's first instructions may overwrite what its last ones read */
-        for (int i = first; i < last; i++) {
-            instruction *in = &plan->instructions[i];
-            const int timed = plan->profiling && me == 0;
-            const uint64_t start = timed ? now() : 0;
-            if (in->barrier && i > first)
-                meet(&plan->barrier, team);
-            const int sharing = in->threads < team ? in->threads : team;
-            if (me < sharing)
-                in->kernel->run(&in->call, in->work.units * me / sharing, in->work.units * (me + 1) / sharing,
-                                scratch);
-            if (timed)
-                in->nanoseconds += now() - start, in->runs++;
+    member m = {plan, first, last, me, team, plan->scratch ? plan->scratch + me * plan->scratch_stride : NULL,
+                0, plan->progress.passed, plan->progress.singles};
+    int begin = 0, end = plan->group_count;
+    while (begin < end && plan->groups[begin].last <= first)
+        begin++;
+    while (end > begin && plan->groups[end - 1].first >= last)
+        end--;
+    for (; m.step < (uint64_t)steps; m.step++) /* a step's first instructions may overwrite what its last ones read */
+        for (int at = begin, next; at < end; at = next) {
+            for (next = at + 1; next < end && !plan->groups[next].barrier; next++)
+                ;
+            run_phase(&m, at, next);
         }
+    if (me == 0)
+        for (int k = begin; k < end; k++)
+            for (int i = plan->groups[k].first; i < plan->groups[k].last; i++)
+                plan->instructions[i].runs += (uint64_t)steps;
+#pragma omp barrier
+    if (me == 0) {
+        plan->progress.passed = m.passed;
+        plan->progress.singles = m.singles;
+        plan->last_team = team;
+        for (int k = begin; k < end; k++)
+            plan->groups[k].visits += (uint64_t)steps;
     }
 }
 
@@ -314,7 +421,13 @@ static void run_with(fnn_plan *plan, int first, int last, ptrdiff_t steps, int t
         run_alone(plan, first, last, steps);
         return;
     }
-    atomic_store(&plan->barrier.arrived, 0);
+    if (plan->last_team != threads) { /* the queues that a smaller team left behind are out of step */
+        for (ptrdiff_t q = 0; q < plan->queue_count; q++)
+            atomic_store_explicit(&plan->queues[q].taken, 0, memory_order_relaxed);
+        for (int k = 0; k < plan->group_count; k++)
+            plan->groups[k].visits = 0;
+        team_reset(&plan->progress);
+    }
 #pragma omp parallel num_threads(threads)
     run_member(plan, first, last, steps, omp_get_thread_num(), omp_get_num_threads());
 }
