@@ -17,6 +17,8 @@
 #include <time.h>
 /* A core does about this much in a nanosecond; rough is enough to tell microseconds from milliseconds. */
 static const double FLOPS_PER_NS = 50.0, BYTES_PER_NS = 15.0;
+/* As long as what an instruction touches stays in a core's own cache, memory is faster than that. */
+static const double NEAR_BYTES = 1 << 18, NEAR_BYTES_PER_NS = 40.0;
 /* Below this a second thread costs more in waiting than it brings. */
 static const double WORTH_SHARING_NS = 4000.0, SHARE_NS = 2000.0;
 /* Waking a sleeping team takes about 50 us: a run must save more than that. */
@@ -114,7 +116,8 @@ fnn_status fnn_plan_set(fnn_plan *plan, int at, const fnn_kernel *kernel, const 
     kernel->work(call, &in->work);
     if (in->work.grain < 1)
         in->work.grain = 1;
-    in->cost = in->work.flops / FLOPS_PER_NS + in->work.bytes / BYTES_PER_NS;
+    const double near = in->work.bytes < NEAR_BYTES ? in->work.bytes : NEAR_BYTES;
+    in->cost = in->work.flops / FLOPS_PER_NS + near / NEAR_BYTES_PER_NS + (in->work.bytes - near) / BYTES_PER_NS;
     return FNN_OK;
 }
 

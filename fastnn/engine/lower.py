@@ -72,12 +72,16 @@ class Lowering:
         self.workspaces.append(buffer)
         return buffer
 
+    def workspace_of(self, kernel, sizes, attrs=()):
+        """How many bytes of workspace the kernel asks for."""
+        return settings.kernels().work(kernel, sizes, attrs)["workspace"]
+
     def emit(self, kernel, reads, writes, sizes, attrs=()):
         """Add one kernel call. Its buffers are `reads`, then `writes`, then the workspace its `work` asks for."""
         sizes = [int(size) for size in sizes]
         attrs = [float(attr) for attr in attrs]
         writes = list(writes)
-        needed = settings.kernels().work(kernel, sizes, attrs)["workspace"]
+        needed = self.workspace_of(kernel, sizes, attrs)
         if needed:
             writes.append(self.workspace(needed))
         self.instructions.append(Instruction(kernel, list(reads), writes, sizes, attrs))

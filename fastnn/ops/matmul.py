@@ -117,13 +117,13 @@ def _emit_product(call, ta, tb, bias, activation, alpha):
     name = f"gemm_{'t' if ta else 'n'}{'t' if tb else 'n'}_f32"
     if not call.has(name):
         return False
-    call.emit(
-        name,
-        reads=call.inputs,
-        writes=call.outputs,
-        attrs=[alpha],
-        sizes=[m, n, k, int(bias), activation, *(number for axis in axes for number in axis)],
-    )
+    sizes = [m, n, k, int(bias), activation, *(number for axis in axes for number in axis)]
+    if not (ta or tb or axes) and call.workspace_of("gemm_parts_f32", sizes):
+        call.emit("gemm_parts_f32", reads=call.inputs[:2], writes=[], sizes=sizes)
+        sums = call.workspaces[-1]
+        call.emit("gemm_join_f32", [sums, *call.inputs[2:]], call.outputs, sizes, attrs=[alpha])
+    else:
+        call.emit(name, reads=call.inputs, writes=call.outputs, sizes=sizes, attrs=[alpha])
     return True
 
 
