@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from support import EPS32, ISAS, run_kernel
 
+from fastnn import _core
+
 # On both sides of: a tile's rows (4, 6, 8) and columns (8, 16, 48), a word, the depth where k is cut
 # (384), the limits of the narrow ways (12 columns; 24 and 48 rows; k = 48 for dot products).
 SIZES = [
@@ -87,6 +89,34 @@ def test_epilogue(isa, bias, activation, m, n, k, rng):
         np.where(z < 0, 0.25 * np.expm1(z), z),
     ][activation]
     np.testing.assert_allclose(c, want, rtol=0, atol=EPS32 * (8 + 8 * np.sqrt(k)))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("m, n, k", [(8, 130, 256), (32, 300, 784), (48, 97, 513), (31, 1000, 300)])
+def test_parts_of_k(isa, m, n, k, rng):
+    a, b = (rng.standard_normal(s).astype("float32") / np.float32(np.sqrt(k)) for s in ((m, k), (k, n)))
+    bias = rng.standard_normal(n).astype("float32")
+    sizes = [m, n, k, 1, 4]
+    size = _core.Kernels(isa).work("gemm_parts_f32", sizes)["workspace"]
+    assert size % (4 * m * n) == 0 and size >= 2 * 4 * m * n
+    results = []
+    for threads in (1, 2, 3):
+        sums = np.full((size // (4 * m * n), m, n), np.nan, "float32")
+        c = np.full((m, n), np.nan, "float32")
+        run_kernel(isa, "gemm_parts_f32", [a, b], [sums], sizes, threads=threads)
+        run_kernel(isa, "gemm_join_f32", [sums, bias], [c], sizes, [0.0], threads=threads)
+        results.append(c)
+    assert (results[0] == results[1]).all() and (results[0] == results[2]).all()
+    want = np.tanh(a.astype("float64") @ b + bias)
+    np.testing.assert_allclose(c, want, rtol=0, atol=EPS32 * (8 + 8 * np.sqrt(k)))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize(
+    "m, n, k", [(7, 300, 784), (49, 300, 784), (32, 20, 784), (32, 300, 200), (0, 300, 784)]
+)
+def test_no_parts_where_they_do_not_pay(isa, m, n, k):
+    assert _core.Kernels(isa).work("gemm_parts_f32", [m, n, k, 0, 0])["workspace"] == 0
 
 
 @pytest.mark.parametrize("isa", ISAS)
