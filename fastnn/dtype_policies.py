@@ -1,5 +1,7 @@
 """Dtype policies: which float type a layer computes in and which its variables have."""
 
+import warnings
+
 from .engine import dtypes, settings
 
 _MIXED = ("mixed_float16", "mixed_bfloat16")
@@ -11,7 +13,7 @@ class DTypePolicy:
     "mixed_bfloat16".
 
     The mixed policies are kept by name, so that files made with them load and save unchanged, and compute in
-    float32, which is as exact as they promise and more.
+    float32, which is as exact as they promise and more; a warning says so.
 
     >>> DTypePolicy("float64").compute_dtype
     'float64'
@@ -24,6 +26,11 @@ class DTypePolicy:
         if not isinstance(name, str):
             raise TypeError(f"DTypePolicy: `name` must be a string such as 'float32', received {name!r}")
         if name in _MIXED:
+            warnings.warn(
+                f"{name}: fastnn has no kernels for 16-bit floats and computes in float32: results are at least as "
+                "exact, and steps take as long as with float32",
+                stacklevel=2,
+            )
             self.compute_dtype = self.variable_dtype = "float32"
         else:
             try:

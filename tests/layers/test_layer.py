@@ -165,7 +165,8 @@ def test_inputs_are_converted():
 def test_dtype_of_weights():
     layer = layers.Dense(2, dtype="float64")
     assert layer(np.ones((1, 3))).dtype == "float64" and layer.kernel.dtype == "float64"
-    mixed = layers.Dense(2, dtype="mixed_bfloat16")
+    with pytest.warns(UserWarning, match="computes in float32"):
+        mixed = layers.Dense(2, dtype="mixed_bfloat16")
     assert mixed.get_config()["dtype"]["config"] == {"name": "mixed_bfloat16"}
 
 

@@ -61,7 +61,8 @@ def test_progress_goes_to_a_logger(limits, capsys, caplog):
 
 def test_names_that_lead_elsewhere(rng):
     policy = fastnn.config.dtype_policy()
-    fastnn.mixed_precision.set_global_policy("mixed_float16")
+    with pytest.warns(UserWarning, match="computes in float32"):
+        fastnn.mixed_precision.set_global_policy("mixed_float16")
     assert fastnn.mixed_precision.global_policy().name == "mixed_float16"
     fastnn.mixed_precision.set_global_policy(policy)
     assert fastnn.preprocessing.sequence.pad_sequences is utils.pad_sequences
