@@ -126,7 +126,29 @@ def match_labels(y_true, y_pred, names, wanted):
     )
 
 
-class CompiledLoss:
+class _FittedToOutputs:
+    """What losses and metrics share: they are fitted to labels and outputs at the first that they see.
+
+    `metrics`: those that hold their state. A `build` sets `names`, of the outputs, and `wanted`, those looked at.
+    """
+
+    built = False
+
+    @property
+    def variables(self):
+        """The state of `metrics`."""
+        return [variable for metric in self.metrics for variable in metric.variables]
+
+    def _matched(self, y_true, y_pred, sample_weight):
+        """(outputs, labels, weights), flat lists with one entry an output."""
+        if not self.built:
+            self.build(y_true, y_pred)
+        outputs = nest.flatten(y_pred)
+        labels = match_labels(y_true, y_pred, self.names, self.wanted)
+        return outputs, labels, spread_weights(sample_weight, outputs, y_pred, self.names, self.wanted)
+
+
+class CompiledLoss(_FittedToOutputs):
     """The losses of all outputs and their weighted sum.
 
     entries, once built: [(output's position, Loss, weight or None, name)]. metrics: a Mean for each entry,
@@ -150,14 +172,8 @@ class CompiledLoss:
         self.loss = loss
         self.loss_weights = loss_weights
         self.output_names = output_names
-        self.built = False
         self.entries = []
         self.metrics = []
-
-    @property
-    def variables(self):
-        """The state of `metrics`."""
-        return [variable for metric in self.metrics for variable in metric.variables]
 
     def build(self, y_true, y_pred):
         """Fit the losses to labels and outputs (shapes are enough)."""
@@ -204,11 +220,7 @@ class CompiledLoss:
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         """The weighted sum of the losses, a scalar; notes each loss on its own where there are several."""
-        if not self.built:
-            self.build(y_true, y_pred)
-        outputs = nest.flatten(y_pred)
-        labels = match_labels(y_true, y_pred, self.names, self.wanted)
-        weights = spread_weights(sample_weight, outputs, y_pred, self.names, self.wanted)
+        outputs, labels, weights = self._matched(y_true, y_pred, sample_weight)
         total = None
         for k, (i, loss, weight, _) in enumerate(self.entries):
             value = loss(labels[i], outputs[i], weights[i])
@@ -240,7 +252,7 @@ def _unique(names):
     return unique
 
 
-class CompiledMetrics(metrics_module.Metric):
+class CompiledMetrics(_FittedToOutputs, metrics_module.Metric):
     """The metrics of all outputs as one: `result` is a dict by log name.
 
     entries, once built: [(output's position, Metric, log name, weighted)].
@@ -259,18 +271,12 @@ class CompiledMetrics(metrics_module.Metric):
                     metrics_module.get(identifier)
         self._given = metrics, weighted_metrics
         self.output_names = output_names
-        self.built = False
         self.entries = []
 
     @property
     def metrics(self):
         """The Metrics, in the order of the logs."""
         return [metric for _, metric, _, _ in self.entries]
-
-    @property
-    def variables(self):
-        """The state of all of them."""
-        return [variable for metric in self.metrics for variable in metric.variables]
 
     def build(self, y_true, y_pred):
         """Fit the metrics to labels and outputs (shapes are enough)."""
@@ -301,11 +307,7 @@ class CompiledMetrics(metrics_module.Metric):
         self.built = True
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        if not self.built:
-            self.build(y_true, y_pred)
-        outputs = nest.flatten(y_pred)
-        labels = match_labels(y_true, y_pred, self.names, self.wanted)
-        weights = spread_weights(sample_weight, outputs, y_pred, self.names, self.wanted)
+        outputs, labels, weights = self._matched(y_true, y_pred, sample_weight)
         for i, metric, _, weighted in self.entries:
             if weighted:
                 metric.update_state(labels[i], outputs[i], weights[i])
