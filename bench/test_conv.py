@@ -8,15 +8,14 @@ operands that no cache holds read once at the rate of memory, whichever takes lo
 beyond that.
 """
 
-import time
 from math import prod
 
 import numpy as np
-import peak
 import pytest
+from turns import THREADS, in_turns
 
 from fastnn import _core
-from fastnn.engine import settings, threads
+from fastnn.engine import settings
 from fastnn.engine.lower import Buffer, lower
 from fastnn.ops import convolution, windows
 
@@ -25,8 +24,6 @@ try:
 except ImportError:
     torch = None
 
-MOST = threads.num_threads()
-THREADS = sorted({1, MOST})
 # name -> batch, height, width, channels, window, filters, stride, padding, groups
 LAYERS = {
     "seed_cnn-1": (64, 28, 28, 1, 3, 16, 1, "valid", 1),
@@ -57,7 +54,6 @@ OPS = {
 }
 ROUND = 0.005  # seconds a system computes for in a round
 ROUNDS = 10
-MEMORY = 1 << 25  # bytes of operands above which no cache is counted on
 
 
 class Case:
@@ -130,12 +126,6 @@ class Case:
         return run
 
 
-def _seconds(run, steps):
-    start = time.perf_counter()
-    run(steps)
-    return (time.perf_counter() - start) / steps
-
-
 @pytest.fixture(scope="module")
 def report():
     rows = []
@@ -152,16 +142,10 @@ def report():
         )
 
 
-@pytest.fixture(scope="module")
-def bounds():
-    """threads -> (multiply-adds, bytes of memory) a second."""
-    return {team: (peak.gflops(team) * 1e9, peak.gbytes(team) * 1e9) for team in THREADS}
-
-
 @pytest.mark.parametrize("team", THREADS)
 @pytest.mark.parametrize("what", OPS)
 @pytest.mark.parametrize("layer", LAYERS)
-def test_convolution(benchmark, report, bounds, layer, what, team):
+def test_convolution(benchmark, report, bound, layer, what, team):
     case = Case(LAYERS[layer], what, team)
     run, made = case.fastnn()
     run(2)
@@ -170,22 +154,8 @@ def test_convolution(benchmark, report, bounds, layer, what, team):
     if torch:
         systems["torch channels_last"] = case.torch(torch.channels_last)
         systems["torch"] = case.torch(torch.contiguous_format)
-    steps = {}
-    for name, system in systems.items():
-        steps[name] = max(1, int(ROUND / min(_seconds(system, 1) for _ in range(3))))
-    taken = {name: [] for name in systems}
-
-    def beside():  # before each of fastnn's rounds, one of each peer's
-        for name in list(systems)[1:]:
-            taken[name].append(_seconds(systems[name], steps[name]))
-
-    def ours():
-        taken["fastnn"].append(_seconds(run, steps["fastnn"]))
-
-    benchmark.pedantic(ours, setup=beside, rounds=ROUNDS, warmup_rounds=2)
-    best = {name: min(times) for name, times in taken.items()}
+    best = in_turns(benchmark, systems, ROUND, ROUNDS)
     rates = {name: case.flops / seconds / 1e9 for name, seconds in best.items()}
-    bound = max(case.flops / bounds[team][0], case.bytes / bounds[team][1] if case.bytes > MEMORY else 0.0)
-    share = bound / best["fastnn"]
+    share = bound(team, case.flops, case.bytes) / best["fastnn"]
     benchmark.extra_info.update({f"{name} GFLOP/s": rate for name, rate in rates.items()}, of_bound=share)
     report.append((team, layer, what, rates, share))

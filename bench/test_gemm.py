@@ -7,14 +7,12 @@ and fastnn's share of its bound: multiply-adds at the rate of bench/peak.py, or 
 read once at the rate of memory, whichever takes longer.
 """
 
-import time
-
 import numpy as np
-import peak
 import pytest
+from turns import THREADS, in_turns
 
 from fastnn import _core
-from fastnn.engine import settings, threads
+from fastnn.engine import settings
 
 try:
     import torch
@@ -25,8 +23,6 @@ try:
 except ImportError:  # then NumPy takes as many threads as it likes
     threadpool_limits = None
 
-MOST = threads.num_threads()
-THREADS = sorted({1, MOST})
 # Forward products m x k x n. A layer of them has two more: x^T dy (k x m x n) and dy w^T (m x n x k).
 LAYERS = [
     (32, 784, 300),
@@ -47,7 +43,6 @@ CASES = [("nn", m, n, k) for m, k, n in LAYERS + FORWARD]
 CASES += [case for m, k, n in LAYERS for case in (("tn", k, n, m), ("nt", m, k, n))]
 ROUND = 0.002  # seconds a system computes for in a round
 ROUNDS = 15
-MEMORY = 1 << 25  # bytes of operands above which no cache is counted on
 
 
 def _operands(form, m, n, k):
@@ -90,16 +85,12 @@ def _systems(form, m, n, k, team):
     return found
 
 
-def _seconds(run, steps):
-    start = time.perf_counter()
-    run(steps)
-    return (time.perf_counter() - start) / steps
-
-
 @pytest.fixture(scope="module")
 def report():
     rows = []
     yield rows
+    if not rows:
+        return
     print("\n\n| threads | op(A) op(B) | m x k x n | " + " | ".join(rows[0][3]) + " | GB/s | of bound |")
     print("|---:|---|---|" + "---:|" * (len(rows[0][3]) + 2))
     for team, form, shape, rates, gbs, share in rows:
@@ -110,36 +101,16 @@ def report():
         )
 
 
-@pytest.fixture(scope="module")
-def bounds():
-    """threads -> (multiply-adds, bytes of memory) a second."""
-    return {team: (peak.gflops(team) * 1e9, peak.gbytes(team) * 1e9) for team in THREADS}
-
-
 @pytest.mark.parametrize("team", THREADS)
 @pytest.mark.parametrize("form, m, n, k", CASES, ids=[f"{f}-{m}x{k}x{n}" for f, m, n, k in CASES])
-def test_product(benchmark, report, bounds, form, m, n, k, team):
+def test_product(benchmark, report, bound, form, m, n, k, team):
     limits = threadpool_limits(team) if threadpool_limits else None
     systems = _systems(form, m, n, k, team)
-    steps = {
-        name: max(1, int(ROUND / min(_seconds(run, 1) for _ in range(3)))) for name, run in systems.items()
-    }
-    taken = {name: [] for name in systems}
-
-    def beside():  # before each of fastnn's rounds, one of each peer's
-        for name in list(systems)[1:]:
-            taken[name].append(_seconds(systems[name], steps[name]))
-
-    def ours():
-        taken["fastnn"].append(_seconds(systems["fastnn"], steps["fastnn"]))
-
-    benchmark.pedantic(ours, setup=beside, rounds=ROUNDS, warmup_rounds=2)
+    best = in_turns(benchmark, systems, ROUND, ROUNDS)
     if limits:
         limits.restore_original_limits()
-    best = {name: min(times) for name, times in taken.items()}
     flops, moved = 2.0 * m * n * k, 4.0 * (m * k + k * n + m * n)
     rates = {name: flops / seconds / 1e9 for name, seconds in best.items()}
-    bound = max(flops / bounds[team][0], moved / bounds[team][1] if moved > MEMORY else 0.0)
-    share = bound / best["fastnn"]
+    share = bound(team, flops, moved) / best["fastnn"]
     benchmark.extra_info.update({f"{name} GFLOP/s": rate for name, rate in rates.items()}, of_bound=share)
     report.append((team, f"{form}", f"{m} x {k} x {n}", rates, moved / best["fastnn"] / 1e9, share))
