@@ -18,7 +18,7 @@ class _Windowed(Spatial):
     paddings = ("valid", "same")
     weight_names = ("kernel", "bias")
 
-    def __init__(self, given):
+    def __init__(self, given, /):
         super().__init__(
             given["data_format"], activity_regularizer=given["activity_regularizer"], **given["kwargs"]
         )

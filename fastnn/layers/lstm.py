@@ -13,7 +13,7 @@ class LSTMGates(RecurrentCell):
 
     gates = 4
 
-    def __init__(self, given, **kwargs):
+    def __init__(self, given, /, **kwargs):
         super().__init__(given, **kwargs)
         self.recurrent_activation = activations.get(given["recurrent_activation"])
         self.unit_forget_bias = given["unit_forget_bias"]

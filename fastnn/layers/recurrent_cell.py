@@ -72,7 +72,7 @@ class RecurrentCell(DropoutMasks, Layer):
     gates = 1
     in_kwargs = ()
 
-    def __init__(self, given, **kwargs):
+    def __init__(self, given, /, **kwargs):
         super().__init__(**kwargs)
         self.activation = activations.get(given["activation"])
         self.use_bias = given["use_bias"]
@@ -116,7 +116,7 @@ class RecurrentCell(DropoutMasks, Layer):
 class DenseCell(RecurrentCell):
     """The base of cells on (batch, features) whose states have `units` features; `given` holds `units` too."""
 
-    def __init__(self, given, **kwargs):
+    def __init__(self, given, /, **kwargs):
         super().__init__(given, **kwargs)
         self.units = checked_count(type(self).__name__, "units", given["units"])
         self.state_size = self.output_size = self.units
