@@ -47,8 +47,17 @@ typedef struct {
 static FNN(att) FNN(att_of)(const fnn_call *call)
 {
     const ptrdiff_t *size = call->size;
-    FNN(att) a = {.batch = size[0], .t = size[1], .s = size[2], .heads = size[3], .kv = size[4], .h = size[5],
-                  .e = size[6], .causal = size[7] != 0, .window = size[8], .splits = size[9]};
+    FNN(att)
+    a = {.batch = size[0],
+         .t = size[1],
+         .s = size[2],
+         .heads = size[3],
+         .kv = size[4],
+         .h = size[5],
+         .e = size[6],
+         .causal = size[7] != 0,
+         .window = size[8],
+         .splits = size[9]};
     ptrdiff_t buf = 3, at = 15;
     a.scale = (float)call->attr[0];
     a.rate = (float)call->attr[1];
@@ -71,20 +80,21 @@ static FNN(att) FNN(att_of)(const fnn_call *call)
 
 /* A thread's memory: blocks of ATT_K rows of ATT_Q, and vectors of ATT_Q. */
 typedef struct {
-    float *q, *dy;         /* (h, ATT_Q) scaled queries, (e, ATT_Q) gradients, transposed */
-    float *p, *d, *extra;  /* (ATT_K, ATT_Q) each; extra: a bias or mask on its way */
-    float *near;           /* (ATT_K, e) values, backward (ATT_K, h) keys, side by side */
+    float *q, *dy;           /* (h, ATT_Q) scaled queries, (e, ATT_Q) gradients, transposed */
+    float *p, *d, *extra;    /* (ATT_K, ATT_Q) each; extra: a bias or mask on its way */
+    float *near;             /* (ATT_K, e) values, backward (ATT_K, h) keys, side by side */
     float *near_q, *near_dy; /* backward: (ATT_Q, h) queries and (ATT_Q, e) gradients, side by side */
-    float *lines;          /* (ATT_Q, ATT_K): a mask before it is transposed */
+    float *lines;            /* (ATT_Q, ATT_K): a mask before it is transposed */
     float *peak, *total, *shift, *delta; /* (ATT_Q) each */
 } FNN(att_scratch);
 
 static ptrdiff_t FNN(att_floats)(ptrdiff_t h, ptrdiff_t e, int backward)
 {
-    return ATT_Q * (h + (backward ? h + 2 * e : 0) + (backward ? 4 : 3) * ATT_K + 4) + ATT_K * (backward ? h : e);
+    return ATT_Q * (h + (backward ? h + 2 * e : 0) + (backward ? 4 : 3) * ATT_K + 4) +
+           ATT_K * (backward ? h : e);
 }
 
-static FNN(att_scratch) FNN(att_scratch_of)(const FNN(att) *a, float *at, int backward)
+static FNN(att_scratch) FNN(att_scratch_of)(const FNN(att) * a, float *at, int backward)
 {
     FNN(att_scratch) x;
     x.peak = at, at += ATT_Q;
@@ -112,7 +122,8 @@ typedef struct {
 static inline vf FNN(exp_below_0)(vf x)
 {
     vf n;
-    const vf r = vf_reduce_log2(vf_max(vf_set1(-88.0f), x), &n); /* x second: a NaN stays, and so do its bits below */
+    /* x second: a NaN stays, and so do its bits below. */
+    const vf r = vf_reduce_log2(vf_max(vf_set1(-88.0f), x), &n);
     const vf y = vf_add(vf_expm1_near(r), vf_set1(1.0f));
     const vf e = vi_as_float(vi_add(vf_bits(y), vi_shl(vf_to_int(n), 23)));
     return vf_select(vf_lt(x, vf_set1(-87.0f)), vf_zero(), e);
@@ -137,10 +148,12 @@ static void FNN(att_near)(ptrdiff_t rows, ptrdiff_t cols, const float *from, ptr
 }
 
 /* out (m, n) [+]= a (m, k) b (k, n), a's rows lying lda apart; or with `turned` a is (k, m). */
-static inline void FNN(att_product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t lda, int turned,
-                                    const float *b, ptrdiff_t ldb, float *out, ptrdiff_t ldo, int accumulate)
+static inline void FNN(att_product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t lda,
+                                    int turned, const float *b, ptrdiff_t ldb, float *out, ptrdiff_t ldo,
+                                    int accumulate)
 {
-    fnn_tile t = {.n = n, .blocks = 1, .k = k, .lda = lda, .b = b, .ldb = ldb, .ldc = ldo, .accumulate = accumulate};
+    fnn_tile t = {
+        .n = n, .blocks = 1, .k = k, .lda = lda, .b = b, .ldb = ldb, .ldc = ldo, .accumulate = accumulate};
     const ptrdiff_t tiles = FNN(tile_count)(m);
     for (ptrdiff_t tile = 0; tile < tiles; tile++) {
         const ptrdiff_t i = FNN(tile_rows_at)(m, tile), rows = FNN(tile_rows_at)(m, tile + 1) - i;
@@ -154,7 +167,8 @@ static inline void FNN(att_product)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, const
 }
 
 /* Adds the bias to a block of scores. */
-static void FNN(att_add_bias)(const FNN(att) *a, const FNN(att_block) *o, float *s, const FNN(att_scratch) *x)
+static void FNN(att_add_bias)(const FNN(att) * a, const FNN(att_block) * o, float *s,
+                              const FNN(att_scratch) * x)
 {
     const ptrdiff_t *step = a->bias_at.step;
     const float *bias = a->bias + o->b * step[0] + o->n * step[1] + o->i * step[2] + o->j * step[3];
@@ -175,7 +189,8 @@ static void FNN(att_add_bias)(const FNN(att) *a, const FNN(att_block) *o, float 
 }
 
 /* Hides what mask number m hides. */
-static void FNN(att_apply_mask)(const FNN(att) *a, int m, const FNN(att_block) *o, float *s, const FNN(att_scratch) *x)
+static void FNN(att_apply_mask)(const FNN(att) * a, int m, const FNN(att_block) * o, float *s,
+                                const FNN(att_scratch) * x)
 {
     const ptrdiff_t *step = a->mask_at[m].step;
     const uint8_t *mask = a->mask[m] + o->b * step[0] + o->n * step[1] + o->i * step[2] + o->j * step[3];
@@ -212,7 +227,7 @@ static void FNN(att_apply_mask)(const FNN(att) *a, int m, const FNN(att_block) *
 }
 
 /* Hides keys after the query (causal), and those `window` or more away. Places are floats: exact below 2^24. */
-static void FNN(att_apply_band)(const FNN(att) *a, const FNN(att_block) *o, float *s)
+static void FNN(att_apply_band)(const FNN(att) * a, const FNN(att_block) * o, float *s)
 {
     const ptrdiff_t after = a->causal ? 0 : a->window ? a->window - 1 : a->s; /* key - query, at most */
     const ptrdiff_t before = a->window ? a->window - 1 : a->t;                /* query - key, at most */
@@ -230,7 +245,8 @@ static void FNN(att_apply_band)(const FNN(att) *a, const FNN(att_block) *o, floa
 }
 
 /* The scores of a block into s; x->q holds its queries. */
-static void FNN(att_scores)(const FNN(att) *a, const FNN(att_block) *o, float *s, const FNN(att_scratch) *x)
+static void FNN(att_scores)(const FNN(att) * a, const FNN(att_block) * o, float *s,
+                            const FNN(att_scratch) * x)
 {
     const ptrdiff_t ld = a->kv * a->h;
     const float *k = a->k + (o->b * a->s + o->j) * ld + o->n / (a->heads / a->kv) * a->h;
@@ -244,7 +260,7 @@ static void FNN(att_scores)(const FNN(att) *a, const FNN(att_block) *o, float *s
 }
 
 /* x->q = the scaled queries of a block, turned. */
-static void FNN(att_load_queries)(const FNN(att) *a, const FNN(att_block) *o, const FNN(att_scratch) *x)
+static void FNN(att_load_queries)(const FNN(att) * a, const FNN(att_block) * o, const FNN(att_scratch) * x)
 {
     const vf scale = vf_set1(a->scale);
     const ptrdiff_t ld = a->heads * a->h;
@@ -256,14 +272,14 @@ static void FNN(att_load_queries)(const FNN(att) *a, const FNN(att_block) *o, co
 
 /* keep (cols, ATT_Q) = 1 / (1 - rate) or 0. An element's word depends on its sample, head, query and key alone: block b of
  * counter (16 (query / 64) + b, key, sample and head, 0) gives, in word w, query 16 w + b of 64. */
-static void FNN(att_draw)(const FNN(att) *a, const FNN(att_block) *o, float *keep)
+static void FNN(att_draw)(const FNN(att) * a, const FNN(att_block) * o, float *keep)
 {
     const vf rate = vf_set1(a->rate), kept = vf_set1(1.0f / (1.0f - a->rate));
     for (ptrdiff_t j = 0; j < o->cols; j++)
         for (int b = 0; b < 16; b += VF_LANES) {
             vi word[4];
-            FNN(philox_at)((uint32_t)(o->i / 4 + b), (uint32_t)(o->j + j), (uint32_t)(o->b * a->heads + o->n), a->seed,
-                           word);
+            FNN(philox_at)((uint32_t)(o->i / 4 + b), (uint32_t)(o->j + j), (uint32_t)(o->b * a->heads + o->n),
+                           a->seed, word);
             for (int w = 0; w < 4; w++)
                 vf_store(keep + j * ATT_Q + 16 * w + b,
                          vf_select(vf_lt(FNN(unit_float)(word[w]), rate), vf_zero(), kept));
@@ -278,7 +294,7 @@ static void FNN(att_scale_by)(ptrdiff_t rows, ptrdiff_t lanes, const float *by, 
 }
 
 /* The keys that queries [i, i + rows) may see, for all that causality and window say: [*from, *to). */
-static void FNN(att_reach)(const FNN(att) *a, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t *from, ptrdiff_t *to)
+static void FNN(att_reach)(const FNN(att) * a, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t *from, ptrdiff_t *to)
 {
     *from = 0, *to = a->s;
     if (a->causal)
@@ -299,8 +315,8 @@ static void FNN(att_clear)(ptrdiff_t rows, ptrdiff_t cols, ptrdiff_t ld, float *
 /* ---- forward ---- */
 
 /* Takes keys [from, to) into y, x->peak and x->total; `begun`: whether y holds anything yet. */
-static int FNN(att_take)(const FNN(att) *a, FNN(att_block) *o, ptrdiff_t from, ptrdiff_t to, float *y, int begun,
-                         const FNN(att_scratch) *x)
+static int FNN(att_take)(const FNN(att) * a, FNN(att_block) * o, ptrdiff_t from, ptrdiff_t to, float *y,
+                         int begun, const FNN(att_scratch) * x)
 {
     const ptrdiff_t ldv = a->kv * a->e, ldy = a->heads * a->e;
     const float *v = a->v + o->b * a->s * ldv + o->n / (a->heads / a->kv) * a->e;
@@ -352,7 +368,8 @@ static int FNN(att_take)(const FNN(att) *a, FNN(att_block) *o, ptrdiff_t from, p
                     const vf shrink = vf_set1(x->shift[i]);
                     for (ptrdiff_t c = 0; c < a->e; c += VF_LANES) {
                         const ptrdiff_t n = fnn_min(VF_LANES, a->e - c);
-                        FNN(store_upto)(y + i * ldy + c, vf_mul(FNN(load_upto)(y + i * ldy + c, n), shrink), n);
+                        FNN(store_upto)(y + i * ldy + c, vf_mul(FNN(load_upto)(y + i * ldy + c, n), shrink),
+                                        n);
                     }
                 }
         FNN(att_near)(o->cols, a->e, v + o->j * ldv, ldv, x->near);
@@ -392,7 +409,8 @@ static void FNN(attention_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi,
         int begun = FNN(att_take)(&a, &o, from, to, y, 0, &x);
         if (a.blank) {
             for (ptrdiff_t i = 0; i < o.rows; i++)
-                if (x.peak[i] <= ATT_HIDDEN) /* a share of 0 for whatever was added up, here and in the gradient */
+                /* A share of 0 for whatever was added up, here and in the gradient. */
+                if (x.peak[i] <= ATT_HIDDEN)
                     x.total[i] = INFINITY;
             if (!begun)
                 FNN(att_clear)(o.rows, a.e, ldy, y);
@@ -415,7 +433,8 @@ static void FNN(attention_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi,
 static void FNN(att_work)(const fnn_call *call, fnn_work *work, int backward)
 {
     const FNN(att) a = FNN(att_of)(call);
-    const double rows = (double)(a.batch * a.heads), pairs = rows * (double)a.t * (double)a.s * (a.causal ? 0.5 : 1.0);
+    const double rows = (double)(a.batch * a.heads),
+                 pairs = rows * (double)a.t * (double)a.s * (a.causal ? 0.5 : 1.0);
     const double h = (double)a.h, e = (double)a.e;
     work->scratch = FNN(att_floats)(a.h, a.e, backward) * (ptrdiff_t)sizeof(float);
     work->flops = pairs * (backward ? 2.0 * (3.0 * h + 2.0 * e) : 2.0 * (h + e)) + 40.0 * pairs;
@@ -431,7 +450,7 @@ static void FNN(attention_f32_work)(const fnn_call *call, fnn_work *work)
 /* ---- backward ---- */
 
 /* p = exp(s - peak) / total; x->total holds 1 / total here. */
-static void FNN(att_shares)(const FNN(att_block) *o, float *p, const FNN(att_scratch) *x)
+static void FNN(att_shares)(const FNN(att_block) * o, float *p, const FNN(att_scratch) * x)
 {
     for (ptrdiff_t c = 0; c < o->lanes; c += VF_LANES) {
         const vf peak = vf_load(x->peak + c), share = vf_load(x->total + c);
@@ -443,14 +462,15 @@ static void FNN(att_shares)(const FNN(att_block) *o, float *p, const FNN(att_scr
 }
 
 /* d = scale p (d - delta), 0 for queries that see nothing. */
-static void FNN(att_score_grads)(const FNN(att) *a, const FNN(att_block) *o, const float *p, float *d, int nothing,
-                                 const FNN(att_scratch) *x)
+static void FNN(att_score_grads)(const FNN(att) * a, const FNN(att_block) * o, const float *p, float *d,
+                                 int nothing, const FNN(att_scratch) * x)
 {
     const vf hidden = vf_set1(ATT_HIDDEN);
     for (ptrdiff_t c = 0; c < o->lanes; c += VF_LANES) {
         const vf delta = vf_load(x->delta + c);
-        const vf scale = nothing ? vf_select(vf_le(vf_load(x->peak + c), hidden), vf_zero(), vf_set1(a->scale))
-                                 : vf_set1(a->scale);
+        const vf scale = nothing
+                             ? vf_select(vf_le(vf_load(x->peak + c), hidden), vf_zero(), vf_set1(a->scale))
+                             : vf_set1(a->scale);
         for (ptrdiff_t j = 0; j < o->cols; j++) {
             const vf share = vf_mul(vf_load(p + j * ATT_Q + c), scale);
             vf_store(d + j * ATT_Q + c, vf_mul(share, vf_sub(vf_load(d + j * ATT_Q + c), delta)));
@@ -512,9 +532,11 @@ static void FNN(attention_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_
                         FNN(att_scale_by)(o.cols, o.lanes, x.p, x.extra);
                         given = x.extra;
                     }
-                    FNN(att_product)(o.cols, a.e, o.rows, given, ATT_Q, 0, x.near_dy, a.e, dv + o.j * ldv, ldv, 1);
+                    FNN(att_product)(o.cols, a.e, o.rows, given, ATT_Q, 0, x.near_dy, a.e, dv + o.j * ldv,
+                                     ldv, 1);
                     FNN(att_score_grads)(&a, &o, x.p, x.d, nothing, &x);
-                    FNN(att_product)(o.cols, a.h, o.rows, x.d, ATT_Q, 0, x.near_q, a.h, dk + o.j * ldk, ldk, 1);
+                    FNN(att_product)(o.cols, a.h, o.rows, x.d, ATT_Q, 0, x.near_q, a.h, dk + o.j * ldk, ldk,
+                                     1);
                     FNN(att_near)(o.cols, a.h, kj, ldk, x.near);
                     FNN(att_product)(o.rows, a.h, o.cols, x.d, ATT_Q, 1, x.near, a.h, dqi, ldq, 1);
                 }
@@ -528,6 +550,6 @@ static void FNN(attention_grad_f32_work)(const fnn_call *call, fnn_work *work)
     work->units = call->size[0] * call->size[4] * call->size[9];
 }
 
-#define FNN_ATTENTION_KERNELS                          \
-    FNN_KERNEL(attention_f32, attention_f32_work)      \
+#define FNN_ATTENTION_KERNELS                                                                                \
+    FNN_KERNEL(attention_f32, attention_f32_work)                                                            \
     FNN_KERNEL(attention_grad_f32, attention_grad_f32_work)

@@ -225,12 +225,15 @@ static void FNN(panels_rows)(int packed, ptrdiff_t rows, const FNN(sweep) * s)
         PANELS_CASE(3)
         PANELS_CASE(4)
 #if TILE_ROWS >= 6
-            PANELS_CASE(5) PANELS_CASE(6)
+        PANELS_CASE(5)
+        PANELS_CASE(6)
 #endif
 #if TILE_ROWS >= 8
-                PANELS_CASE(7) PANELS_CASE(8)
+        PANELS_CASE(7)
+        PANELS_CASE(8)
 #endif
-                    default : assert(0);
+    default:
+        assert(0);
     }
 }
 

@@ -71,7 +71,8 @@ static void FNN(recurrent_product)(ptrdiff_t rows, ptrdiff_t n, ptrdiff_t k, con
                                    int accumulate)
 {
     const ptrdiff_t tiles = FNN(tile_count)(rows);
-    const ptrdiff_t depth = fnn_max(1, fnn_ceil_div(k, fnn_max(1, fnn_ceil_div(k, TILE_DEPTH)))); /* equal parts */
+    /* Equal parts. */
+    const ptrdiff_t depth = fnn_max(1, fnn_ceil_div(k, fnn_max(1, fnn_ceil_div(k, TILE_DEPTH))));
     fnn_tile t = {.n = n, .blocks = 1, .lda = lda, .ldb = ldb, .ldc = ldc};
     for (ptrdiff_t p = 0; p < k; p += depth) {
         t.k = fnn_min(depth, k - p);

@@ -33,7 +33,10 @@ static inline vf vf_fnma(vf a, vf b, vf c) { return _mm512_fnmadd_ps(a, b, c); }
 static inline vf vf_min(vf a, vf b) { return _mm512_min_ps(a, b); }
 static inline vf vf_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 static inline vf vf_sqrt(vf a) { return _mm512_sqrt_ps(a); }
-static inline vf vf_round(vf a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+static inline vf vf_round(vf a)
+{
+    return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
 static inline vf vf_floor(vf a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
 static inline vf vf_ceil(vf a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_POS_INF | _MM_FROUND_NO_EXC); }
 static inline vf vf_trunc(vf a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_ZERO | _MM_FROUND_NO_EXC); }
@@ -59,8 +62,8 @@ static inline vi vi_and(vi a, vi b) { return _mm512_and_si512(a, b); }
 static inline vi vi_or(vi a, vi b) { return _mm512_or_si512(a, b); }
 static inline vi vi_xor(vi a, vi b) { return _mm512_xor_si512(a, b); }
 #define vi_shl(a, bits) _mm512_slli_epi32(a, bits)
-#define vi_shr(a, bits) _mm512_srli_epi32(a, bits)   /* fills with zeros */
-#define vi_sar(a, bits) _mm512_srai_epi32(a, bits)   /* fills with the sign */
+#define vi_shr(a, bits) _mm512_srli_epi32(a, bits) /* fills with zeros */
+#define vi_sar(a, bits) _mm512_srai_epi32(a, bits) /* fills with the sign */
 /* The 64-bit products of unsigned lanes with b: the high words; the low ones in *low. */
 static inline vi vi_mul_wide(vi a, uint32_t b, vi *low)
 {
@@ -83,11 +86,14 @@ static inline void vf_transpose(vf r[VF_LANES])
     /* then the quarters: quarter c of t[4 q + i] holds column 4 c + i of rows 4 q to 4 q + 3 */
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++) {
-        const vf even01 = _mm512_shuffle_f32x4(t[i], t[4 + i], 0x88), odd01 = _mm512_shuffle_f32x4(t[i], t[4 + i], 0xdd);
+        const vf even01 = _mm512_shuffle_f32x4(t[i], t[4 + i], 0x88);
+        const vf odd01 = _mm512_shuffle_f32x4(t[i], t[4 + i], 0xdd);
         const vf even23 = _mm512_shuffle_f32x4(t[8 + i], t[12 + i], 0x88);
         const vf odd23 = _mm512_shuffle_f32x4(t[8 + i], t[12 + i], 0xdd);
-        r[i] = _mm512_shuffle_f32x4(even01, even23, 0x88), r[8 + i] = _mm512_shuffle_f32x4(even01, even23, 0xdd);
-        r[4 + i] = _mm512_shuffle_f32x4(odd01, odd23, 0x88), r[12 + i] = _mm512_shuffle_f32x4(odd01, odd23, 0xdd);
+        r[i] = _mm512_shuffle_f32x4(even01, even23, 0x88);
+        r[8 + i] = _mm512_shuffle_f32x4(even01, even23, 0xdd);
+        r[4 + i] = _mm512_shuffle_f32x4(odd01, odd23, 0x88);
+        r[12 + i] = _mm512_shuffle_f32x4(odd01, odd23, 0xdd);
     }
 }
 /* Lane i of the result: the sum of r[i]'s lanes. */
@@ -96,13 +102,17 @@ static inline vf vf_sums(const vf r[VF_LANES])
     vf t[8];
 #pragma GCC unroll 8
     for (int i = 0; i < 8; i++) /* pairs of vectors, then pairs of pairs, inside each 128-bit quarter */
-        t[i] = _mm512_add_ps(_mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]), _mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]));
+        t[i] = _mm512_add_ps(_mm512_unpacklo_ps(r[2 * i], r[2 * i + 1]),
+                             _mm512_unpackhi_ps(r[2 * i], r[2 * i + 1]));
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++)
-        t[i] = _mm512_add_ps(_mm512_shuffle_ps(t[2 * i], t[2 * i + 1], 0x44), _mm512_shuffle_ps(t[2 * i], t[2 * i + 1], 0xee));
+        t[i] = _mm512_add_ps(_mm512_shuffle_ps(t[2 * i], t[2 * i + 1], 0x44),
+                             _mm512_shuffle_ps(t[2 * i], t[2 * i + 1], 0xee));
     /* quarter c of t[q] holds, for r[4 q] to r[4 q + 3], the sum of their quarters c */
-    const vf a = _mm512_add_ps(_mm512_shuffle_f32x4(t[0], t[1], 0x88), _mm512_shuffle_f32x4(t[0], t[1], 0xdd));
-    const vf b = _mm512_add_ps(_mm512_shuffle_f32x4(t[2], t[3], 0x88), _mm512_shuffle_f32x4(t[2], t[3], 0xdd));
+    const vf a =
+        _mm512_add_ps(_mm512_shuffle_f32x4(t[0], t[1], 0x88), _mm512_shuffle_f32x4(t[0], t[1], 0xdd));
+    const vf b =
+        _mm512_add_ps(_mm512_shuffle_f32x4(t[2], t[3], 0x88), _mm512_shuffle_f32x4(t[2], t[3], 0xdd));
     return _mm512_add_ps(_mm512_shuffle_f32x4(a, b, 0x88), _mm512_shuffle_f32x4(a, b, 0xdd));
 }
 /* Lane l of r[i]: from[l * ld + i]. */
@@ -121,7 +131,10 @@ typedef __m256 vf;
 typedef __m256i vi;
 typedef __m256 vm;
 static const int32_t FNN(lane_mask)[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
-static inline __m256i FNN(first)(ptrdiff_t n) { return _mm256_loadu_si256((const __m256i *)(FNN(lane_mask) + 8 - n)); }
+static inline __m256i FNN(first)(ptrdiff_t n)
+{
+    return _mm256_loadu_si256((const __m256i *)(FNN(lane_mask) + 8 - n));
+}
 static inline vf vf_zero(void) { return _mm256_setzero_ps(); }
 static inline vf vf_set1(float a) { return _mm256_set1_ps(a); }
 static inline vf vf_load(const float *p) { return _mm256_loadu_ps(p); }
@@ -213,7 +226,8 @@ static inline vf vf_sums(const vf r[VF_LANES])
     vf t[4];
 #pragma GCC unroll 4
     for (int i = 0; i < 4; i++)
-        t[i] = _mm256_add_ps(_mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]), _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]));
+        t[i] = _mm256_add_ps(_mm256_unpacklo_ps(r[2 * i], r[2 * i + 1]),
+                             _mm256_unpackhi_ps(r[2 * i], r[2 * i + 1]));
     const vf a = _mm256_add_ps(_mm256_shuffle_ps(t[0], t[1], 0x44), _mm256_shuffle_ps(t[0], t[1], 0xee));
     const vf b = _mm256_add_ps(_mm256_shuffle_ps(t[2], t[3], 0x44), _mm256_shuffle_ps(t[2], t[3], 0xee));
     return _mm256_add_ps(_mm256_permute2f128_ps(a, b, 0x20), _mm256_permute2f128_ps(a, b, 0x31));
@@ -284,7 +298,10 @@ static inline vf vi_as_float(vi a)
     memcpy(&b, &a, sizeof b);
     return b;
 }
-static inline vi vf_to_int(vf a) { return a >= -2147483648.0f && a < 2147483648.0f ? (vi)rintf(a) : INT32_MIN; }
+static inline vi vf_to_int(vf a)
+{
+    return a >= -2147483648.0f && a < 2147483648.0f ? (vi)rintf(a) : INT32_MIN;
+}
 static inline vf vi_to_float(vi a) { return (float)a; }
 static inline vi vi_set1(int32_t a) { return a; }
 static inline vi vi_load(const int32_t *p) { return *p; }
