@@ -12,19 +12,20 @@ static void FNN(feed_work)(const fnn_call *call, fnn_work *work)
     work->bytes = 12.0 * (double)(rows * cols);
 }
 
-#define FNN_FEED(to, to_t, from, from_t)                                                                    \
-    static void FNN(feed_rows_##to##_##from)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch) \
-    {                                                                                                       \
-        (void)scratch;                                                                                      \
-        const ptrdiff_t rows = call->size[0], cols = call->size[1];                                         \
-        const from_t *source = call->buf[0];                                                                \
-        const int64_t *index = (const int64_t *)call->buf[1] + *(const int64_t *)call->buf[2] * rows;       \
-        to_t *restrict out = call->buf[3];                                                                  \
-        for (ptrdiff_t r = lo; r < hi; r++) {                                                               \
-            const from_t *restrict row = source + index[r] * cols;                                          \
-            for (ptrdiff_t c = 0; c < cols; c++)                                                            \
-                out[r * cols + c] = (to_t)row[c];                                                           \
-        }                                                                                                   \
+#define FNN_FEED(to, to_t, from, from_t)                                                                     \
+    static void FNN(feed_rows_##to##_##from)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi,               \
+                                             void *scratch)                                                  \
+    {                                                                                                        \
+        (void)scratch;                                                                                       \
+        const ptrdiff_t rows = call->size[0], cols = call->size[1];                                          \
+        const from_t *source = call->buf[0];                                                                 \
+        const int64_t *index = (const int64_t *)call->buf[1] + *(const int64_t *)call->buf[2] * rows;        \
+        to_t *restrict out = call->buf[3];                                                                   \
+        for (ptrdiff_t r = lo; r < hi; r++) {                                                                \
+            const from_t *restrict row = source + index[r] * cols;                                           \
+            for (ptrdiff_t c = 0; c < cols; c++)                                                             \
+                out[r * cols + c] = (to_t)row[c];                                                            \
+        }                                                                                                    \
     }
 FNN_FEED(f32, float, f32, float)
 FNN_FEED(f32, float, f64, double)
@@ -65,10 +66,17 @@ static void FNN(copy_bytes)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, vo
         memcpy((char *)call->buf[1] + first, (const char *)call->buf[0] + first, (size_t)(last - first));
 }
 
-#define FNN_FEED_KERNELS                                                                                       \
-    FNN_KERNEL(feed_rows_f32_f32, feed_work) FNN_KERNEL(feed_rows_f32_f64, feed_work)                           \
-    FNN_KERNEL(feed_rows_f32_u8, feed_work) FNN_KERNEL(feed_rows_f32_i32, feed_work)                            \
-    FNN_KERNEL(feed_rows_f32_i64, feed_work) FNN_KERNEL(feed_rows_i32_u8, feed_work)                            \
-    FNN_KERNEL(feed_rows_i32_i32, feed_work) FNN_KERNEL(feed_rows_i32_i64, feed_work)                           \
-    FNN_KERNEL(feed_rows_u8_u8, feed_work) FNN_KERNEL(feed_rows_u16_u16, feed_work)                             \
-    FNN_KERNEL(feed_rows_i64_i64, feed_work) FNN_KERNEL(feed_next, feed_next_work) FNN_KERNEL(copy_bytes, copy_bytes_work)
+#define FNN_FEED_KERNELS                                                                                     \
+    FNN_KERNEL(feed_rows_f32_f32, feed_work)                                                                 \
+    FNN_KERNEL(feed_rows_f32_f64, feed_work)                                                                 \
+    FNN_KERNEL(feed_rows_f32_u8, feed_work)                                                                  \
+    FNN_KERNEL(feed_rows_f32_i32, feed_work)                                                                 \
+    FNN_KERNEL(feed_rows_f32_i64, feed_work)                                                                 \
+    FNN_KERNEL(feed_rows_i32_u8, feed_work)                                                                  \
+    FNN_KERNEL(feed_rows_i32_i32, feed_work)                                                                 \
+    FNN_KERNEL(feed_rows_i32_i64, feed_work)                                                                 \
+    FNN_KERNEL(feed_rows_u8_u8, feed_work)                                                                   \
+    FNN_KERNEL(feed_rows_u16_u16, feed_work)                                                                 \
+    FNN_KERNEL(feed_rows_i64_i64, feed_work)                                                                 \
+    FNN_KERNEL(feed_next, feed_next_work)                                                                    \
+    FNN_KERNEL(copy_bytes, copy_bytes_work)

@@ -34,7 +34,8 @@
  */
 
 typedef struct {
-    int kind, fused, packed, biased, masked, zero_masked, sequences, keep, backwards, act, ract, columns, near;
+    int kind, fused, packed, biased, masked, zero_masked, sequences, keep, backwards, act, ract, columns,
+        near;
     ptrdiff_t batch, steps, features, units, lead, first, last;
     ptrdiff_t panel, panels, groups; /* groups: gates in the kernels */
     const float *x, *xp, *r, *bias, *h0, *c0;
@@ -45,11 +46,26 @@ typedef struct {
 static FNN(recurrence) FNN(recurrence_of)(const fnn_call *call)
 {
     const ptrdiff_t *n = call->size;
-    FNN(recurrence) f = {.kind = (int)n[0], .batch = n[1], .steps = n[2], .features = n[3], .units = n[4], .lead = n[5],
-                         .fused = (int)n[6], .packed = (int)n[7], .biased = (int)n[8], .masked = (int)n[9],
-                         .zero_masked = (int)n[10], .sequences = (int)n[11], .keep = (int)n[12],
-                         .backwards = (int)n[13], .act = (int)n[14], .ract = (int)n[15], .first = n[16], .last = n[17],
-                         .columns = (int)n[18]};
+    FNN(recurrence)
+    f = {.kind = (int)n[0],
+         .batch = n[1],
+         .steps = n[2],
+         .features = n[3],
+         .units = n[4],
+         .lead = n[5],
+         .fused = (int)n[6],
+         .packed = (int)n[7],
+         .biased = (int)n[8],
+         .masked = (int)n[9],
+         .zero_masked = (int)n[10],
+         .sequences = (int)n[11],
+         .keep = (int)n[12],
+         .backwards = (int)n[13],
+         .act = (int)n[14],
+         .ract = (int)n[15],
+         .first = n[16],
+         .last = n[17],
+         .columns = (int)n[18]};
     const int lstm = f.kind == FNN_LSTM;
     int b = 0;
     f.panel = FNN(recurrent_panel)(f.batch);
@@ -79,7 +95,7 @@ static inline ptrdiff_t FNN(recurrent_time)(ptrdiff_t s, ptrdiff_t steps, int ba
 }
 
 /* Where what is kept of step s lies, in steps. */
-static inline ptrdiff_t FNN(recurrent_slot)(const FNN(recurrence) *f, ptrdiff_t s)
+static inline ptrdiff_t FNN(recurrent_slot)(const FNN(recurrence) * f, ptrdiff_t s)
 {
     return f->keep ? FNN(recurrent_time)(s, f->steps, f->backwards) : s & 1;
 }
@@ -92,48 +108,55 @@ typedef struct {
 } FNN(recurrent_block);
 
 /* The parts of x W + h' R + b that this block needs, into z: each part's rows of `panel` floats, one after the other. */
-static void FNN(recurrent_sums)(const FNN(recurrence) *f, const FNN(recurrent_block) *at, float *z)
+static void FNN(recurrent_sums)(const FNN(recurrence) * f, const FNN(recurrent_block) * at, float *z)
 {
     const ptrdiff_t units = f->units, panel = f->panel, part = at->rows * panel, groups = f->groups;
     const ptrdiff_t t = FNN(recurrent_time)(at->s, f->steps, f->backwards);
     const ptrdiff_t above = f->fused ? f->features : 0, ldb = f->packed ? panel : groups * units;
     const float *h = at->h + at->row * at->ldh;
     for (ptrdiff_t g = 0; g < groups; g++) {
-        const int apart = f->kind == FNN_GRU && g == 2; /* h' R_h is multiplied by r: its sum stays by itself */
+        /* h' R_h is multiplied by r: its sum stays by itself. */
+        const int apart = f->kind == FNN_GRU && g == 2;
         const float *bias = f->biased ? f->bias + g * units + at->column : NULL;
         const float *bias2 = f->biased && f->kind == FNN_GRU ? bias + groups * units : NULL;
         const float *b = f->packed ? f->r + (at->column / panel * groups + g) * (above + units) * panel
                                    : f->r + g * units + at->column;
         float *c = z + g * part;
-        if (f->fused && f->kind != FNN_GRU) { /* x and h' lie side by side, as their kernels lie one above the other */
-            FNN(recurrent_product)(at->rows, at->n, above + units, h - above, at->ldh, b, ldb, c, panel, bias, 0);
+        if (f->fused && f->kind != FNN_GRU) {
+            /* x and h' lie side by side, as their kernels lie one above the other. */
+            FNN(recurrent_product)(at->rows, at->n, above + units, h - above, at->ldh, b, ldb, c, panel, bias,
+                                   0);
             continue;
         }
         if (f->fused)
             FNN(recurrent_product)(at->rows, at->n, above, h - above, at->ldh, b, ldb, c, panel, bias, 0);
         else
             for (ptrdiff_t i = 0; i < at->rows; i++)
-                memcpy(c + i * panel, f->xp + (((at->row + i) * f->steps + t) * groups + g) * units + at->column,
+                memcpy(c + i * panel,
+                       f->xp + (((at->row + i) * f->steps + t) * groups + g) * units + at->column,
                        (size_t)at->n * sizeof(float));
-        FNN(recurrent_product)(at->rows, at->n, units, h, at->ldh, b + above * ldb, ldb, apart ? c + part : c, panel,
-                               bias2, !apart);
+        FNN(recurrent_product)(at->rows, at->n, units, h, at->ldh, b + above * ldb, ldb, apart ? c + part : c,
+                               panel, bias2, !apart);
     }
 }
 
 /* What a row of a block reads and writes in its cell; pointers to the block's first column. */
 typedef struct {
-    const float *before, *carry; /* h', c' */
+    const float *before, *carry;   /* h', c' */
     float *h, *y, *c, *gates, *cs; /* h: the next step's h', or hn; NULL: not wanted */
-    int skip;                              /* a masked step */
+    int skip;                      /* a masked step */
 } FNN(recurrent_row);
 
-static FNN(recurrent_row) FNN(recurrent_row_at)(const FNN(recurrence) *f, const FNN(recurrent_block) *at, ptrdiff_t row)
+static FNN(recurrent_row)
+    FNN(recurrent_row_at)(const FNN(recurrence) * f, const FNN(recurrent_block) * at, ptrdiff_t row)
 {
     const ptrdiff_t units = f->units, s = at->s, column = at->column, parts = f->kind == FNN_SIMPLE ? 1 : 4;
     const ptrdiff_t t = FNN(recurrent_time)(s, f->steps, f->backwards), ld = f->lead + units;
-    FNN(recurrent_row) r = {.before = at->h + row * at->ldh + column, .skip = f->masked && !f->mask[row * f->steps + t]};
-    r.h = s + 1 == f->steps ? f->hn + row * units + column
-                            : f->xh + (FNN(recurrent_slot)(f, s + 1) * f->batch + row) * ld + f->lead + column;
+    FNN(recurrent_row)
+    r = {.before = at->h + row * at->ldh + column, .skip = f->masked && !f->mask[row * f->steps + t]};
+    r.h = s + 1 == f->steps
+              ? f->hn + row * units + column
+              : f->xh + (FNN(recurrent_slot)(f, s + 1) * f->batch + row) * ld + f->lead + column;
     if (f->sequences)
         r.y = f->y + (row * f->steps + s) * units + column;
     if (f->kind == FNN_LSTM) {
@@ -148,8 +171,8 @@ static FNN(recurrent_row) FNN(recurrent_row_at)(const FNN(recurrence) *f, const 
 }
 
 /* Always inlined: with the usual activations known, their switches go. */
-TILE_INLINE void FNN(lstm_row)(const int act, const int ract, ptrdiff_t n, ptrdiff_t units, ptrdiff_t part, const float *z,
-                               const FNN(recurrent_row) *r)
+TILE_INLINE void FNN(lstm_row)(const int act, const int ract, ptrdiff_t n, ptrdiff_t units, ptrdiff_t part,
+                               const float *z, const FNN(recurrent_row) * r)
 {
     for (ptrdiff_t j = 0; j < n; j += VF_LANES) {
         const ptrdiff_t m = fnn_min(VF_LANES, n - j);
@@ -172,12 +195,13 @@ TILE_INLINE void FNN(lstm_row)(const int act, const int ract, ptrdiff_t n, ptrdi
     }
 }
 
-TILE_INLINE void FNN(gru_row)(const int act, const int ract, ptrdiff_t n, ptrdiff_t units, ptrdiff_t part, const float *sums,
-                              const FNN(recurrent_row) *r)
+TILE_INLINE void FNN(gru_row)(const int act, const int ract, ptrdiff_t n, ptrdiff_t units, ptrdiff_t part,
+                              const float *sums, const FNN(recurrent_row) * r)
 {
     for (ptrdiff_t j = 0; j < n; j += VF_LANES) {
         const ptrdiff_t m = fnn_min(VF_LANES, n - j);
-        const vf z = FNN(gate)(ract, vf_load_n(sums + j, m)), reset = FNN(gate)(ract, vf_load_n(sums + part + j, m));
+        const vf z = FNN(gate)(ract, vf_load_n(sums + j, m)),
+                 reset = FNN(gate)(ract, vf_load_n(sums + part + j, m));
         const vf q = vf_load_n(sums + 3 * part + j, m);
         const vf g = FNN(gate)(act, vf_fma(reset, q, vf_load_n(sums + 2 * part + j, m)));
         const vf h = vf_fma(z, vf_sub(vf_load_n(r->before + j, m), g), g);
@@ -193,7 +217,7 @@ TILE_INLINE void FNN(gru_row)(const int act, const int ract, ptrdiff_t n, ptrdif
     }
 }
 
-TILE_INLINE void FNN(simple_row)(const int act, ptrdiff_t n, const float *z, const FNN(recurrent_row) *r)
+TILE_INLINE void FNN(simple_row)(const int act, ptrdiff_t n, const float *z, const FNN(recurrent_row) * r)
 {
     for (ptrdiff_t j = 0; j < n; j += VF_LANES) {
         const ptrdiff_t m = fnn_min(VF_LANES, n - j);
@@ -207,7 +231,7 @@ TILE_INLINE void FNN(simple_row)(const int act, ptrdiff_t n, const float *z, con
 }
 
 /* A masked step: the state stays. */
-static void FNN(recurrent_skip)(const FNN(recurrence) *f, ptrdiff_t n, const FNN(recurrent_row) *r)
+static void FNN(recurrent_skip)(const FNN(recurrence) * f, ptrdiff_t n, const FNN(recurrent_row) * r)
 {
     const size_t bytes = (size_t)n * sizeof(float);
     memcpy(r->h, r->before, bytes);
@@ -221,7 +245,7 @@ static void FNN(recurrent_skip)(const FNN(recurrence) *f, ptrdiff_t n, const FNN
         memcpy(r->y, r->before, bytes);
 }
 
-static void FNN(recurrent_cells)(const FNN(recurrence) *f, const FNN(recurrent_block) *at, const float *z)
+static void FNN(recurrent_cells)(const FNN(recurrence) * f, const FNN(recurrent_block) * at, const float *z)
 {
     const ptrdiff_t part = at->rows * f->panel, n = at->n, units = f->units;
     const int usual = f->act == FNN_GATE_TANH && f->ract == FNN_GATE_SIGMOID;
@@ -246,7 +270,7 @@ static void FNN(recurrent_cells)(const FNN(recurrence) *f, const FNN(recurrent_b
 }
 
 /* Step s's x, and the first step's h', of rows [r0, r1) into xh. */
-static void FNN(recurrent_fill)(const FNN(recurrence) *f, ptrdiff_t s, ptrdiff_t r0, ptrdiff_t r1)
+static void FNN(recurrent_fill)(const FNN(recurrence) * f, ptrdiff_t s, ptrdiff_t r0, ptrdiff_t r1)
 {
     const ptrdiff_t t = FNN(recurrent_time)(s, f->steps, f->backwards), ld = f->lead + f->units;
     float *to = f->xh + FNN(recurrent_slot)(f, s) * f->batch * ld;
@@ -260,7 +284,8 @@ static void FNN(recurrent_fill)(const FNN(recurrence) *f, ptrdiff_t s, ptrdiff_t
     }
 }
 
-static void FNN(recurrent_block_run)(const FNN(recurrence) *f, FNN(recurrent_block) *at, ptrdiff_t p, float *z)
+static void FNN(recurrent_block_run)(const FNN(recurrence) * f, FNN(recurrent_block) * at, ptrdiff_t p,
+                                     float *z)
 {
     at->column = p * f->panel;
     at->n = fnn_min(f->panel, f->units - at->column);
@@ -270,10 +295,11 @@ static void FNN(recurrent_block_run)(const FNN(recurrence) *f, FNN(recurrent_blo
 
 /* Rows [r0, r1) and panels [p0, p1) of step s. Near weights stream by once for each tile of rows, in order; from
  * further away a panel is fetched once for as many rows as keep their sums in the first level. */
-static void FNN(recurrent_step)(const FNN(recurrence) *f, ptrdiff_t s, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t p0,
-                                ptrdiff_t p1, float *z)
+static void FNN(recurrent_step)(const FNN(recurrence) * f, ptrdiff_t s, ptrdiff_t r0, ptrdiff_t r1,
+                                ptrdiff_t p0, ptrdiff_t p1, float *z)
 {
-    const ptrdiff_t ld = f->lead + f->units, blocks = fnn_ceil_div(r1 - r0, f->near ? TILE_ROWS : RECURRENT_ROWS);
+    const ptrdiff_t ld = f->lead + f->units,
+                    blocks = fnn_ceil_div(r1 - r0, f->near ? TILE_ROWS : RECURRENT_ROWS);
     const int start = s == 0 && f->columns; /* h0 is not in xh yet */
     FNN(recurrent_block) at = {.s = s, .ldh = start ? f->units : ld};
     at.h = start ? f->h0 : f->xh + FNN(recurrent_slot)(f, s) * f->batch * ld + f->lead;
@@ -355,4 +381,5 @@ static void FNN(recurrent_pack_work)(const fnn_call *call, fnn_work *work)
 }
 
 #define FNN_RECURRENT_KERNELS                                                                                \
-    FNN_KERNEL(recurrent_f32, recurrent_work) FNN_KERNEL(recurrent_pack_f32, recurrent_pack_work)
+    FNN_KERNEL(recurrent_f32, recurrent_work)                                                                \
+    FNN_KERNEL(recurrent_pack_f32, recurrent_pack_work)

@@ -40,10 +40,21 @@ typedef struct {
 static FNN(recurrence_back) FNN(recurrence_back_of)(const fnn_call *call)
 {
     const ptrdiff_t *n = call->size;
-    FNN(recurrence_back) f = {.kind = (int)n[0], .batch = n[1], .steps = n[2], .units = n[3], .lead = n[4],
-                              .masked = (int)n[5], .zero_masked = (int)n[6], .sequences = (int)n[7],
-                              .backwards = (int)n[8], .act = (int)n[9], .ract = (int)n[10], .first = n[11],
-                              .last = n[12], .columns = (int)n[13]};
+    FNN(recurrence_back)
+    f = {.kind = (int)n[0],
+         .batch = n[1],
+         .steps = n[2],
+         .units = n[3],
+         .lead = n[4],
+         .masked = (int)n[5],
+         .zero_masked = (int)n[6],
+         .sequences = (int)n[7],
+         .backwards = (int)n[8],
+         .act = (int)n[9],
+         .ract = (int)n[10],
+         .first = n[11],
+         .last = n[12],
+         .columns = (int)n[13]};
     const int lstm = f.kind == FNN_LSTM, gru = f.kind == FNN_GRU;
     int b = 0;
     f.panel = FNN(recurrent_panel)(f.batch);
@@ -72,14 +83,14 @@ typedef struct {
     float *d, *dq, *dh, *dc;
 } FNN(recurrent_back_row);
 
-static inline vf FNN(whole_dh)(const FNN(recurrent_back_row) *r, ptrdiff_t j, ptrdiff_t m)
+static inline vf FNN(whole_dh)(const FNN(recurrent_back_row) * r, ptrdiff_t j, ptrdiff_t m)
 {
     const vf dh = vf_load_n(r->later + j, m);
     return r->dy ? vf_add(dh, vf_load_n(r->dy + j, m)) : dh;
 }
 
 TILE_INLINE void FNN(lstm_back_row)(const int act, const int ract, ptrdiff_t n, ptrdiff_t units,
-                                    const FNN(recurrent_back_row) *r)
+                                    const FNN(recurrent_back_row) * r)
 {
     for (ptrdiff_t j = 0; j < n; j += VF_LANES) {
         const ptrdiff_t m = fnn_min(VF_LANES, n - j);
@@ -88,7 +99,8 @@ TILE_INLINE void FNN(lstm_back_row)(const int act, const int ract, ptrdiff_t n, 
         const vf ac = FNN(gate)(act, vf_load_n(r->c + j, m)), dh = FNN(whole_dh)(r, j, m);
         const vf dc = vf_fma(vf_mul(dh, o), FNN(gate_slope)(act, ac), vf_load_n(r->dc_later + j, m));
         vf_store_n(r->d + j, vf_mul(vf_mul(dc, g), FNN(gate_slope)(ract, i)), m);
-        vf_store_n(r->d + units + j, vf_mul(vf_mul(dc, vf_load_n(r->carry + j, m)), FNN(gate_slope)(ract, f)), m);
+        vf_store_n(r->d + units + j, vf_mul(vf_mul(dc, vf_load_n(r->carry + j, m)), FNN(gate_slope)(ract, f)),
+                   m);
         vf_store_n(r->d + 2 * units + j, vf_mul(vf_mul(dc, i), FNN(gate_slope)(act, g)), m);
         vf_store_n(r->d + 3 * units + j, vf_mul(vf_mul(dh, ac), FNN(gate_slope)(ract, o)), m);
         vf_store_n(r->dc + j, vf_mul(dc, f), m);
@@ -97,7 +109,7 @@ TILE_INLINE void FNN(lstm_back_row)(const int act, const int ract, ptrdiff_t n, 
 }
 
 TILE_INLINE void FNN(gru_back_row)(const int act, const int ract, ptrdiff_t n, ptrdiff_t units,
-                                   const FNN(recurrent_back_row) *r)
+                                   const FNN(recurrent_back_row) * r)
 {
     for (ptrdiff_t j = 0; j < n; j += VF_LANES) {
         const ptrdiff_t m = fnn_min(VF_LANES, n - j);
@@ -117,7 +129,7 @@ TILE_INLINE void FNN(gru_back_row)(const int act, const int ract, ptrdiff_t n, p
     }
 }
 
-TILE_INLINE void FNN(simple_back_row)(const int act, ptrdiff_t n, const FNN(recurrent_back_row) *r)
+TILE_INLINE void FNN(simple_back_row)(const int act, ptrdiff_t n, const FNN(recurrent_back_row) * r)
 {
     for (ptrdiff_t j = 0; j < n; j += VF_LANES) {
         const ptrdiff_t m = fnn_min(VF_LANES, n - j);
@@ -128,7 +140,8 @@ TILE_INLINE void FNN(simple_back_row)(const int act, ptrdiff_t n, const FNN(recu
 }
 
 /* A masked step: the state's gradients go through, the sums get none. */
-static void FNN(recurrent_back_skip)(const FNN(recurrence_back) *f, ptrdiff_t n, const FNN(recurrent_back_row) *r)
+static void FNN(recurrent_back_skip)(const FNN(recurrence_back) * f, ptrdiff_t n,
+                                     const FNN(recurrent_back_row) * r)
 {
     const size_t bytes = (size_t)n * sizeof(float);
     for (ptrdiff_t g = 0; g < f->groups; g++) {
@@ -145,19 +158,21 @@ static void FNN(recurrent_back_skip)(const FNN(recurrence_back) *f, ptrdiff_t n,
 }
 
 /* Step s, rows [row, row + rows), columns [column, column + n): d, and dh and dc for the step before but for d R^T. */
-static void FNN(recurrent_back_cells)(const FNN(recurrence_back) *f, ptrdiff_t s, ptrdiff_t row, ptrdiff_t rows,
-                                      ptrdiff_t column, ptrdiff_t n)
+static void FNN(recurrent_back_cells)(const FNN(recurrence_back) * f, ptrdiff_t s, ptrdiff_t row,
+                                      ptrdiff_t rows, ptrdiff_t column, ptrdiff_t n)
 {
-    const ptrdiff_t steps = f->steps, units = f->units, width = f->groups * units, parts = f->kind == FNN_SIMPLE ? 1 : 4;
+    const ptrdiff_t steps = f->steps, units = f->units, width = f->groups * units,
+                    parts = f->kind == FNN_SIMPLE ? 1 : 4;
     const ptrdiff_t t = FNN(recurrent_time)(s, steps, f->backwards);
     const ptrdiff_t before = FNN(recurrent_time)(s - 1, steps, f->backwards);
     const int usual = f->act == FNN_GATE_TANH && f->ract == FNN_GATE_SIGMOID;
     for (ptrdiff_t b = row; b < row + rows; b++) {
         const int skip = f->masked && !f->mask[b * steps + t];
-        FNN(recurrent_back_row) r = {.gates = f->gates + (t * f->batch + b) * parts * units + column,
-                                     .d = f->d + (t * f->batch + b) * width + column,
-                                     .dq = f->dq + (t * f->batch + b) * width + column,
-                                     .dh = f->dh0 + b * units + column};
+        FNN(recurrent_back_row)
+        r = {.gates = f->gates + (t * f->batch + b) * parts * units + column,
+             .d = f->d + (t * f->batch + b) * width + column,
+             .dq = f->dq + (t * f->batch + b) * width + column,
+             .dh = f->dh0 + b * units + column};
         r.later = s + 1 == steps ? f->dhn + b * units + column : r.dh;
         if (f->sequences && !(skip && f->zero_masked))
             r.dy = f->dy + (b * steps + s) * units + column;
@@ -185,8 +200,8 @@ static void FNN(recurrent_back_cells)(const FNN(recurrence_back) *f, ptrdiff_t s
 }
 
 /* Rows [r0, r1) and panels [p0, p1) of step s: first the step after's d R^T, then this step's cells. */
-static void FNN(recurrent_back_step)(const FNN(recurrence_back) *f, ptrdiff_t s, ptrdiff_t r0, ptrdiff_t r1, ptrdiff_t p0,
-                                     ptrdiff_t p1)
+static void FNN(recurrent_back_step)(const FNN(recurrence_back) * f, ptrdiff_t s, ptrdiff_t r0, ptrdiff_t r1,
+                                     ptrdiff_t p0, ptrdiff_t p1)
 {
     const ptrdiff_t units = f->units, width = f->groups * units;
     const ptrdiff_t later = FNN(recurrent_time)(s + 1, f->steps, f->backwards);
@@ -198,8 +213,8 @@ static void FNN(recurrent_back_step)(const FNN(recurrence_back) *f, ptrdiff_t s,
             const ptrdiff_t column = p * f->panel, n = fnn_min(f->panel, units - column);
             if (s + 1 < f->steps)
                 FNN(recurrent_product)(rows, n, width, f->dq + (later * f->batch + row) * width, width,
-                                       f->rt + p * width * f->panel, f->panel, f->dh0 + row * units + column, units,
-                                       NULL, 1);
+                                       f->rt + p * width * f->panel, f->panel, f->dh0 + row * units + column,
+                                       units, NULL, 1);
             if (f->near && s > 0) {
                 const ptrdiff_t parts = f->kind == FNN_SIMPLE ? 1 : 4;
                 const ptrdiff_t before = FNN(recurrent_time)(s - 1, f->steps, f->backwards) * f->batch + row;
