@@ -18,6 +18,19 @@ def aligned_empty(shape, dtype):
     return raw[start : start + nbytes].view(dtype).reshape(shape)
 
 
+def blank(shape, dtype=None):
+    """An initializer for variables whose values come from a file: zeros in memory that is not touched yet."""
+    return np.zeros(shape, dtypes.NUMPY[dtypes.standardize(dtype)])
+
+
+def _aligned_zeros(shape, dtype):
+    dtype = np.dtype(dtype)
+    nbytes = int(np.prod(shape)) * dtype.itemsize
+    raw = np.zeros(nbytes + _ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % _ALIGNMENT
+    return raw[start : start + nbytes].view(dtype).reshape(shape)
+
+
 # What a tape and a graph note when a variable is read; its one input is the Variable itself.
 read_variable = define_op(
     "read_variable",
@@ -69,8 +82,11 @@ class Variable(Arithmetic):
                 f"Variable {name!r}: the initial value has shape {initial.shape}, `shape` says {tuple(shape)}"
             )
         # Plans keep its address: never replaced.
-        self.storage = aligned_empty(initial.shape, dtypes.NUMPY[dtype])
-        self.storage[...] = initial
+        if initializer is blank:
+            self.storage = _aligned_zeros(initial.shape, dtypes.NUMPY[dtype])
+        else:
+            self.storage = aligned_empty(initial.shape, dtypes.NUMPY[dtype])
+            self.storage[...] = initial
         self.shape = tuple(initial.shape)
         self.dtype = dtype
         self.name = name or "variable"
@@ -120,6 +136,13 @@ class Variable(Arithmetic):
             self.storage[...] = value.array
             self.snapshot = None
         return value
+
+    def assign_stored(self, store, key):
+        """Replace the values by store[key], an array of this shape; read straight into place where `store` can."""
+        if hasattr(store, "read_into") and context.graph is None and store.read_into(key, self.storage):
+            self.snapshot = None
+        else:
+            self.assign(np.asarray(store[key]))
 
     def assign_add(self, value):
         """Add `value` to the variable; returns the new value."""

@@ -8,7 +8,7 @@ from .. import constraints, initializers, regularizers
 from ..engine import dtypes
 from ..engine.symbolic import unique_name
 from ..engine.tensor import check_array
-from ..engine.variable import Variable
+from ..engine.variable import Variable, blank
 from .call_state import state
 from .input_spec import describe
 
@@ -53,11 +53,11 @@ class LayerState:
         if state.weights_left is not None:
             state.spend(math.prod(shape) * dtypes.NUMPY[dtype].itemsize, describe(self), shape)
             if type(self).save_own_variables is LayerState.save_own_variables:
-                initializer = "zeros"  # the file has the values; to draw others takes longer than reading
+                initializer = blank  # the file has the values; to draw others takes longer than reading
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
         variable = Variable(
-            initializers.get(initializer),
+            initializer if initializer is blank else initializers.get(initializer),
             shape=shape,
             dtype=dtype,
             trainable=trainable,
@@ -202,9 +202,9 @@ class LayerState:
         return sum(variable.size for variable in self.weights)
 
     def save_own_variables(self, store):
-        """Put this layer's own variables into the mapping `store`, under "0", "1", ..."""
+        """Put this layer's own variables, themselves, into the mapping `store`, under "0", "1", ..."""
         for i, variable in enumerate([*self._trainable_variables, *self._non_trainable_variables]):
-            store[str(i)] = variable.numpy()
+            store[str(i)] = variable
 
     def load_own_variables(self, store):
         """Set this layer's own variables from `store`, as `save_own_variables` left it.
@@ -222,13 +222,14 @@ class LayerState:
                 f"file holds {len(store.keys())} for it.{unbuilt}"
             )
         for i, variable in enumerate(own):
-            array = np.asarray(store[str(i)])
-            if array.shape != variable.shape:
-                raise ValueError(
-                    f"{describe(self)}: {variable.path!r} has shape {variable.shape}, the saved "
-                    f"file holds an array of shape {array.shape} for it"
-                )
-            variable.assign(array)
+            if not hasattr(store, "read_into"):  # which looks at shapes itself
+                shape = np.shape(store[str(i)])
+                if shape != variable.shape:
+                    raise ValueError(
+                        f"{describe(self)}: {variable.path!r} has shape {variable.shape}, the saved "
+                        f"file holds an array of shape {shape} for it"
+                    )
+            variable.assign_stored(store, str(i))
 
     def _flatten_layers(self, include_self=True, recursive=True):
         found, seen, waiting = [self] if include_self else [], set(), list(self._layers)

@@ -207,9 +207,9 @@ class Optimizer:
             variable.assign(weight)
 
     def save_own_variables(self, store):
-        """Write the state into a mapping: "0", "1", ... -> array."""
+        """Put the state's variables, themselves, into a mapping: under "0", "1", ..."""
         for i, variable in enumerate(self.variables):
-            store[str(i)] = variable.numpy()
+            store[str(i)] = variable
 
     def load_own_variables(self, store):
         """Read the state from such a mapping; with a warning, not at all where the numbers of variables differ."""
@@ -222,7 +222,7 @@ class Optimizer:
             )
             return
         for i, variable in enumerate(self.variables):
-            variable.assign(np.asarray(store[str(i)]))
+            variable.assign_stored(store, str(i))
 
     # ---- the learning rate ----
 

@@ -16,7 +16,17 @@ from .lambda_code import allowing_code
 from .model_file import KERAS_FORMAT, model_of_entry, parse_json, weights_within
 from .object_registration import CustomObjectScope
 from .older_keras import current_model, current_training, is_older, match_state
-from .safe_h5 import attribute, get_dataset, get_group, h5py_module, names_in, open_h5, read_dataset, text
+from .safe_h5 import (
+    attribute,
+    get_dataset,
+    get_group,
+    h5py_module,
+    names_in,
+    open_h5,
+    read_dataset,
+    read_dataset_into,
+    text,
+)
 from .serialization import serialize_dict, serialize_keras_object
 
 _LONGEST_ATTRIBUTE = 64512  # HDF5 keeps attributes in object headers of 64 KiB
@@ -171,7 +181,7 @@ def load_model(path, custom_objects=None, compile=True, safe_mode=True):
             weights = get_group(file, "model_weights")
             if weights is None:
                 raise ValueError(f"{path!r} holds no weights: there is no group 'model_weights'")
-            read_weights(model, weights, path)
+            read_weights(model, weights, path, fresh=True)
             if compile:
                 _compile(model, file, path, older)
     return model
@@ -183,8 +193,8 @@ def _attribute(group, name):
     return text(value) if value is not None else None
 
 
-def read_weights(model, group, what, skip_mismatch=False, by_name=False):
-    """Set a model's weights from the open HDF5 `group`; all of them, or none.
+def read_weights(model, group, what, skip_mismatch=False, by_name=False, fresh=False):
+    """Set a model's weights from the open HDF5 `group`; all of them, or (but for a `fresh` model) none.
 
     Raises:
         ValueError: layers or weights that do not fit, named, with both shapes.
@@ -214,9 +224,20 @@ def read_weights(model, group, what, skip_mismatch=False, by_name=False):
     own = get_group(group, "top_level_model_weights")
     if own is not None:
         chosen += _matched(model, _own_weights(model), own, what, skip_mismatch)
+    if fresh:
+        for variable, dataset in chosen:
+            _set(variable, dataset)
+        return
     arrays = [read_dataset(dataset) for _, dataset in chosen]  # all are read before the first is used
     for (variable, _), array in zip(chosen, arrays):
         variable.assign(array)
+
+
+def _set(variable, dataset):
+    if read_dataset_into(dataset, variable.storage):
+        variable.snapshot = None
+    else:
+        variable.assign(read_dataset(dataset))
 
 
 def _member(group, name):
@@ -314,7 +335,7 @@ def _compile(model, file, path, older):
         )
         return
     for variable, dataset in datasets:
-        variable.assign(read_dataset(dataset))
+        _set(variable, dataset)
 
 
 def _in_order(optimizer, names):

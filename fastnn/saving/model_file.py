@@ -79,7 +79,7 @@ def load_keras(file, what, custom_objects=None, compile=True, safe_mode=True):
         metadata = archive.read(METADATA, _LARGEST_CONFIG) if METADATA in archive.names else b"{}"
         with weights_within(archive.size):
             model, older = _model_of_json(config, metadata, what, custom_objects, compile, safe_mode)
-        _read_weights(model, archive, what, older=older)
+        _read_weights(model, archive, what, older=older, fresh=True)
         load_assets(model, archive.names, lambda name: archive.read(name, _LARGEST_CONFIG), what)
     return model
 
@@ -97,7 +97,7 @@ def load_keras_directory(path, custom_objects=None, compile=True, safe_mode=True
     with weights_within(os.path.getsize(os.path.join(path, WEIGHTS))):
         model, older = _model_of_json(config, metadata, path, custom_objects, compile, safe_mode)
     with open_h5(os.path.join(path, WEIGHTS), os.path.join(path, WEIGHTS)) as stored:
-        read_state(model, stored, older=older)
+        read_state(model, stored, older=older, fresh=True)
     names = _names_in_directory(path)
     load_assets(model, names, lambda name: _small_file(os.path.join(path, name)), path)
     return model

@@ -141,6 +141,18 @@ def read_dataset(dataset):
     return np.asarray(dataset[()])
 
 
+def read_dataset_into(dataset, array):
+    """Read what a dataset holds into `array`, contiguous and of its shape; whether it was of a kind that can be.
+
+    What is in the array is of no use where the file turns out to be damaged on the way.
+    """
+    plain = dataset.dtype.kind in "fiub" and attribute(dataset, "dtype") != "bfloat16"
+    if not plain or not array.size or not array.ndim or tuple(dataset.shape) != array.shape:
+        return False
+    dataset.read_direct(array)
+    return True
+
+
 def _opened(group, name):
     try:
         return group[name]

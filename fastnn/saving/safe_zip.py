@@ -3,10 +3,13 @@ bound."""
 
 import contextlib
 import io
+import os
+import threading
 import zipfile
 import zlib
 
-_PIECE = 2**20
+from .checksums import PieceSums, read_checksum
+
 _ROOM = 2**20  # a member may always unpack to so many bytes
 
 
@@ -93,13 +96,33 @@ class SafeZip:
         if info.compress_size != info.file_size:
             raise zipfile.BadZipFile("two different sizes are announced")
         window = Window(self.archive.fp, start, info.file_size)
-        checksum, piece = 0, bytearray(_PIECE)
-        while count := window.readinto(piece):
-            checksum = zlib.crc32(memoryview(piece)[:count], checksum)
+        checksum = read_checksum(window, 0, info.file_size)
         if window.tell() != info.file_size or checksum != info.CRC:
             raise zipfile.BadZipFile("its checksum is wrong")
         window.seek(0)
         return window
+
+
+@contextlib.contextmanager
+def _flushing(file):
+    """What was written to `file` is on its way to the disk while the block runs: fsync has less to wait for then."""
+    file.flush()
+    try:
+        handle = file.fileno()
+    except OSError:  # a file in memory
+        yield
+        return
+    helper = threading.Thread(target=_flush, args=(handle,))
+    helper.start()
+    try:
+        yield
+    finally:
+        helper.join()
+
+
+def _flush(handle):
+    with contextlib.suppress(OSError):  # whoever closes the file flushes it again, and hears of what is wrong
+        os.fsync(handle)
 
 
 @contextlib.contextmanager
@@ -118,10 +141,8 @@ def stored_member(archive, name):
     file.write(zeros)
     window = Window(file, start + len(zeros), 0, growing=True)
     yield window
-    window.seek(0)
-    checksum, piece = 0, bytearray(_PIECE)
-    while count := window.readinto(piece):
-        checksum = zlib.crc32(memoryview(piece)[:count], checksum)
+    with _flushing(file):
+        checksum = window.sums.total(window, window.size)
     info.CRC, info.file_size, info.compress_size = checksum, window.size, window.size
     file.seek(start)
     file.write(info.FileHeader(zip64=True))
@@ -139,6 +160,7 @@ class Window(io.RawIOBase):
         self.file, self.start, self.size = file, start, size
         self.growing = growing
         self.position = 0
+        self.sums = PieceSums()
 
     def readable(self):
         return True
@@ -166,7 +188,7 @@ class Window(io.RawIOBase):
 
     def write(self, data):
         self.file.seek(self.start + self.position)
-        count = self.file.write(data)
+        count = self.sums.write(self.file, self.position, data)
         self.position += count
         self.size = max(self.size, self.position)
         return count
@@ -177,6 +199,7 @@ class Window(io.RawIOBase):
             self.file.seek(self.start + size - 1)
             self.file.write(b"\0")
         self.file.truncate(self.start + size)
+        self.sums.forget(min(size, self.size), max(size, self.size))
         self.size = size
         return size
 

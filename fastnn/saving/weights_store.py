@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from .safe_h5 import attribute, get_dataset, get_group, read_dataset
+from ..engine.variable import Variable
+from .safe_h5 import attribute, get_dataset, get_group, read_dataset, read_dataset_into
 from .state_tree import saveables
 
 
@@ -34,7 +35,7 @@ def arrays_of(model, skip=()):
             yield (
                 f"{path}/vars" if path else "vars",
                 name if isinstance(name, str) else None,
-                {key: np.asarray(value) for key, value in own.items()},
+                {key: _in_place(value) for key, value in own.items()},
             )
 
 
@@ -44,11 +45,16 @@ def state_size(model):
     for _, thing in saveables(model):
         own = {}
         thing.save_own_variables(own)
-        size += 4096 + sum(1024 + np.asarray(value).nbytes for value in own.values())
+        size += 4096 + sum(1024 + _in_place(value).nbytes for value in own.values())
     return size
 
 
-def read_state(model, file, skip_mismatch=False, skip=(), older=False):
+def _in_place(value):
+    """What an object gave as its state, as an array: of a Variable its own memory, not a copy."""
+    return value.storage if isinstance(value, Variable) else np.asarray(value)
+
+
+def read_state(model, file, skip_mismatch=False, skip=(), older=False, fresh=False):
     """Set the state of all objects of `model` from the open HDF5 file `file`; all of it, or nothing.
 
     Args:
@@ -56,6 +62,7 @@ def read_state(model, file, skip_mismatch=False, skip=(), older=False):
         skip_mismatch: leave objects as they are that the file does not fit, and warn.
         skip: objects to leave as they are.
         older: a Keras before 3 wrote the file.
+        fresh: the model was made for this and is thrown away where it fails: no need to keep what it was.
     Raises:
         ValueError: an object that the file does not fit, named, with both shapes; the model is as it was
             before.
@@ -69,6 +76,9 @@ def read_state(model, file, skip_mismatch=False, skip=(), older=False):
                 continue
             now = {}
             thing.save_own_variables(now)
+            now = {
+                key: _in_place(value) if fresh else np.array(_in_place(value)) for key, value in now.items()
+            }
             store = StoredVariables([_group(file, path) for file in files], thing, now)
             before.append((thing, now))
             if hasattr(thing, "update_step") and _load_as_stored(thing, store, now, older):
@@ -82,7 +92,7 @@ def read_state(model, file, skip_mismatch=False, skip=(), older=False):
         if failures and not skip_mismatch:
             raise ValueError(_failure_message(failures))
     except BaseException:
-        for thing, values in before:
+        for thing, values in before if not fresh else ():
             thing.load_own_variables(values)
         raise
     if failures:
@@ -123,6 +133,15 @@ class StoredVariables(Mapping):
                 return read_dataset(dataset)
         raise KeyError(key)
 
+    def read_into(self, key, array):
+        """Read an array into the memory of another of its shape; whether it could be."""
+        for group in self.groups:
+            if key in group:
+                dataset = get_dataset(group, key)
+                self._check(key, dataset, array)
+                return read_dataset_into(dataset, array)
+        raise KeyError(key)
+
     def _check(self, key, dataset, own):
         who = f"{type(self.owner).__name__} {getattr(self.owner, 'name', '')!r}"
         if tuple(dataset.shape) != own.shape:
@@ -161,7 +180,7 @@ def _load_as_stored(optimizer, store, now, older):
     shifted = {str(i): variable.numpy() for i, variable in enumerate(chosen)}
     store = StoredVariables(store.groups, optimizer, shifted)
     for i, variable in enumerate(chosen):
-        variable.assign(store[str(i)])
+        variable.assign_stored(store, str(i))
     return True
 
 
