@@ -2,15 +2,12 @@
 `fit`."""
 
 import os
-import random as python_random
-
-import numpy as np
 
 from .callback import Callback
+from .run_state import callback_states, named, random_states, set_random_states
 
 _NAME = "latest.backup.h5"
 _BEFORE = "previous.backup.h5"
-_NOT_STATE = {"params", "_model", "model", "others", "run"}
 
 
 class BackupAndRestore(Callback):
@@ -90,15 +87,11 @@ class BackupAndRestore(Callback):
         state = self._backup()
         self._set_arrays(state)
         self._steps_since = 0
-        kinds = {}
-        for callback in self.others:
-            kind = _kind(callback)
-            saved = state["callbacks"].get(f"{kind}:{kinds.setdefault(kind, 0)}")
-            kinds[kind] += 1
-            for name, value in (saved or {}).items():
+        for key, callback in named(self.others).items():
+            for name, value in state["callbacks"].get(key, {}).items():
                 setattr(callback, name, value)
         run.set_state(state["run"])
-        _set_random(state["random"])
+        set_random_states(state["random"])
         self._read = None
 
     def _set_arrays(self, state):
@@ -141,26 +134,15 @@ class BackupAndRestore(Callback):
             self._save(epoch + 1, 0)
 
     def _save(self, epoch, steps):
-        from ..saving.backup_file import is_plain, write_backup
+        from ..saving.backup_file import write_backup
 
         self._steps_since = 0
-        callbacks, kinds = {}, {}
-        for callback in self.others:
-            kind = _kind(callback)
-            key = f"{kind}:{kinds.setdefault(kind, 0)}"
-            kinds[kind] += 1
-            if kind != "ProgbarLogger":
-                callbacks[key] = {
-                    name: value
-                    for name, value in vars(callback).items()
-                    if name not in _NOT_STATE and is_plain(value)
-                }
         state = {
             "epoch": epoch,
             "steps": steps,
-            "callbacks": callbacks,
+            "callbacks": callback_states(self.others),
             "run": self.run.get_state(),
-            "random": _random(),
+            "random": random_states(),
             "arrays": {part: [v.numpy() for v in variables] for part, variables in self._variables().items()},
         }
         os.makedirs(self.backup_dir, exist_ok=True)
@@ -178,30 +160,3 @@ class BackupAndRestore(Callback):
                 os.remove(path)
         if os.path.isdir(self.backup_dir) and not os.listdir(self.backup_dir):
             os.rmdir(self.backup_dir)
-
-
-def _kind(callback):
-    return type(callback).__name__
-
-
-def _random():
-    """The states of all generators that are no layer's."""
-    from .. import random
-    from ..data.random_state import plain_random_state
-
-    version, numbers, gauss = python_random.getstate()
-    return {
-        "numpy": plain_random_state(np.random.get_state()),
-        "python": [version, list(numbers), gauss],
-        "fastnn": random.global_seed_generator().state.numpy(),
-    }
-
-
-def _set_random(state):
-    from .. import random
-    from ..data.random_state import numpy_random_state
-
-    np.random.set_state(numpy_random_state(state["numpy"]))
-    version, numbers, gauss = state["python"]
-    python_random.setstate((version, tuple(numbers), gauss))
-    random.global_seed_generator().state.assign(np.asarray(state["fastnn"], np.uint32))

@@ -4,6 +4,7 @@ from ..engine import nest
 from .backup_and_restore import BackupAndRestore
 from .callback import Callback
 from .history import History
+from .model_checkpoint import ModelCheckpoint
 from .progbar_logger import ProgbarLogger
 
 
@@ -78,11 +79,16 @@ class CallbackList(Callback):
             model.history = self._history
         for backup in self._backups():
             backup.others = [callback for callback in self.callbacks if callback is not backup]
+        for checkpoint in self._checkpoints():
+            checkpoint.others = self.callbacks
         for callback in self.callbacks:
             callback.set_model(model)
 
     def _backups(self):
         return [callback for callback in self.callbacks if isinstance(callback, BackupAndRestore)]
+
+    def _checkpoints(self):
+        return [callback for callback in self.callbacks if isinstance(callback, ModelCheckpoint)]
 
     def backup_to_restore(self):
         """The BackupAndRestore that has something to restore, or None."""
@@ -90,8 +96,8 @@ class CallbackList(Callback):
 
     def watch(self, run):
         """Show the run over the data to those that save where it stands."""
-        for backup in self._backups():
-            backup.run = run
+        for keeper in (*self._backups(), *self._checkpoints()):
+            keeper.run = run
 
     def wants_batches(self, stage):
         return any(_wants(callback, stage) for callback in self.callbacks)

@@ -7,10 +7,14 @@ import warnings
 import numpy as np
 
 from .monitor import MonitorCallback
+from .run_state import checkpoint_state
 
 
 class ModelCheckpoint(MonitorCallback):
     """Saves the model, or its weights, after each epoch or every so many batches.
+
+    In a `.keras` file written at the end of an epoch is also where training stands: a model that is loaded from it
+    and goes on with fit(initial_epoch=...) ends with the same bits as if it had never been interrupted.
 
     Args:
         filepath: where; `{epoch}` (from 1), `{batch}` and the logs' names in it are filled in. It ends in
@@ -44,6 +48,7 @@ class ModelCheckpoint(MonitorCallback):
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
         self.save_freq = save_freq
+        self.others = self.run = None  # all callbacks, and the run over the data; `fit` sets them
         self._current_epoch = 0
         self._last_batch = None
         self._batches_since_saving = 0
@@ -100,7 +105,12 @@ class ModelCheckpoint(MonitorCallback):
         if self.save_weights_only:
             self.model.save_weights(path, overwrite=True)
         else:
-            self.model.save(path, overwrite=True)
+            if batch is None and self.run is not None and path.endswith(".keras"):
+                self.model.training_state = checkpoint_state(self, epoch, logs)
+            try:
+                self.model.save(path, overwrite=True)
+            finally:
+                self.model.training_state = None
         self._say(epoch, f"finished saving model to {path}")
 
     def _should_save(self, epoch, logs, path):

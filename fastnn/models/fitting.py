@@ -6,6 +6,7 @@ import numpy as np
 
 from ..callbacks import CallbackList
 from ..callbacks.callback_list import plain_logs
+from ..callbacks.run_state import go_on
 from ..data import (
     ArraySource,
     BatchSource,
@@ -122,7 +123,12 @@ class Fitting(SingleBatches):
         start, done = (epochs.start, 0) if backup is None else backup.where()
         if backup is not None and not done:
             backup.restore(run)
+        state, self.training_state = self.training_state, None
+        if backup is None and start and state is not None and state["epoch"] == start:
+            go_on(self, state, callbacks.callbacks, run)
         for epoch in range(start, epochs.stop):
+            if self.stop_training:  # what a callback would have said before
+                break
             self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             if done:  # in the middle of this epoch, whose beginning is set right by what it had led to

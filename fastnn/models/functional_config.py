@@ -93,11 +93,12 @@ def functional_from_config(cls, config, custom_objects=None):
     inputs, outputs = config.pop("input_layers"), config.pop("output_layers")
     name, trainable = config.pop("name", None), config.pop("trainable", None)
     config.pop("dtype", None)
-    made, waiting = {}, []
+    made, waiting = _Layers(), []
     for entry in entries:
-        layer = _make_layer(entry, custom_objects)
-        made[entry["name"]] = layer
+        layer = made[entry["name"]] = _make_layer(entry, custom_objects)
         waiting += [(layer, call) for call in entry.get("inbound_nodes") or ()]
+    for key, layer in made.items():
+        made.before[key] = 0 if isinstance(layer, InputLayer) else len(layer.inbound_nodes)
     while waiting:
         blocked = []
         stuck = set()  # a layer's calls keep their order: what is behind a blocked one waits too
@@ -120,7 +121,8 @@ def functional_from_config(cls, config, custom_objects=None):
 
         layer_name, node, index = place
         layer = made[layer_name]
-        return layer.inbound_nodes[node - isinstance(layer, Functional)].output_tensors[index]
+        node += made.before[layer_name] - isinstance(layer, Functional)
+        return layer.inbound_nodes[node].output_tensors[index]
 
     return cls(
         inputs=_map_places(tensor, inputs),
@@ -129,6 +131,14 @@ def functional_from_config(cls, config, custom_objects=None):
         **({} if trainable is None else {"trainable": trainable}),
         **config,
     )
+
+
+class _Layers(dict):
+    """{name: layer} of a model that is being made; before: {name: how many calls models inside this one made of it}."""
+
+    def __init__(self):
+        super().__init__()
+        self.before = {}
 
 
 def _make_layer(entry, custom_objects):
@@ -189,7 +199,7 @@ def _find_tensor(place, made):
         raise ValueError(
             f"the configuration refers to a layer {name!r} that it does not hold; it holds {list(made)}"
         )
-    nodes = made[name].inbound_nodes
+    nodes = made[name].inbound_nodes[made.before[name] :]
     return nodes[node].output_tensors[index] if node < len(nodes) else None
 
 

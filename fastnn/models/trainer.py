@@ -27,6 +27,7 @@ class Trainer:
         self.optimizer = None
         self.loss = None
         self.stop_training = False
+        self.training_state = None  # beside the weights, from the file that it was loaded from: see run_state
         self.run_eagerly = False
         self.jit_compile = True
         self.steps_per_execution = 1

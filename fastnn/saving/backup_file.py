@@ -13,31 +13,52 @@ _FORMAT = 1
 def write_backup(path, state):
     """Write `state`: nested dicts (with names for keys) and lists of plain values and arrays; whole or not at
     all."""
+    with atomic_file(path) as target:
+        write_backup_to(target, state)
+
+
+def write_backup_to(target, state):
+    """The same into an open binary file, which is read as well."""
     arrays = []
     plain = json.dumps({"format": _FORMAT, "state": _without_arrays(state, arrays)})
-    h5py = h5py_module()
-    with atomic_file(path) as target, h5py.File(target, "w") as file:
+    with h5py_module().File(target, "w") as file:
         file["plain"] = np.frombuffer(plain.encode(), np.uint8)
         group = file.create_group("arrays")
         for i, array in enumerate(arrays):
             group[str(i)] = array
 
 
-def read_backup(path):
+def read_backup(path, what=None, most=None):
     """What `write_backup` wrote.
 
+    Args:
+        path: or a binary file; `what` errors call it.
+        most: bytes that its arrays may take, if it comes from anywhere.
     Raises:
         ValueError: it did not write this file, or the file is damaged.
     """
-    with open_h5(path, path) as file:
+    with open_h5(path, what or path) as file:
         try:
             plain = json.loads(bytes(read_dataset(get_dataset(file, "plain"))))
         except (KeyError, ValueError, TypeError) as error:
             raise ValueError(
-                f"{path!r} is no backup of a training run ({error}); delete it to start anew"
+                f"{what or path!r} is no backup of a training run ({error}); delete it to start anew"
             ) from None
         group = get_group(file, "arrays")
-        return _with_arrays(plain["state"], lambda name: read_dataset(get_dataset(group, name)))
+        left = [most]
+
+        def array(name):
+            dataset = get_dataset(group, name)
+            if most is not None:
+                left[0] -= dataset.size * dataset.dtype.itemsize
+                if left[0] < 0:
+                    raise ValueError(f"{what} is refused: its arrays take more than {most} bytes")
+            return read_dataset(dataset)
+
+        try:
+            return _with_arrays(plain["state"], array)
+        except (KeyError, TypeError, RecursionError) as error:
+            raise ValueError(f"{what or path} is damaged: {error}") from None
 
 
 def is_plain(value):

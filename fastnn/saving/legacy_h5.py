@@ -27,7 +27,7 @@ from .safe_h5 import (
     read_dataset_into,
     text,
 )
-from .serialization import serialize_dict, serialize_keras_object
+from .serialization import serialize_dict, serialize_keras_object, serialize_sharing, sharing_objects
 
 _LONGEST_ATTRIBUTE = 64512  # HDF5 keeps attributes in object headers of 64 KiB
 
@@ -40,7 +40,7 @@ def save_model(model, path, include_optimizer=True):
     attributes = {
         "backend": "fastnn",
         "keras_version": KERAS_FORMAT,
-        "model_config": json.dumps(_older_form(serialize_keras_object(model))),
+        "model_config": json.dumps(_older_form(serialize_sharing(model))),
     }
     optimizer = getattr(model, "optimizer", None) if include_optimizer else None
     if optimizer is not None and model.compiled:
@@ -54,14 +54,13 @@ def save_model(model, path, include_optimizer=True):
             _write_arrays(file.create_group("optimizer_weights"), optimizer.variables)
 
 
+_KEPT = ("module", "class_name", "registered_name", "config", "name", "inbound_nodes")
+
+
 def _older_form(entry):
     """A model's configuration with its layers named by class alone; calls of ops keep the module they
     need."""
-    entry = {
-        key: entry[key]
-        for key in ("module", "class_name", "registered_name", "config", "name", "inbound_nodes")
-        if key in entry
-    }
+    entry = {key: entry[key] for key in (*_KEPT, "shared_object_id") if key in entry}
     if str(entry.get("module", "")).startswith("keras.src.ops"):
         return entry
     registered = entry.pop("registered_name", None)
@@ -173,6 +172,7 @@ def load_model(path, custom_objects=None, compile=True, safe_mode=True):
         older = is_older(_attribute(file, "keras_version"))
         config = parse_json(_attribute(file, "model_config"), path)
         with (
+            sharing_objects(),
             CustomObjectScope(custom_objects),
             allowing_code(not safe_mode),
             weights_within(os.path.getsize(path)),

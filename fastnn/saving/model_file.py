@@ -3,6 +3,7 @@ model.weights.h5."""
 
 import contextlib
 import datetime
+import io
 import json
 import os
 import zipfile
@@ -10,18 +11,20 @@ import zipfile
 from ..about import VERSION
 from .assets import FOLDER, assets_of, load_assets
 from .atomic import atomic_file
+from .backup_file import read_backup, write_backup_to
 from .lambda_code import allowing_code
 from .object_registration import CustomObjectScope
 from .older_keras import current_compile, current_model, is_older
 from .safe_h5 import h5py_module, open_h5
 from .safe_zip import SafeZip, stored_member
-from .serialization import deserialize_keras_object, serialize_keras_object, sharing_objects
+from .serialization import deserialize_keras_object, serialize_sharing, sharing_objects
 from .weights_store import read_state, state_size, write_state
 
 KERAS_FORMAT = "3.15.1"  # the Keras whose layout the files have
 _LARGEST_CONFIG = 32 * 2**20  # bytes; what Python makes of a text is several times larger
 _ROOM_FOR_WEIGHTS = 16 * 2**20
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+TRAINING = "training.h5"  # Keras knows no such member, and passes it by
 
 
 def save_keras(model, path):
@@ -38,6 +41,10 @@ def write_keras(model, file):
             archive.writestr(name, data)
         for name, data in assets_of(model):
             archive.writestr(name, data)
+        if getattr(model, "training_state", None) is not None:
+            state = io.BytesIO()
+            write_backup_to(state, model.training_state)
+            archive.writestr(TRAINING, state.getbuffer())
         with stored_member(archive, WEIGHTS) as member, h5py_module().File(member, "w") as stored:
             write_state(model, stored)
 
@@ -58,8 +65,7 @@ def save_keras_directory(model, path):
 
 def _texts(model):
     """{name: bytes} of the small members."""
-    with sharing_objects():
-        config = serialize_keras_object(model)
+    config = serialize_sharing(model)
     metadata = {
         "keras_version": KERAS_FORMAT,
         "fastnn_version": VERSION,
@@ -81,6 +87,10 @@ def load_keras(file, what, custom_objects=None, compile=True, safe_mode=True):
             model, older = _model_of_json(config, metadata, what, custom_objects, compile, safe_mode)
         _read_weights(model, archive, what, older=older, fresh=True)
         load_assets(model, archive.names, lambda name: archive.read(name, _LARGEST_CONFIG), what)
+        if compile and TRAINING in archive.names:
+            most = 4 * archive.size + _ROOM_FOR_WEIGHTS
+            state = read_backup(archive.open(TRAINING, 0), f"{TRAINING} in {what}", most)
+            model.training_state = state if isinstance(state, dict) and "epoch" in state else None
     return model
 
 

@@ -5,6 +5,7 @@ where it has them). Names are looked up in fastnn's own modules and among what t
 nothing is ever imported because a file names it, and no code stored in a file is run.
 """
 
+import collections
 import importlib
 import threading
 import types
@@ -45,7 +46,7 @@ _CANONICAL = {
 
 
 class _State(threading.local):
-    configs = None  # id -> the first config made of it, inside `sharing_objects`
+    met = None  # id -> the object, kept so that no other gets its id, inside `sharing_objects`
     objects = None  # shared_object_id -> the object made of it
 
 
@@ -53,14 +54,35 @@ _state = _State()
 
 
 class sharing_objects:  # noqa: N801 - reads as a statement: `with sharing_objects():`
-    """Inside, an object that is met twice is marked when serialized, and made once when deserialized."""
+    """Inside, objects are marked when serialized; those of one mark are made once when deserialized."""
 
     def __enter__(self):
-        self._outer = _state.configs, _state.objects
-        _state.configs, _state.objects = {}, {}
+        self._outer = _state.met, _state.objects
+        _state.met, _state.objects = {}, {}
 
     def __exit__(self, *exc):
-        _state.configs, _state.objects = self._outer
+        _state.met, _state.objects = self._outer
+
+
+def serialize_sharing(obj):
+    """`serialize_keras_object(obj)`, with a mark on whatever is met twice: it will be made once."""
+    with sharing_objects():
+        config = serialize_keras_object(obj)
+    counts = collections.Counter(part["shared_object_id"] for part in _marked(config))
+    for part in _marked(config):
+        if counts[part["shared_object_id"]] == 1:
+            del part["shared_object_id"]
+    return config
+
+
+def _marked(config):
+    if isinstance(config, dict):
+        if "shared_object_id" in config:
+            yield config
+        config = config.values()
+    if not isinstance(config, (str, bytes)) and hasattr(config, "__iter__"):
+        for part in list(config):
+            yield from _marked(part)
 
 
 def serialize_keras_object(obj):
@@ -207,11 +229,11 @@ def _public(family, name):
 
 
 def _note_shared(obj, config):
-    if _state.configs is None:
-        return
-    first = _state.configs.setdefault(id(obj), config)
-    if first is not config:
-        first["shared_object_id"] = config["shared_object_id"] = id(obj)
+    if (
+        _state.met is not None
+    ):  # models copy the configurations of their layers: a later mark would not reach them
+        _state.met[id(obj)] = obj
+        config["shared_object_id"] = id(obj)
 
 
 def deserialize_keras_object(config, custom_objects=None, safe_mode=True, module_objects=None):

@@ -10,6 +10,7 @@ from ..engine.symbolic import snake_case
 # Attributes of layers and models in which the engine keeps layers that are reached by other names.
 _INTERNAL = {
     "_layers",
+    "training_state",
     "_stack",
     "_functional",
     "_graph",
