@@ -14,6 +14,7 @@
 #define FNN_MAX_BUFS 64
 #define FNN_MAX_SIZES 32
 #define FNN_MAX_ATTRS 8
+#define FNN_MAX_LOOPS 4 /* loops inside one another */
 
 typedef struct {
     void *buf[FNN_MAX_BUFS];        /* inputs, outputs, workspace */
@@ -53,12 +54,23 @@ const char *fnn_best_isa(void);
 
 typedef enum { FNN_READ = 1, FNN_WRITE = 2 } fnn_access;
 
-/* Where one buffer of an instruction lives: `offset` bytes into the memory bound to `slot`. */
+/* Where one buffer of an instruction lives: `offset` bytes into the memory bound to `slot`, and stride[l] bytes further
+ * at each step of the loop around it of depth l. All steps reach the `span` bytes from `offset` on. */
 typedef struct {
     int slot;
     int access; /* fnn_access, or both */
-    ptrdiff_t offset, bytes;
+    ptrdiff_t offset, bytes, span;
+    ptrdiff_t stride[FNN_MAX_LOOPS];
 } fnn_operand;
+
+/* The next `body` instructions are run over and over. */
+typedef struct {
+    int body, depth; /* depth: how many loops are around this one */
+    int reversed;    /* from the last step down to 0 */
+    int guarded;     /* operand: a byte; the loop ends before the step at which it is 0 */
+    int counted;     /* operand, after that: an int32, how many steps are run, at most `most` */
+    ptrdiff_t most;
+} fnn_loop;
 
 typedef struct fnn_plan fnn_plan;
 
@@ -73,9 +85,16 @@ void fnn_plan_free(fnn_plan *plan);
 /* Fills instruction `at`; call->buf is ignored, `operands` has call->bufs entries. */
 fnn_status fnn_plan_set(fnn_plan *plan, int at, const fnn_kernel *kernel, const fnn_call *call,
                         const fnn_operand *operands);
+/* Instruction `at` is a loop; operands: the guard, if guarded, then the count, if counted. */
+fnn_status fnn_plan_set_loop(fnn_plan *plan, int at, const fnn_loop *loop, const fnn_operand *operands);
+/* Instruction `at` runs one of the `count` bodies that follow, of these lengths: the one whose number is in `index`, an
+ * int32, moved inside 0 .. count - 1. At most FNN_MAX_SIZES bodies. */
+fnn_status fnn_plan_set_choice(fnn_plan *plan, int at, int count, const int *lengths, const fnn_operand *index);
 /* After the last `set` and whenever the number of threads changes: shares out work, places barriers. */
 fnn_status fnn_plan_schedule(fnn_plan *plan, int threads);
 void fnn_plan_bind(fnn_plan *plan, int slot, void *memory);
+/* Which step of the loop of depth `depth` a run of a part of its body belongs to, where the caller does the looping. */
+void fnn_plan_enter(fnn_plan *plan, int depth, ptrdiff_t step);
 /* Runs instructions [first, last) in order, `steps` times over. Needs no lock but the plan's owner's. */
 void fnn_plan_run(fnn_plan *plan, int first, int last, ptrdiff_t steps);
 void fnn_plan_profile(fnn_plan *plan, int on); /* on: clears the clocks */

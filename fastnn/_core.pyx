@@ -14,6 +14,7 @@ cdef extern from "fnn.h" nogil:
         FNN_MAX_BUFS
         FNN_MAX_SIZES
         FNN_MAX_ATTRS
+        FNN_MAX_LOOPS
     ctypedef struct fnn_call:
         void *buf[1]
         ptrdiff_t size[1]
@@ -34,7 +35,11 @@ cdef extern from "fnn.h" nogil:
         FNN_BAD_ARGUMENT
     ctypedef struct fnn_operand:
         int slot, access
-        ptrdiff_t offset, bytes
+        ptrdiff_t offset, bytes, span
+        ptrdiff_t stride[1]
+    ctypedef struct fnn_loop:
+        int body, depth, reversed, guarded, counted
+        ptrdiff_t most
     ctypedef struct fnn_plan:
         pass
     ctypedef struct fnn_instruction_info:
@@ -47,6 +52,10 @@ cdef extern from "fnn.h" nogil:
     void fnn_plan_free(fnn_plan *plan)
     fnn_status fnn_plan_set(fnn_plan *plan, int at, const fnn_kernel *kernel, const fnn_call *call,
                             const fnn_operand *operands)
+    fnn_status fnn_plan_set_loop(fnn_plan *plan, int at, const fnn_loop *loop, const fnn_operand *operands)
+    fnn_status fnn_plan_set_choice(fnn_plan *plan, int at, int count, const int *lengths,
+                                   const fnn_operand *index)
+    void fnn_plan_enter(fnn_plan *plan, int depth, ptrdiff_t step)
     fnn_status fnn_plan_schedule(fnn_plan *plan, int threads)
     void fnn_plan_bind(fnn_plan *plan, int slot, void *memory)
     void fnn_plan_run(fnn_plan *plan, int first, int last, ptrdiff_t steps)
@@ -55,6 +64,9 @@ cdef extern from "fnn.h" nogil:
 
 
 READ, WRITE = 1, 2
+MAX_LOOPS = FNN_MAX_LOOPS  # inside one another
+MAX_CHOICES = FNN_MAX_SIZES
+LOOP, CHOICE = "loop", "choice"
 ISAS = ("avx512", "avx2", "base")
 
 
@@ -156,7 +168,10 @@ cdef class Plan:
     Args:
         kernels: the `Kernels` to take from.
         instructions: a sequence of (kernel name, operands, sizes, attrs); an operand is (slot, access, byte
-            offset, bytes) with access READ, WRITE or both.
+            offset, bytes) with access READ, WRITE or both; inside loops, where it moves on with their steps,
+            (slot, access, byte offset, bytes, span, strides): see `fnn_operand`. In the place of a kernel's name
+            LOOP, with the sizes body, depth, reversed, guarded, counted, most of `fnn_loop`; or CHOICE, with the
+            lengths of the bodies.
         slots: how many slots there are; bind each to an array before running.
         threads: the most threads that may take part.
     """
@@ -170,10 +185,8 @@ cdef class Plan:
     cdef readonly list names
 
     def __cinit__(self, Kernels kernels not None, instructions, int slots, int threads=1):
-        cdef fnn_call call
-        cdef fnn_operand operands[64]
-        cdef fnn_status status
-        cdef int at = 0, b
+        cdef fnn_operand operands[FNN_MAX_BUFS]
+        cdef int at = 0
         self.lock = PyThread_allocate_lock()
         self.kernels = kernels
         self.count = len(instructions)
@@ -185,25 +198,51 @@ cdef class Plan:
         if self.plan == NULL or self.lock == NULL:
             raise MemoryError("no memory for a plan")
         for name, ops, sizes, attrs in instructions:
-            fill_call(&call, name, len(ops), sizes, attrs)
-            b = 0
-            for slot, access, offset, nbytes in ops:
-                if offset < 0 or nbytes < 0:
-                    raise ValueError(f"{name}: operand {b} lies before its memory")
-                operands[b].slot = slot
-                operands[b].access = access
-                operands[b].offset = offset
-                operands[b].bytes = nbytes
-                if nbytes and offset + nbytes > self.extents[slot]:
-                    self.extents[slot] = offset + nbytes
-                b += 1
-            status = fnn_plan_set(self.plan, at, kernels.find(name), &call, operands)
-            if status != FNN_OK:
-                raise ValueError(f"{name}: an operand names a slot outside 0..{slots - 1}")
+            self.read_operands(name, ops, operands)
+            if self.set_instruction(at, name, len(ops), sizes, attrs, operands) != FNN_OK:
+                raise ValueError(f"{name}: an operand names a slot outside 0..{slots - 1}, or a body ends outside "
+                                 f"the plan: {sizes}")
             self.names.append(name)
             at += 1
         self.missing = sum(1 for extent in self.extents if extent)
         self.schedule(threads)
+
+    cdef int read_operands(self, name, ops, fnn_operand *operands) except -1:
+        cdef int b = 0, level
+        if len(ops) > FNN_MAX_BUFS:
+            raise ValueError(f"{name}: at most {FNN_MAX_BUFS} buffers, received {len(ops)}")
+        for operand in ops:
+            slot, access, offset, nbytes = operand[:4]
+            span, strides = operand[4:] if len(operand) > 4 else (nbytes, ())
+            if offset < 0 or nbytes < 0 or span < nbytes or len(strides) > FNN_MAX_LOOPS:
+                raise ValueError(f"{name}: operand {b} lies outside its memory")
+            operands[b].slot = slot
+            operands[b].access = access
+            operands[b].offset = offset
+            operands[b].bytes = nbytes
+            operands[b].span = span
+            for level in range(FNN_MAX_LOOPS):
+                operands[b].stride[level] = strides[level] if level < len(strides) else 0
+            if nbytes and 0 <= slot < self.slots and offset + span > self.extents[slot]:
+                self.extents[slot] = offset + span
+            b += 1
+        return 0
+
+    cdef fnn_status set_instruction(self, int at, name, int bufs, sizes, attrs, fnn_operand *operands) except *:
+        cdef fnn_call call
+        cdef fnn_loop loop
+        cdef int lengths[FNN_MAX_SIZES]
+        if name == LOOP:
+            loop.body, loop.depth, loop.reversed, loop.guarded, loop.counted, loop.most = sizes
+            return fnn_plan_set_loop(self.plan, at, &loop, operands)
+        if name == CHOICE:
+            if len(sizes) > FNN_MAX_SIZES:
+                raise ValueError(f"{name}: at most {FNN_MAX_SIZES} bodies, received {len(sizes)}")
+            for i, length in enumerate(sizes):
+                lengths[<int>i] = length
+            return fnn_plan_set_choice(self.plan, at, len(sizes), lengths, operands)
+        fill_call(&call, name, bufs, sizes, attrs)
+        return fnn_plan_set(self.plan, at, self.kernels.find(name), &call, operands)
 
     def __dealloc__(self):
         fnn_plan_free(self.plan)
@@ -244,6 +283,12 @@ cdef class Plan:
             self.bind_array(slot, array)
         finally:
             PyThread_release_lock(self.lock)
+
+    def enter(self, int depth, Py_ssize_t step):
+        """Say which step of the loop of this depth the next runs of parts of its body belong to."""
+        if not 0 <= depth < FNN_MAX_LOOPS:
+            raise IndexError(f"a loop at depth {depth} of {FNN_MAX_LOOPS}")
+        fnn_plan_enter(self.plan, depth, step)
 
     def run(self, Py_ssize_t steps=1, int first=0, int last=-1):
         """Run instructions [first, last) in order, `steps` times."""
