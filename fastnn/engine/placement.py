@@ -2,7 +2,9 @@
 
 import numpy as np
 
+from .._core import MAX_LOOPS
 from . import dtypes
+from .loops import Loop
 from .lower import Buffer, lower
 from .memory import Block, assign_offsets
 from .op import define_op, same_shape
@@ -19,8 +21,12 @@ identity = define_op(
 )
 
 
+MOST_LOOPS = MAX_LOOPS  # inside one another; those further in run by their NumPy references
+
+
 class Home:
-    """Memory outside the arena: kind "input", "output", "variable" or "constant", and which one."""
+    """Memory outside the arena: kind "input", "output", "variable" or "constant", and which one. In a body a
+    carry has the place of a variable."""
 
     __slots__ = ("kind", "key")
 
@@ -29,16 +35,32 @@ class Home:
         self.key = key
 
 
+class Inside:
+    """A loop's or choice's bodies in memory. block: the part of the arena around that is theirs."""
+
+    def __init__(self, node, control, depth):
+        self.node = node
+        self.control = control
+        self.depth = depth  # how many loops are around it
+        inner = depth + isinstance(control, Loop)
+        self.placements = [Placement(body, False, inner) for body in control.bodies()]
+        self.arena = max(place.arena for place in self.placements)
+        self.block = None
+        self.in_python = any(place.in_python for place in self.placements)
+
+
 class Placement:
     """A body's nodes with memory for every value.
 
-    nodes: calls in order, copies included. block: {id(value): Block}. lowered[i]: node i's Lowering, or None where
-    the NumPy reference runs it, or "view". variables, constants: what the plan must bind. arena: bytes.
+    nodes: calls in order, copies included. block: {id(value): Block}. lowered[i]: node i's Lowering, or an Inside,
+    or None where the NumPy reference runs it, or "view". variables, constants: what the plan must bind.
+    arena: bytes. in_python: whether a NumPy reference runs anywhere. depth: how many loops are around the body.
     """
 
-    def __init__(self, body, fed):
+    def __init__(self, body, fed, depth=0):
         self.body = body
         self.fed = fed
+        self.depth = depth
         self.variables = []
         self.constants = []
         self.block = {}
@@ -52,6 +74,8 @@ class Placement:
         self._reuse_dying()
         self.lowered, self.workspaces = self._lower()
         self.arena = assign_offsets(self._arena_blocks())
+        self.insides = [lowering for lowering in self.lowered if isinstance(lowering, Inside)]
+        self.in_python = None in self.lowered or any(inside.in_python for inside in self.insides)
 
     def _place_given(self):
         """Blocks for what exists before the first node: inputs, variables, constants."""
@@ -73,9 +97,7 @@ class Placement:
 
     def _block_of_variable(self, variable):
         if variable not in self._variable_block:
-            self._variable_block[variable] = Block(
-                variable.storage.nbytes, Home("variable", len(self.variables))
-            )
+            self._variable_block[variable] = Block(_nbytes(variable), Home("variable", len(self.variables)))
             self.variables.append(variable)
         return self._variable_block[variable]
 
@@ -123,7 +145,7 @@ class Placement:
         """Whether node `at` may write `block`'s value into `onto`, which it reads (same size, same elements)."""
         node = self.nodes[at]
         output = next(j for j, value in enumerate(node.outputs) if self.block[id(value)] is block)
-        allowed = node.op.inplace.get(output, ())
+        allowed = _inplace(node).get(output, ())
         for i, value in enumerate(node.inputs):
             if self.block[id(value)] is onto:
                 if i not in allowed and ... not in allowed:  # ...: any input
@@ -180,7 +202,7 @@ class Placement:
                 block = self.block[id(value)]
                 if block.home is not None:
                     continue
-                for i in node.op.inplace.get(j, ()):
+                for i in _inplace(node).get(j, ()):
                     for candidate in node.inputs if i is ... else node.inputs[i : i + 1]:
                         dying = self.block[id(candidate)]
                         if (
@@ -205,6 +227,13 @@ class Placement:
             if node.op.view:
                 lowered.append("view")
                 continue
+            control = node.attrs.get("control")
+            if control is not None and self.depth + isinstance(control, Loop) <= MOST_LOOPS:
+                inside = Inside(node, control, self.depth)
+                inside.block = Block(inside.arena, first=at)
+                workspaces.append(inside.block)
+                lowered.append(inside)
+                continue
             reads = [self._buffer(value) for value in node.inputs]
             writes = [self._buffer(value) for value in node.outputs]
             lowering = lower(node.op, reads, writes, node.attrs)
@@ -227,6 +256,14 @@ class Placement:
             id(block): block for block in (*self.block.values(), *self.workspaces) if block.home is None
         }
         return list(unique.values())
+
+
+def _inplace(node):
+    """{output: inputs whose memory it may take over} of a call: a loop's last carry that of the first."""
+    control = node.attrs.get("control")
+    if isinstance(control, Loop):
+        return {i: (i,) for i in range(len(control.carries))}
+    return node.op.inplace
 
 
 def _nbytes(value):

@@ -8,10 +8,11 @@ import numpy as np
 from .. import _core
 from . import settings, threads
 from .dtypes import NUMPY
-from .placement import Placement
+from .loops import Loop
+from .placement import Inside, Placement
+from .scope import Scope
 from .variable import aligned_empty
 
-_ARENA = 0
 _FEED_NAME = {"float32": "f32", "float64": "f64", "uint8": "u8", "bool": "u8", "int32": "i32", "int64": "i64"}
 _COPIED = {1: "u8_u8", 2: "u16_u16", 4: "i32_i32", 8: "i64_i64"}  # bytes of a dtype that stays as it is
 
@@ -49,10 +50,10 @@ class Plan:
         self._assemble(sources)
         self.version = threads.version
         self.core = _core.Plan(settings.kernels(), self.rows, self.slots, threads.num_threads())
-        self.core.bind(_ARENA, self.arena)
+        self.core.bind(0, self.arena)
         for i, variable in enumerate(self.variables):
             self.core.bind(self.first_variable + i, variable.storage)
-        for i, array in enumerate(place.constants):
+        for i, array in enumerate(self.constants):
             self.core.bind(self.first_constant + i, array)
         if self.fed:
             self.step = np.zeros(1, np.int64)
@@ -72,62 +73,114 @@ class Plan:
         self.step_slot = self.index_slot + 1
         self.first_variable = self.step_slot + 1
         self.first_constant = self.first_variable + len(self.variables)
-        self.slots = self.first_constant + len(self.placement.constants)
-
-    def _where(self, block):
-        """(slot, byte offset) of a block."""
-        home = block.home
-        if home is None:
-            return _ARENA, block.offset
-        first = {
-            "input": self.first_input,
-            "output": self.first_output,
-            "variable": self.first_variable,
-            "constant": self.first_constant,
-        }[home.kind]
-        return first + home.key, 0
-
-    def _operand(self, buffer, access):
-        slot, offset = self._where(self.placement.buffer_block[id(buffer)])
-        return slot, access, offset, buffer.nbytes
+        self.constants = []
+        self.scope = Scope(
+            self.placement,
+            {
+                "input": self.first_input,
+                "output": self.first_output,
+                "variable": self.first_variable,
+                "constant": self.first_constant,
+            },
+            self.constants,
+        )
+        self.slots = self.first_constant + len(self.constants)
 
     def _assemble(self, sources):
-        """rows: the core's instructions. labels: what each is for. segments: ("c", first, last) or ("python", node)."""
-        place = self.placement
-        self.rows, self.labels, self.segments = [], [], []
+        """rows: the core's instructions. labels: what each is for. segments: what runs in turn, ("c", first, last),
+        ("python", node, scope), ("loop" or "choice", Inside, [segments of its scopes])."""
+        self.rows, self.labels = [], []
         if self.fed:
             for i, (value, dtype) in enumerate(zip(self.body.inputs, sources)):
                 self._add_feed(i, value, dtype)
-        start = 0
-        for node, lowering in zip(place.nodes, place.lowered):
-            if lowering == "view":
-                continue
-            if lowering is None:
-                if len(self.rows) > start:
-                    self.segments.append(("c", start, len(self.rows)))
-                start = len(self.rows)
-                self.segments.append(("python", node, None))
-                continue
-            workspaces = {id(buffer) for buffer in lowering.workspaces}
-            for step in lowering.instructions:
-                operands = [self._operand(buffer, _core.READ) for buffer in step.reads]
-                operands += [
-                    self._operand(buffer, _core.WRITE | (_core.READ if id(buffer) in workspaces else 0))
-                    for buffer in step.writes
-                ]
-                self.rows.append((step.kernel, operands, step.sizes, step.attrs))
-                self.labels.append((node.op.name, tuple(node.output.shape)))
+        self.segments = []
+        start = self._emit(self.scope, self.segments, 0)
         if self.fed:
             self.rows.append(("feed_next", [(self.step_slot, _core.READ | _core.WRITE, 0, 8)], [], []))
             self.labels.append(("feed_next", ()))
         if len(self.rows) > start:
             self.segments.append(("c", start, len(self.rows)))
-        self.python_nodes = sum(kind == "python" for kind, _, _ in self.segments)
+        self.python_nodes = _count_python(self.segments)
+
+    def _emit(self, scope, segments, start):
+        """Rows for a scope's nodes. What must run in turn goes to `segments`; rows from `start` on are in none yet.
+        Returns the new `start`."""
+        place = scope.placement
+
+        def end_run():
+            if len(self.rows) > start:
+                segments.append(("c", start, len(self.rows)))
+
+        for at, (node, lowering) in enumerate(zip(place.nodes, place.lowered)):
+            if lowering == "view":
+                continue
+            if lowering is None:
+                end_run()
+                segments.append(("python", node, scope))
+            elif isinstance(lowering, Inside):
+                self._emit_carries(scope, lowering)
+                if not lowering.in_python:
+                    self._emit_inside(scope, lowering, at)
+                    continue
+                end_run()
+                bodies = []
+                for inner in scope.inner[at]:
+                    bodies.append([])
+                    first = self._emit(inner, bodies[-1], len(self.rows))
+                    if len(self.rows) > first:
+                        bodies[-1].append(("c", first, len(self.rows)))
+                kind = "loop" if isinstance(lowering.control, Loop) else "choice"
+                segments.append((kind, (lowering, scope), bodies))
+            else:
+                self._emit_kernels(scope, node, lowering)
+                continue
+            start = len(self.rows)
+        return start
+
+    def _emit_kernels(self, scope, node, lowering):
+        workspaces = {id(buffer) for buffer in lowering.workspaces}
+        for step in lowering.instructions:
+            operands = [scope.operand(buffer, _core.READ) for buffer in step.reads]
+            operands += [
+                scope.operand(buffer, _core.WRITE | (_core.READ if id(buffer) in workspaces else 0))
+                for buffer in step.writes
+            ]
+            self._add_row(step.kernel, operands, step.sizes, step.attrs, node.op.name, node.output.shape)
+
+    def _emit_carries(self, scope, inside):
+        """Copies of a loop's first carries to where the last ones will be, if that is another place."""
+        if not isinstance(inside.control, Loop):
+            return
+        node = inside.node
+        for first, last in list(zip(node.inputs, node.outputs))[: len(inside.control.carries)]:
+            reads, writes = scope.operand_of(first, _core.READ), scope.operand_of(last, _core.WRITE)
+            if (reads[0], *reads[2:]) != (writes[0], *writes[2:]):
+                self._add_row("copy_bytes", [reads, writes], [reads[3]], [], "first carry", first.shape)
+
+    def _emit_inside(self, scope, inside, at):
+        """A loop or choice whose bodies are C throughout."""
+        row, control, inputs = len(self.rows), inside.control, inside.node.inputs
+        self._add_row(None, [], [], [], inside.node.op.name, inside.node.output.shape)
+        lengths = []
+        for inner in scope.inner[at]:
+            first = len(self.rows)
+            self._emit(inner, [], first)
+            lengths.append(len(self.rows) - first)
+        if isinstance(control, Loop):
+            guard = [] if control.guard is None else [inside.node.outputs[control.guard]]
+            count = [inputs[control.count_at]] if control.counted else []
+            operands = [scope.operand_of(value, _core.READ) for value in guard + count]
+            sizes = [lengths[0], inside.depth, control.reverse, len(guard), len(count), control.steps]
+            self.rows[row] = (_core.LOOP, operands, [int(size) for size in sizes], [])
+        else:
+            self.rows[row] = (_core.CHOICE, [scope.operand_of(inputs[0], _core.READ)], lengths, [])
+
+    def _add_row(self, kernel, operands, sizes, attrs, name, shape):
+        self.rows.append((kernel, operands, sizes, attrs))
+        self.labels.append((name, tuple(shape)))
 
     def _add_feed(self, i, value, dtype):
         rows, cols = value.shape[0], int(np.prod(value.shape[1:]))
-        slot, offset = self._where(self.placement.block[id(value)])
-        nbytes = NUMPY[value.dtype].itemsize * rows * cols
         self.rows.append(
             (
                 _feed_kernel(dtype, value.dtype),
@@ -135,7 +188,7 @@ class Plan:
                     (self.first_input + i, _core.READ, 0, 0),
                     (self.index_slot, _core.READ, 0, 0),
                     (self.step_slot, _core.READ, 0, 8),
-                    (slot, _core.WRITE, offset, nbytes),
+                    self.scope.operand_of(value, _core.WRITE),
                 ],
                 [rows, cols],
                 [],
@@ -189,36 +242,52 @@ class Plan:
         self._after()
 
     def _run_segments(self, inputs, outputs):
-        for i, array in enumerate([*inputs, *outputs]):
-            self.core.bind((self.first_output if self.fed else self.first_input) + i, array)
-        for kind, what, last in self.segments:
-            if kind == "c":
-                self.core.run(1, what, last)
-            else:
-                self._run_reference(what, inputs, outputs)
+        arrays = [*inputs, *outputs]
+        first = self.first_output if self.fed else self.first_input
+        for i, array in enumerate(arrays):
+            self.core.bind(first + i, array)
+        memory = {0: self.arena, **{first + i: array for i, array in enumerate(arrays)}}
+        memory.update({self.first_variable + i: v.storage for i, v in enumerate(self.variables)})
+        memory.update({self.first_constant + i: array for i, array in enumerate(self.constants)})
+        self._run_in_turn(self.segments, memory, [0] * _core.MAX_LOOPS)
 
-    def _run_reference(self, node, inputs, outputs):
+    def _run_in_turn(self, segments, memory, steps):
+        """steps: where the loops around are, outermost first."""
+        for kind, what, more in segments:
+            if kind == "c":
+                self.core.run(1, what, more)
+            elif kind == "python":
+                self._run_reference(what, more, memory, steps)
+            elif kind == "loop":
+                self._run_loop(*what, more[0], memory, steps)
+            else:
+                inside, scope = what
+                index = int(scope.view(inside.node.inputs[0], memory, steps))
+                self._run_in_turn(more[min(max(index, 0), len(more) - 1)], memory, steps)
+
+    def _run_loop(self, inside, scope, body, memory, steps):
+        control, depth = inside.control, inside.depth
+        count = control.steps
+        if control.counted:
+            count = min(count, int(scope.view(inside.node.inputs[control.count_at], memory, steps)))
+        guard = None
+        if control.guard is not None:
+            guard = scope.view(inside.node.outputs[control.guard], memory, steps)
+        for step in range(count):
+            if guard is not None and not guard:
+                break
+            steps[depth] = count - 1 - step if control.reverse else step
+            self.core.enter(depth, steps[depth])
+            self._run_in_turn(body, memory, steps)
+        steps[depth] = 0
+        self.core.enter(depth, 0)
+
+    def _run_reference(self, node, scope, memory, steps):
         results = node.op.reference(
-            *[self._view(value, inputs, outputs) for value in node.inputs], **node.attrs
+            *[scope.view(value, memory, steps) for value in node.inputs], **node.attrs
         )
         for value, result in zip(node.outputs, results if type(results) is tuple else (results,)):
-            self._view(value, inputs, outputs)[...] = result
-
-    def _view(self, value, inputs, outputs):
-        """The array that a value's memory is."""
-        block = self.placement.block[id(value)]
-        home = block.home
-        if home is None:
-            memory = self.arena[block.offset : block.offset + block.nbytes]
-        else:
-            memory = {
-                "input": inputs,
-                "output": outputs,
-                "constant": self.placement.constants,
-                "variable": self.variables,
-            }[home.kind][home.key]
-            memory = memory.storage if home.kind == "variable" else memory
-        return memory.reshape(-1).view(NUMPY[value.dtype])[: value.size].reshape(value.shape)
+            scope.view(value, memory, steps)[...] = result
 
     # ---- looking ----
 
@@ -231,25 +300,36 @@ class Plan:
             f"{threads.num_threads()} threads",
             f"{'#':>4}  {'op':<28} {'kernel':<28} {'output':<20} {'slot+offset':>16} {'units':>8} threads",
         ]
-        for kind, what, last in self.segments:
+        self._describe(self.segments, info, lines)
+        return "\n".join(lines)
+
+    def _describe(self, segments, info, lines):
+        for kind, what, last in segments:
             if kind == "python":
                 lines.append(f"   -  {what.op.name:<28} {'(NumPy reference)':<28} {what.output.shape!s:<20}")
-                continue
-            for i in range(what, last):
-                (name, shape), (_, operands, _, _) = self.labels[i], self.rows[i]
-                written = [o for o in operands if o[1] & _core.WRITE] or [(0, 0, 0, 0)]
-                place = f"{written[0][0]}+{written[0][2]}"
-                lines.append(
-                    f"{i:>4}{'|' if info[i]['barrier'] else ' '} {name:<28} {info[i]['name']:<28} {shape!s:<20} "
-                    f"{place:>16} {info[i]['units']:>8} {info[i]['threads']}"
-                )
-        return "\n".join(lines)
+            elif kind == "c":
+                lines += [self._describe_row(i, info[i]) for i in range(what, last)]
+            else:
+                lines.append(f"   -  {what[0].node.op.name:<28} (run from Python, {len(last)} bodies)")
+                for body in last:
+                    self._describe(body, info, lines)
+
+    def _describe_row(self, i, info):
+        (name, shape), (_, operands, sizes, _) = self.labels[i], self.rows[i]
+        if info["name"] in (_core.LOOP, _core.CHOICE):
+            return f"{i:>4}{'|' if info['barrier'] else ' '} {name:<28} {info['name']} {sizes}"
+        written = [o for o in operands if o[1] & _core.WRITE] or [(0, 0, 0, 0)]
+        place = f"{written[0][0]}+{written[0][2]}"
+        return (
+            f"{i:>4}{'|' if info['barrier'] else ' '} {name:<28} {info['name']:<28} {shape!s:<20} "
+            f"{place:>16} {info['units']:>8} {info['threads']}"
+        )
 
     def profile(self, steps=20):
         """Time each instruction over `steps` runs on whatever is bound or fed; variables are put back afterwards.
 
-        A list of dicts: name, op, shape, us (a run, on the first thread, waiting included), share, gflops, gbs,
-        threads.
+        A list of dicts: name, op, shape, us (all its runs in a step, on the first thread, waiting included), share,
+        gflops, gbs, threads. A loop's and a choice's times contain those of the instructions inside.
         """
         saved = [variable.storage.copy() for variable in self.updated]
         self.core.profile(True)
@@ -271,7 +351,7 @@ class Plan:
                 variable.snapshot = None
         rows = []
         for (name, shape), one in zip(self.labels, info):
-            ns = one["ns"] / max(one["runs"], 1)
+            ns, runs = one["ns"] / steps, one["runs"] / steps
             rows.append(
                 {
                     "name": one["name"],
@@ -279,9 +359,19 @@ class Plan:
                     "shape": shape,
                     "us": ns / 1e3,
                     "share": ns / 1e9 / total,
-                    "gflops": one["flops"] / max(ns, 1e-9),
-                    "gbs": one["bytes"] / max(ns, 1e-9),
+                    "gflops": one["flops"] * runs / max(ns, 1e-9),
+                    "gbs": one["bytes"] * runs / max(ns, 1e-9),
                     "threads": one["threads"],
                 }
             )
         return rows
+
+
+def _count_python(segments):
+    count = 0
+    for kind, _, more in segments:
+        if kind == "python":
+            count += 1
+        elif kind != "c":
+            count += sum(map(_count_python, more))
+    return count

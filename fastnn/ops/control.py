@@ -1,4 +1,4 @@
-"""Control flow: decided by Python where values are at hand, laid out in the graph where they are traced."""
+"""Control flow: decided by Python where values are at hand, by loops and choices of the plan where they are traced."""
 
 import numpy as np
 
@@ -7,134 +7,167 @@ from ..engine.op import OpCall, context, define_op, records
 from ..engine.symbolic import public
 from ..engine.tensor import Spec, Tensor, Traced
 from ..engine.variable import Variable, convert
-from .joining import stack
-from .logic import where
-from .shape import flip
+from . import loop_tracing
+from .joining import concatenate, stack
+from .pointwise import cast_op, where
+from .shape import flip, moveaxis
 
 
 def _value(x):
     return convert(x) if isinstance(x, (Tensor, Variable, np.ndarray, int, float, bool, np.generic)) else x
 
 
+class _Structure:
+    """A nested structure of tensors, and of what is no tensor (None, a string): the tensors come and go as a list."""
+
+    def __init__(self, structure):
+        self.structure = structure
+        self.leaves = [_value(leaf) for leaf in nest.flatten(structure)]
+        self.at = [i for i, leaf in enumerate(self.leaves) if isinstance(leaf, Tensor)]
+
+    @property
+    def tensors(self):
+        return [self.leaves[i] for i in self.at]
+
+    def pack(self, tensors):
+        leaves = list(self.leaves)
+        for i, tensor in zip(self.at, tensors, strict=True):
+            leaves[i] = tensor
+        return nest.pack(self.structure, leaves)
+
+
 @public
 def cond(pred, true_fn, false_fn):
     """true_fn() where `pred`, a boolean scalar, holds, else false_fn(); both give results of one structure.
 
-    In a trace both are laid out and the results, and the variables that they assign to, are selected: what either
-    costs is always paid, and neither may fail.
+    In a trace both are traced, and the plan runs the one that is chosen; variables that either assigns to keep their
+    values where the other one is.
     """
     pred = _value(pred)
     if pred.size != 1:
         raise ValueError(f"cond: `pred` must be a boolean scalar, received shape {tuple(pred.shape)}")
     if type(pred) is not Traced:
         return true_fn() if bool(pred.array) else false_fn()
-    if pred.shape:
-        pred = records["reshape"](pred, newshape=())
-    before = dict(context.graph.state)
-    first, first_state = _branch(true_fn, before)
-    second, second_state = _branch(false_fn, before)
-    for variable in {**first_state, **second_state}:
-        a = first_state.get(variable, before.get(variable))
-        b = second_state.get(variable, before.get(variable))
-        a = variable.read() if a is None else a  # read for the first time inside the other branch
-        b = variable.read() if b is None else b
-        if a is not b:
-            context.graph.assign(variable, where(pred, a, b))
-    chosen = [
-        a if a is b or a is None else where(pred, a, b)
-        for a, b in zip(nest.flatten(first), nest.flatten(second), strict=True)
-    ]
-    return nest.pack(first, chosen)
+    pred = pred if pred.dtype == "bool" else cast_op(pred, dtype="bool")
+    return _choose("cond", cast_op(pred, dtype="int32"), [false_fn, true_fn])
 
 
-def _branch(function, before):
-    """(result, {variable: value} that it assigned) of one branch; the graph's state is as before afterwards."""
-    graph = context.graph
-    result = function()
-    changed = {v: value for v, value in graph.state.items() if value is not before.get(v, graph.reads.get(v))}
-    for variable in changed:
-        graph.state[variable] = before.get(variable, graph.reads[variable])
-    return result, changed
-
-
+@public
 def switch(index, branches, *operands):
     """branches[index](*operands), the index moved inside 0..len(branches) - 1; in a trace as `cond`."""
     index = _value(index)
+    branches = list(branches)
+    if not branches:
+        raise ValueError("switch: `branches` must hold at least one function, received none")
     if type(index) is not Traced:
         return branches[min(max(int(index.array), 0), len(branches) - 1)](*operands)
-    chosen = branches[-1](*operands) if len(branches) == 1 else None
-    if chosen is not None:
-        return chosen
-    return cond(
-        index <= 0, lambda: branches[0](*operands), lambda: switch(index - 1, branches[1:], *operands)
-    )
+    index = index if index.dtype == "int32" else cast_op(index, dtype="int32")
+    return _choose("switch", index, [lambda branch=branch: branch(*operands) for branch in branches])
 
 
+def _choose(owner, index, branches):
+    """The results of the branch whose number is traced."""
+    if index.shape:
+        index = records["reshape"](index, newshape=())
+    results = []
+
+    def run(branch):
+        results.append(_Structure(branch()))
+        return results[-1].tensors
+
+    made = loop_tracing.trace_choice(owner, index, [lambda branch=branch: run(branch) for branch in branches])
+    return results[0].pack(made)
+
+
+@public
 def while_loop(cond, body, loop_vars, maximum_iterations=None):  # noqa: F811 - Keras's name for the condition
-    """Repeat loop_vars = body(*loop_vars) while cond(*loop_vars); the condition's values must be at hand.
+    """Repeat loop_vars = body(*loop_vars) while cond(*loop_vars) holds, at most `maximum_iterations` times.
 
-    In a trace, where `cond` looks at traced values, give `maximum_iterations`: that many rounds are laid out, and
-    those after the end leave the values as they are.
+    In a trace it has a gradient where `maximum_iterations` is given, which says how many steps to keep room for.
     """
     single = not isinstance(loop_vars, (list, tuple))
     state = (loop_vars,) if single else tuple(loop_vars)
-    rounds = 0
-    going = None
-    while maximum_iterations is None or rounds < maximum_iterations:
-        test = cond(*state)
-        if type(test) is Traced:
-            if maximum_iterations is None:
-                raise TypeError(
-                    "while_loop: in a trace the number of rounds must not depend on traced values; give "
-                    "`maximum_iterations`, or use fori_loop or scan"
-                )
-            going = test if going is None else records["logical_and"](going, test)
-            new = body(*state)
-            new = (new,) if single and not isinstance(new, (list, tuple)) else tuple(new)
-            state = nest.pack(
-                state, [where(going, a, b) for a, b in zip(nest.flatten(new), nest.flatten(state))]
-            )
-        else:
-            if not bool(np.asarray(test)):
-                break
-            new = body(*state)
-            state = (new,) if single and not isinstance(new, (list, tuple)) else tuple(new)
-        rounds += 1
+
+    def after(values):
+        new = body(*values)
+        return (new,) if single and not isinstance(new, (list, tuple)) else tuple(new)
+
+    if context.graph is not None:
+        given = _Structure(state)
+        last = loop_tracing.trace_while(
+            lambda tensors: cond(*given.pack(tensors)),
+            lambda tensors: _Structure(after(given.pack(tensors))).tensors,
+            given.tensors,
+            maximum_iterations,
+        )
+        state = given.pack(last)
+    else:
+        rounds = 0
+        while (maximum_iterations is None or rounds < maximum_iterations) and bool(np.asarray(cond(*state))):
+            state = after(state)
+            rounds += 1
     return state[0] if single else type(loop_vars)(state)
 
 
+@public
 def fori_loop(lower, upper, body_fun, init_val):
-    """val = body_fun(i, val) for i = lower ... upper - 1; in a trace each round is laid out."""
+    """val = body_fun(i, val) for i = lower ... upper - 1, i a tensor (int32). Traced bounds leave it without gradient."""
+    lower, upper = _value(lower), _value(upper)
+    if type(lower) is Traced or type(upper) is Traced:
+        return while_loop(
+            lambda i, value: i < upper, lambda i, value: (i + 1, body_fun(i, value)), (lower, init_val)
+        )[1]
+    lower, upper = int(lower), int(upper)
+    if context.graph is not None:
+        return scan(lambda value, i: (body_fun(i, value), None), init_val, np.arange(lower, upper, dtype=np.int32))[0]
     value = init_val
-    for i in range(int(lower), int(upper)):
+    for i in range(lower, upper):
         value = body_fun(convert(i), value)
     return value
 
 
+@public
 def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
     """carry, y = f(carry, x) for the slices x of `xs` along the first axis; (last carry, the y's stacked).
 
     xs: a structure of tensors of one first extent, or None with `length` given. reverse: from the last slice on.
+    unroll: accepted as in Keras. In a trace `f` is traced once, whatever the length, and the plan loops.
     """
     if not callable(f):
         raise TypeError(f"scan: `f` must be a function of (carry, x), received {f!r}")
-    leaves = [convert(x) for x in nest.flatten(xs)] if xs is not None else []
+    if not isinstance(unroll, (bool, int)) or unroll < 1 and unroll is not False:
+        raise ValueError(f"scan: `unroll` must be a positive integer or a bool, received {unroll!r}")
     if xs is None and length is None:
         raise ValueError("scan: give `xs`, or `length`")
-    count = int(length) if length is not None else leaves[0].shape[0]
-    if any(x.shape[0] != count for x in leaves):
+    given = _Structure(xs)
+    count = int(length) if length is not None else given.tensors[0].shape[0]
+    if any(x.shape[0] != count for x in given.tensors):
         raise ValueError(
             f"scan: all of `xs` must have {count} slices along the first axis, received "
-            f"{[x.shape[0] for x in leaves]}"
+            f"{[x.shape[0] for x in given.tensors]}"
         )
+    if context.graph is not None:
+        return _traced_scan(f, init, given, count, reverse)
     carry, made = init, []
     for i in range(count)[:: -1 if reverse else 1]:
-        x = nest.pack(xs, [leaf[i] for leaf in leaves]) if xs is not None else None
-        carry, y = f(carry, x)
+        carry, y = f(carry, given.pack([x[i] for x in given.tensors]))
         made.append(y)
     if not made:
         return carry, None
     return carry, _stacked(made[::-1] if reverse else made)
+
+
+def _traced_scan(f, init, xs, count, reverse):
+    first = _Structure(init)
+    made = []
+
+    def step(carry, slices):
+        carry, y = f(first.pack(carry), xs.pack(slices))
+        made.append(_Structure(y))
+        return _Structure(carry).tensors, made[-1].tensors
+
+    last, ys = loop_tracing.trace_loop("scan", step, first.tensors, xs.tensors, count, reverse=reverse)
+    return first.pack(last), made[-1].pack(ys)
 
 
 def _stacked(results):
@@ -142,28 +175,68 @@ def _stacked(results):
     return nest.pack(results[0], [None if column[0] is None else stack(list(column)) for column in columns])
 
 
+@public
 def map(f, xs):  # noqa: A001 - Keras's name
     """f of each slice of `xs` (a tensor or a structure of them) along the first axis, stacked."""
-    leaves = [convert(x) for x in nest.flatten(xs)]
-    return _stacked([f(nest.pack(xs, [leaf[i] for leaf in leaves])) for i in range(leaves[0].shape[0])])
+    return scan(lambda carry, x: (carry, f(x)), (), xs)[1]
 
 
+@public
 def vectorized_map(function, elements):
     """As `map`."""
     return map(function, elements)
 
 
+@public
 def associative_scan(f, elems, reverse=False, axis=0):
-    """The running results of the associative function f(a, b) along `axis`: x0, f(x0, x1), f(f(x0, x1), x2), ..."""
-    from .joining import unstack
+    """The running results of the associative function f(a, b) along `axis`: x0, f(x0, x1), f(f(x0, x1), x2), ...
 
-    leaves = [flip(convert(x), axis) if reverse else convert(x) for x in nest.flatten(elems)]
-    slices = [nest.pack(elems, list(parts)) for parts in zip(*[unstack(x, axis=axis) for x in leaves])]
-    made = slices[:1]
-    for part in slices[1:]:
-        made.append(f(made[-1], part))
-    columns = [stack(list(column), axis=axis) for column in zip(*[nest.flatten(m) for m in made])]
-    return nest.pack(elems, [flip(c, axis) if reverse else c for c in columns])
+    `f` is called about 2 log2(n) times, on many elements side by side along `axis`.
+    Source: Keras 3 `ops.associative_scan`; Blelloch, "Prefix Sums and Their Applications", 1990.
+    """
+    leaves = [convert(x) for x in nest.flatten(elems)]
+    axis = axis % len(leaves[0].shape)
+    if any(x.shape[axis] != leaves[0].shape[axis] for x in leaves):
+        raise ValueError(
+            f"associative_scan: all of `elems` must have one extent along axis {axis}, received "
+            f"{[x.shape[axis] for x in leaves]}"
+        )
+    if reverse:
+        leaves = [flip(x, axis) for x in leaves]
+
+    def cut(x, *where):
+        return x[(*[slice(None)] * axis, slice(*where))]
+
+    def joined(a, b):
+        result = f(nest.pack(elems, a), nest.pack(elems, b))
+        return [convert(x) for x in nest.flatten(result)]
+
+    def running(xs):
+        count = xs[0].shape[axis]
+        if count < 2:
+            return xs
+        pairs = joined([cut(x, 0, count - 1, 2) for x in xs], [cut(x, 1, None, 2) for x in xs])
+        odd = running(pairs)  # of places 1, 3, 5, ...
+        left = odd if count % 2 else [cut(x, 0, -1) for x in odd]
+        even = [cut(x, 0, 1) for x in xs]
+        if count > 2:
+            rest = joined(left, [cut(x, 2, None, 2) for x in xs])
+            even = [concatenate([a, b], axis=axis) for a, b in zip(even, rest)]
+        return [_interleaved(a, b, axis) for a, b in zip(even, odd)]
+
+    made = running(leaves)
+    return nest.pack(elems, [flip(x, axis) if reverse else x for x in made])
+
+
+def _interleaved(even, odd, axis):
+    """a0 b0 a1 b1 ... along `axis`, of which `even` has as many as `odd` or one more."""
+    count = odd.shape[axis]
+    head = even[(*[slice(None)] * axis, slice(0, count))]
+    both = stack([moveaxis(head, axis, 0), moveaxis(odd, axis, 0)], axis=1)
+    both = moveaxis(records["reshape"](both, newshape=(2 * count, *both.shape[2:])), 0, axis)
+    if even.shape[axis] == count:
+        return both
+    return concatenate([both, even[(*[slice(None)] * axis, slice(count, None))]], axis=axis)
 
 
 class _CustomGradient:

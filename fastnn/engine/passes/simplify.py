@@ -4,17 +4,21 @@ import numpy as np
 
 from ..eager import run_now
 from ..tensor import Tensor, Traced
-from .body import with_inputs
+from .body import new_call, with_inputs
 
 _LARGEST_FOLDED = 1 << 16  # elements; larger constants are cheaper to make again than to keep
 
 
 def remove_dead_code(body):
-    """Drop calls whose results nobody reads."""
+    """Drop calls whose results nobody reads, and what loops and choices compute for nobody."""
     needed = body.wanted()
     kept = []
     for node in reversed(body.nodes):
         if any(id(value) in needed for value in node.outputs):
+            if "control" in node.attrs:
+                control, inputs, outputs = node.attrs["control"].narrowed(node, needed)
+                if control is not node.attrs["control"]:
+                    node = new_call(node.op, inputs, {"control": control}, outputs)
             kept.append(node)
             needed.update(id(value) for value in node.inputs)
     return body.rebuilt(kept[::-1], {})
