@@ -40,13 +40,15 @@ class InnerGraph(Graph):
         return Traced(tuple(shape), dtype, self)
 
 
-class outside:  # noqa: N801 - reads as a statement: `with outside():`
-    """What is traced inside belongs before the outermost loop around, not into its body."""
+class Location:
+    """Where in nested traces the code was: `with location:` goes on there, before the loops that were begun since."""
+
+    def __init__(self):
+        self.place = context.graph, context.tapes
 
     def __enter__(self):
         self.saved = context.graph, context.tapes
-        while isinstance(context.graph, InnerGraph):
-            context.graph, context.tapes = context.graph.parent, context.graph._outer[1]
+        context.graph, context.tapes = self.place
 
     def __exit__(self, *exc):
         context.graph, context.tapes = self.saved
@@ -251,7 +253,9 @@ class Choice:
         captured = [
             i
             for i in range(len(node.inputs) - 1)
-            if any(b.captured[i] is not None and id(b.captured[i]) in ids for b, ids in zip(self.branches, read))
+            if any(
+                b.captured[i] is not None and id(b.captured[i]) in ids for b, ids in zip(self.branches, read)
+            )
         ]
         if len(outputs) == len(node.outputs) and len(captured) == len(node.inputs) - 1:
             return self, node.inputs, node.outputs
@@ -259,7 +263,10 @@ class Choice:
             Branch(
                 b.graph,
                 b.nodes,
-                [b.captured[i] if b.captured[i] is not None and id(b.captured[i]) in ids else None for i in captured],
+                [
+                    b.captured[i] if b.captured[i] is not None and id(b.captured[i]) in ids else None
+                    for i in captured
+                ],
                 [b.outputs[i] for i in outputs],
             )
             for b, ids in zip(self.branches, read)

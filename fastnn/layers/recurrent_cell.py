@@ -1,6 +1,7 @@
 """What the recurrent cells share: arguments, weights, dropout masks."""
 
 from .. import activations, ops, random
+from ..engine.loops import Location
 from .layer import Layer
 from .weight_arguments import add_weight, checked_count, known_extent, set_weight_arguments, weight_config
 
@@ -14,25 +15,28 @@ class DropoutMasks:
     """
 
     dropout_mask_count = None
-    _held = None  # {"input": mask, "state": mask} while an RNN runs
+    _held = None  # {"input": mask, "state": mask, "drawn": where} while an RNN runs
 
     def hold_masks(self, on):
         """From now on keep masks once they are drawn, or (False) draw new ones at each call."""
-        object.__setattr__(self, "_held", {} if on else None)
+        object.__setattr__(self, "_held", {"drawn": Location()} if on else None)
 
     def _mask(self, which, like, rate):
         if rate <= 0:
             return None
         held = self._held
-        if held is not None and which in held:
-            return held[which]
-        ones = ops.ones_like(like)
+        if held is None:
+            return self._drawn(like, rate)
+        if which not in held:
+            with held["drawn"]:  # not in the loop over the steps, which would draw at each
+                held[which] = self._drawn(like, rate)
+        return held[which]
+
+    def _drawn(self, like, rate):
+        ones = ops.ones(like.shape, dtype=like.dtype)
         count = self.dropout_mask_count
         masks = [random.dropout(ones, rate, seed=self.seed_generator) for _ in range(count or 1)]
-        mask = masks if count else masks[0]
-        if held is not None:
-            held[which] = mask
-        return mask
+        return masks if count else masks[0]
 
     def get_dropout_mask(self, step_input):
         """What the input is multiplied with, or None."""

@@ -211,35 +211,53 @@ def run_cell(step, sequences, states, mask, layer):
         first = nest.flatten(states[-1])[0]
         outputs = ops.zeros((first.shape[0], 0, *first.shape[1:]), dtype=first.dtype)
         return first, outputs, states
-    if mask is not None and mask.dtype != "bool":
-        mask = ops.cast(mask, "bool")
-    made, output = [], None
-    for t in range(steps)[:: -1 if layer.go_backwards else 1]:
-        new_output, new_states = step(sequences[:, t], states)
-        if isinstance(states, list) and not isinstance(new_states, (list, tuple)):
-            new_states = [new_states]
-        if mask is None:
-            output, states = new_output, list(new_states)
-        else:
-            kept = mask[:, t]
-            if len(kept.shape) > 1:
-                kept = ops.any(kept, axis=tuple(range(1, len(kept.shape))))
+    kept = None if mask is None else _step_mask(mask)
+    output_at = []  # the output's place among the states, if it is one of them
+
+    def one_step(carry, slices):
+        states, previous = carry
+        output, new_states = step(slices["x"], states)
+        new_states = list(new_states) if isinstance(new_states, (list, tuple)) else [new_states]
+        leaves, old = nest.flatten(new_states), nest.flatten(states)
+        before = None
+        if kept is not None:
             if layer.unroll:
-                before = ops.zeros_like(new_output) if output is None else output
+                before = previous
             elif layer.zero_output_for_mask:
-                before = ops.zeros_like(new_output)
+                before = convert(0.0, dtype=output.dtype)
             else:
                 before = nest.flatten(states[-1])[0] if isinstance(states[0], (list, tuple)) else states[0]
-            output = _chosen(kept, new_output, before)
-            states = nest.pack(
-                states,
-                [
-                    _chosen(kept, new, old)
-                    for new, old in zip(nest.flatten(new_states), nest.flatten(states), strict=True)
-                ],
-            )
-        made.append(output)
-    return output, ops.stack(made, axis=1) if layer.return_sequences else None, states
+        output_at[:] = [
+            i
+            for i, (new, was) in enumerate(zip(leaves, old, strict=True))
+            if new is output and (kept is None or before is was)
+        ]
+        if kept is not None:
+            rows = slices["kept"]
+            output = _chosen(rows, output, before)
+            leaves = [_chosen(rows, new, was) for new, was in zip(leaves, old, strict=True)]
+        new_states = nest.pack(states, leaves)
+        return (new_states, output if previous is not None else None), output
+
+    first = convert(
+        0.0, dtype=nest.flatten(states)[0].dtype
+    )  # an unrolled masked sequence begins with outputs of 0
+    previous = first if layer.unroll and kept is not None else None
+    xs = {"x": ops.moveaxis(sequences, 1, 0)}
+    if kept is not None:
+        xs["kept"] = ops.moveaxis(kept, 1, 0)
+    (states, _), made = ops.scan(one_step, (list(states), previous), xs, reverse=layer.go_backwards)
+    last = nest.flatten(states)[output_at[0]] if output_at else made[0 if layer.go_backwards else -1]
+    if not layer.return_sequences:
+        return last, None, states
+    made = ops.flip(made, axis=0) if layer.go_backwards else made
+    return last, ops.moveaxis(made, 0, 1), states
+
+
+def _step_mask(mask):
+    """A mask of (batch, steps) bools, of one with more axes or another dtype."""
+    mask = mask if mask.dtype == "bool" else ops.cast(mask, "bool")
+    return ops.any(mask, axis=tuple(range(2, len(mask.shape)))) if len(mask.shape) > 2 else mask
 
 
 def _chosen(kept, new, old):

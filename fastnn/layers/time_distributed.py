@@ -84,9 +84,11 @@ class TimeDistributed(Wrapper):
             return ops.reshape(rows, (batch, steps, *rows.shape[1:]))
         if steps == 0:
             return ops.zeros(self.compute_output_shape(inputs.shape), dtype=self.compute_dtype)
-        made = []
-        for t in range(steps):
-            if masked:
-                options["mask"] = mask[:, t]
-            made.append(self.layer.call(inputs[:, t], **options))
-        return ops.stack(made, axis=1)
+        xs = {"x": ops.moveaxis(inputs, 1, 0)}
+        if masked:
+            xs["mask"] = ops.moveaxis(mask, 1, 0)
+
+        def one_step(slices):
+            return self.layer.call(slices["x"], **options, **({"mask": slices["mask"]} if masked else {}))
+
+        return ops.moveaxis(ops.map(one_step, xs), 0, 1)

@@ -3,13 +3,14 @@
 import numpy as np
 
 from ..engine import nest
+from ..engine.graph import Graph
 from ..engine.op import OpCall, context, define_op, records
 from ..engine.symbolic import public
 from ..engine.tensor import Spec, Tensor, Traced
 from ..engine.variable import Variable, convert
 from . import loop_tracing
 from .joining import concatenate, stack
-from .pointwise import cast_op, where
+from .pointwise import cast_op
 from .shape import flip, moveaxis
 
 
@@ -111,7 +112,7 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):  # noqa: F811 - 
 
 @public
 def fori_loop(lower, upper, body_fun, init_val):
-    """val = body_fun(i, val) for i = lower ... upper - 1, i a tensor (int32). Traced bounds leave it without gradient."""
+    """val = body_fun(i, val) for i = lower ... upper - 1, i an int32 tensor. With traced bounds it has no gradient."""
     lower, upper = _value(lower), _value(upper)
     if type(lower) is Traced or type(upper) is Traced:
         return while_loop(
@@ -119,7 +120,9 @@ def fori_loop(lower, upper, body_fun, init_val):
         )[1]
     lower, upper = int(lower), int(upper)
     if context.graph is not None:
-        return scan(lambda value, i: (body_fun(i, value), None), init_val, np.arange(lower, upper, dtype=np.int32))[0]
+        return scan(
+            lambda value, i: (body_fun(i, value), None), init_val, np.arange(lower, upper, dtype=np.int32)
+        )[0]
     value = init_val
     for i in range(lower, upper):
         value = body_fun(convert(i), value)
@@ -148,12 +151,13 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
         )
     if context.graph is not None:
         return _traced_scan(f, init, given, count, reverse)
+    if count == 0:
+        with Graph():  # only a trace knows the shapes of what no step makes
+            return _traced_scan(f, init, given, count, reverse)
     carry, made = init, []
     for i in range(count)[:: -1 if reverse else 1]:
         carry, y = f(carry, given.pack([x[i] for x in given.tensors]))
         made.append(y)
-    if not made:
-        return carry, None
     return carry, _stacked(made[::-1] if reverse else made)
 
 
@@ -204,8 +208,8 @@ def associative_scan(f, elems, reverse=False, axis=0):
     if reverse:
         leaves = [flip(x, axis) for x in leaves]
 
-    def cut(x, *where):
-        return x[(*[slice(None)] * axis, slice(*where))]
+    def cut(x, *bounds):
+        return x[(*[slice(None)] * axis, slice(*bounds))]
 
     def joined(a, b):
         result = f(nest.pack(elems, a), nest.pack(elems, b))

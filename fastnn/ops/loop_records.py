@@ -65,7 +65,7 @@ def _choice_reference(index, *arrays, control):
 # ---- gradients ----
 
 
-def _is_zero(tensor):
+def is_zero(tensor):
     """Whether a gradient is nothing but the zeros that stand for "none"."""
     return tensor is None or (type(tensor) is not Traced and not tensor.array.any())
 
@@ -153,8 +153,10 @@ def _scan_grad(call, *douts):
     n = len(loop.carries)
     needs = call.needs or (True,) * len(call.inputs)
     active = _active_carries(loop, needs)
-    ys = [i for i, dy in enumerate(douts[n:]) if not _is_zero(dy)]
-    captured = [i for i, v in enumerate(loop.captured) if needs[loop.captured_at + i] and dtypes.is_float(v.dtype)]
+    ys = [i for i, dy in enumerate(douts[n:]) if not is_zero(dy)]
+    captured = [
+        i for i, v in enumerate(loop.captured) if needs[loop.captured_at + i] and dtypes.is_float(v.dtype)
+    ]
     xs = [i for i, v in enumerate(loop.xs) if needs[loop.xs_at + i] and dtypes.is_float(v.dtype)]
     targets = [loop.carries[i][1] for i in active] + [loop.ys[i] for i in ys]
     sources = [loop.carries[i][0] for i in active] + [loop.captured[i] for i in captured]
@@ -186,7 +188,11 @@ def _backward_loop(call, back, active, ys, captured, xs, douts):
             after = graph.constant(_zeros(loop.carries[i][0]))
         carries.append((back.seeds[place], after))
         first.append(douts[i])
-    reads, inputs, slices = [], [], {}  # captured values of the gradient's body and their outer ones; its slices
+    reads, inputs, slices = (
+        [],
+        [],
+        {},
+    )  # captured values of the gradient's body and their outer ones; its slices
     for i, seed in zip(ys, back.seeds[len(active) :]):
         slices[id(seed)] = (seed, douts[n + i])
     known = {id(v): x for v, x in zip(loop.captured, call.inputs[loop.captured_at :])}
@@ -267,7 +273,11 @@ class _Later:
         while stack:
             value = stack.pop()
             node = value.node
-            if node is not None and node.op.name == "add" and all(x.shape == value.shape for x in node.inputs):
+            if (
+                node is not None
+                and node.op.name == "add"
+                and all(x.shape == value.shape for x in node.inputs)
+            ):
                 stack.extend(node.inputs)
             elif self.loop.open or node is None or id(value) not in self.back.own:
                 rest.append(value)
@@ -322,7 +332,7 @@ class _Later:
 def _choice_grad(call, *douts):
     choice = call.attrs["control"]
     needs = call.needs or (True,) * len(call.inputs)
-    outputs = [i for i, d in enumerate(douts) if not _is_zero(d)]
+    outputs = [i for i, d in enumerate(douts) if not is_zero(d)]
     captured = [i for i, x in enumerate(call.inputs[1:]) if needs[1 + i] and dtypes.is_float(x.dtype)]
     inputs, branches = [douts[i] for i in outputs], []
     backs = []
@@ -330,10 +340,7 @@ def _choice_grad(call, *douts):
         there = [i for i in outputs if branch.outputs[i] is not None]
         own = [i for i in captured if branch.captured[i] is not None]
         back = _Backward(
-            branch.graph,
-            branch.nodes,
-            [branch.outputs[i] for i in there],
-            [branch.captured[i] for i in own],
+            branch.graph, branch.nodes, [branch.outputs[i] for i in there], [branch.captured[i] for i in own]
         )
         backs.append((branch, back, there, dict(zip(own, back.results))))
     for number, (branch, back, there, results) in enumerate(backs):
@@ -402,4 +409,3 @@ def add_loop(loop, inputs):
 def add_choice(choice, inputs):
     """The outputs of a traced choice on these inputs."""
     return _apply(choice_op, inputs, {"control": choice})
-

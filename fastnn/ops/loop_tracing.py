@@ -73,9 +73,7 @@ def _traced(owner, step, first, stacks):
     raise ValueError(f"{owner}: the carried values change their dtype or shape at each step")
 
 
-def trace_loop(
-    owner, step, first, stacks, steps, *, reverse=False, guard=None, rounds=None
-):
+def trace_loop(owner, step, first, stacks, steps, *, reverse=False, guard=None, rounds=None):
     """(last carries, stacked ys) of carries, ys = step(carries, slices) over the slices of `stacks`.
 
     first, stacks: lists of tensors. Variables that the body assigns to are carried too.
@@ -83,6 +81,8 @@ def trace_loop(
     """
     first = [convert(x) for x in first]
     trace, first = _traced(owner, step, first, stacks)
+    if not steps:
+        return first, [Tensor(np.zeros((0, *y.shape), dtypes.NUMPY[y.dtype])) for y in trace.ys]
     graph = trace.graph
     written = [v for v in graph.reads if graph.state[v] is not graph.reads[v]]
     captured = list(graph.captured.values())
@@ -125,7 +125,11 @@ def _hoist(nodes, captured, slices, steps):
     left = []
     for node in nodes:
         values = [outer(value) for value in node.inputs]
-        movable = "control" not in node.attrs and node.op.name != "custom_gradient" and None not in map(_known, values)
+        movable = (
+            "control" not in node.attrs
+            and node.op.name != "custom_gradient"
+            and None not in map(_known, values)
+        )
         if movable and values and not any(id(value) in stacks for value in node.inputs):
             made = node.op(*values, **node.attrs)
             table, pairs = fixed, captured
@@ -172,7 +176,12 @@ def _each_slice_alone(node, sliced):
     """Whether the call on stacks in place of their slices gives the stack of its results."""
     if node.op.name == "matmul":
         a, b = node.inputs
-        return id(a) in sliced and id(b) not in sliced and len(b.shape) == 2 and not node.attrs.get("transpose_a")
+        return (
+            id(a) in sliced
+            and id(b) not in sliced
+            and len(b.shape) == 2
+            and not node.attrs.get("transpose_a")
+        )
     if node.op.name == "reshape":
         return True
     if node.op.pointwise is None or len(node.outputs) != 1:

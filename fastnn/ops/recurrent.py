@@ -6,8 +6,8 @@ for x's products and the state's) and, if `masked`, the mask (batch, steps), Fal
 states as they are.
 Outputs: if `sequences` y (batch, steps, units), in the order of computation; the last states; if `keep`, what
 the gradient reads, step by step in x's order: x beside the h before (steps, batch, features + units; of one
-row h alone), the gates (steps, batch, parts * units), LSTM: c (steps, batch, units). Only y and the states
-have gradients.
+row h alone), the gates (steps, batch, parts * units), LSTM: c (steps, batch, units). Second derivatives are taken step
+by step (recurrent_steps.py).
 """
 
 import math
@@ -16,6 +16,8 @@ import numpy as np
 
 from ..engine.op import context, define_op, records
 from ..engine.tensor import Spec, Tensor
+from . import recurrent_steps
+from .loop_records import is_zero
 from .matmul import matmul_op
 from .shape import reshaped, transposed
 
@@ -382,6 +384,12 @@ def _grad(kind, grad_op):
         else:
             attrs, outputs = call.attrs, list(call.outputs)
         i = _Inputs(kind, call.inputs, attrs)
+        if not all(map(is_zero, douts[call.sequences + kind.states :])):  # a gradient is differentiated again
+            return recurrent_steps.gradients(
+                lambda inputs: recurrent_steps.forward(kind, _Inputs(kind, inputs, attrs), attrs),
+                call.inputs,
+                douts,
+            )
         douts = list(douts)
         dy = [douts.pop(0)] if attrs["sequences"] else []
         kept = outputs[len(dy) + kind.states :]
@@ -399,7 +407,8 @@ def _grad(kind, grad_op):
         d, *rest = grad_op(*given, **flags)
         dq = rest.pop(0) if kind is GRU else d
         rows = i.batch * i.steps
-        d_rows, dq_rows = reshaped(d, (rows, i.width)), reshaped(dq, (rows, i.width))
+        d_rows = reshaped(d, (rows, i.width))
+        dq_rows = d_rows if dq is d else reshaped(dq, (rows, i.width))
         gradients = [None] * len(call.inputs)
         if needs[0]:
             dx = matmul_op(d_rows, i.kernel, transpose_a=False, transpose_b=True)
@@ -432,12 +441,12 @@ def _weight_gradients(i, inward, d, dq, rows):
     return [product(inward[:, : i.features], d), product(inward[:, i.features :], dq)]
 
 
-def _no_second(kind):
+def _second(kind):
     def grad(call, *douts):
-        raise NotImplementedError(
-            f"{kind.name}: a sequence computed as one op has no second derivatives. Use "
-            "RNN(cell) with the layer's cell, which is differentiated step by step"
-        )
+        def compute(inputs):
+            return recurrent_steps.backward(kind, _GradInputs(kind, inputs, call.attrs), call.attrs)
+
+        return recurrent_steps.gradients(compute, call.inputs, douts)
 
     return grad
 
@@ -448,7 +457,7 @@ def _define(kind):
         shape=_grad_shape(kind),
         reference=_grad_reference(kind),
         kernel=_grad_kernel(kind),
-        grad=_no_second(kind),
+        grad=_second(kind),
         inplace=() if kind is GRU else (1,),
     )
     return define_op(

@@ -228,3 +228,46 @@ def test_shapes_that_do_not_fit(rng):
     given[1] = Tensor(np.zeros((6, 20), "float32"))
     with pytest.raises(ValueError, match=r"lstm: .* kernel must have shape \(4, 20\), received \(6, 20\)"):
         records["lstm"](*given, **attributes())
+
+
+_SECOND = [
+    {},
+    {"return_sequences": True, "go_backwards": True},
+    {"return_sequences": True, "masked": True},
+    {"activation": "relu", "recurrent_activation": "hard_sigmoid"},
+]
+
+
+@pytest.mark.parametrize("options", _SECOND, ids=["plain", "backwards", "masked", "activations"])
+@pytest.mark.parametrize("name", ["SimpleRNN", "LSTM", "GRU"])
+def test_second_derivatives_are_those_of_the_cell_step_by_step(name, options, rng):
+    from fastnn import layers, ops
+    from fastnn.engine.function import function
+    from fastnn.engine.tape import GradientTape
+
+    options = dict(options)
+    if name == "SimpleRNN":
+        options.pop("recurrent_activation", None)
+    mask = {"mask": rng.random((3, 6)) > 0.4} if options.pop("masked", False) else {}
+    x = rng.normal(0, 1, (3, 6, 4)).astype("float32")
+    fused = getattr(layers, name)(5, **options)
+    fused.build(x.shape)
+    of_rnn = {key: options.pop(key) for key in ("return_sequences", "go_backwards") if key in options}
+    stepped = layers.RNN(fused.cell_class(5, **options), **of_rnn)
+    stepped.build(x.shape)
+    stepped.set_weights(fused.get_weights())
+
+    def compute(layer, x):
+        weights = layer.trainable_variables
+        with GradientTape() as outer:
+            with GradientTape() as inner:
+                loss = ops.sum(ops.sin(layer(x, **mask)))
+            first = inner.gradient(loss, [x, *weights])
+            penalty = sum(ops.sum(ops.square(g)) for g in first)
+        return [*first, *outer.gradient(penalty, [x, *weights])]
+
+    given = ops.convert_to_tensor(x)
+    want = [np.asarray(g) for g in compute(stepped, given)]
+    for made in (compute(fused, given), function(lambda x: compute(fused, x))(x)):
+        for a, b in zip(want, made, strict=True):
+            np.testing.assert_allclose(np.asarray(b), a, rtol=0, atol=500 * EPS32 * np.abs(a).max())

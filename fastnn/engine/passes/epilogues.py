@@ -26,17 +26,21 @@ def fuse_epilogues(body):
         found = users.get(id(value), [])
         return found[0] if len(found) == 1 and id(value) not in wanted else None
 
+    def free_user(value):  # of two products of one row that are added up, one becomes the other's bias
+        user = only_user(value)
+        return None if user is None or id(user) in made or id(user) in gone else user
+
     for node in body.nodes:
         if _FUSED.get(node.op.name) not in records or not _plain(node):
             continue
         last, inputs, attrs = node, list(node.inputs), {"activation": None}
-        add = only_user(node.output)
+        add = free_user(node.output)
         if add is not None and add.op.name == "add" and add.output.shape == node.output.shape:
             bias = add.inputs[1] if add.inputs[0] is node.output else add.inputs[0]
             if bias.shape and bias.shape[-1] == bias.size == node.output.shape[-1]:
                 inputs.append(bias)
                 last = add
-        act = only_user(last.output)
+        act = free_user(last.output)
         if act is not None and act.inputs[0] is last.output:
             described = _epilogue(act)
             if described is not None:
