@@ -12,7 +12,10 @@ class Graph:
     inputs: Traced values, in order. nodes: OpCalls whose inputs and outputs are all Traced.
     reads: {Variable: Traced}, its value before. state: {Variable: Traced}, its value now; where the two differ the
     graph updates the variable.
+    loops: whether loops and choices are nodes; if not, they are laid out, step by step, branch by branch.
     """
+
+    loops = True
 
     def __init__(self):
         self.inputs = []

@@ -43,6 +43,8 @@ class Call:
 class _LayerGraph(Graph):
     """A graph that knows which layer each op call comes from."""
 
+    loops = False
+
     def __init__(self):
         super().__init__()
         self.layers = []

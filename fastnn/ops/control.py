@@ -1,5 +1,7 @@
 """Control flow: decided by Python where values are at hand, by loops and choices of the plan where they are traced."""
 
+import contextlib
+
 import numpy as np
 
 from ..engine import nest
@@ -10,12 +12,17 @@ from ..engine.tensor import Spec, Tensor, Traced
 from ..engine.variable import Variable, convert
 from . import loop_tracing
 from .joining import concatenate, stack
-from .pointwise import cast_op
+from .pointwise import cast_op, where
 from .shape import flip, moveaxis
 
 
 def _value(x):
     return convert(x) if isinstance(x, (Tensor, Variable, np.ndarray, int, float, bool, np.generic)) else x
+
+
+def _looping():
+    """Whether loops are to be traced, not run or laid out step by step."""
+    return context.graph is not None and context.graph.loops
 
 
 class _Structure:
@@ -70,6 +77,8 @@ def _choose(owner, index, branches):
     """The results of the branch whose number is traced."""
     if index.shape:
         index = records["reshape"](index, newshape=())
+    if not _looping():
+        return _selected(index, [branch() for branch in branches])
     results = []
 
     def run(branch):
@@ -78,6 +87,18 @@ def _choose(owner, index, branches):
 
     made = loop_tracing.trace_choice(owner, index, [lambda branch=branch: run(branch) for branch in branches])
     return results[0].pack(made)
+
+
+def _selected(index, results):
+    """The result whose number is `index`, where all are there."""
+    columns = zip(*[nest.flatten(result) for result in results], strict=True)
+    chosen = []
+    for column in columns:
+        value = column[-1]
+        for i in reversed(range(len(column) - 1)):
+            value = column[i] if column[i] is value else where(index <= i, column[i], value)
+        chosen.append(value)
+    return nest.pack(results[0], chosen)
 
 
 @public
@@ -93,7 +114,7 @@ def while_loop(cond, body, loop_vars, maximum_iterations=None):  # noqa: F811 - 
         new = body(*values)
         return (new,) if single and not isinstance(new, (list, tuple)) else tuple(new)
 
-    if context.graph is not None:
+    if _looping():
         given = _Structure(state)
         last = loop_tracing.trace_while(
             lambda tensors: cond(*given.pack(tensors)),
@@ -149,10 +170,8 @@ def scan(f, init, xs=None, length=None, reverse=False, unroll=1):
             f"scan: all of `xs` must have {count} slices along the first axis, received "
             f"{[x.shape[0] for x in given.tensors]}"
         )
-    if context.graph is not None:
-        return _traced_scan(f, init, given, count, reverse)
-    if count == 0:
-        with Graph():  # only a trace knows the shapes of what no step makes
+    if _looping() or count == 0:  # only a trace knows the shapes of what no step makes
+        with contextlib.nullcontext() if context.graph is not None else Graph():
             return _traced_scan(f, init, given, count, reverse)
     carry, made = init, []
     for i in range(count)[:: -1 if reverse else 1]:

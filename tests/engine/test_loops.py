@@ -365,3 +365,18 @@ def test_loops_in_the_layer_graph(data):
         1
     ]
     assert y.shape == (6, None, 4)
+
+
+def test_a_graph_without_loops_lays_them_out(data):
+    from fastnn.engine.graph import Graph
+
+    class Flat(Graph):
+        loops = False
+
+    graph = Flat()
+    with graph:
+        xs, h, w = (graph.input(x.shape, "float32") for x in data)
+        scanned(xs, h, w)
+        ops.fori_loop(0, 3, lambda i, h: h * 2, h)
+        ops.switch(ops.cast(ops.sum(h), "int32"), [lambda: h, lambda: h * 2, lambda: h * 3])
+    assert {"scan", "choice"}.isdisjoint(node.op.name for node in graph.nodes)

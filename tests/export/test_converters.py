@@ -16,6 +16,7 @@ UNSAID = {
     *("eig", "eigh", "erfinv", "fourier", "gcd", "i0", "imag", "in_top_k", "inv", "lcm"),
     *("lu_factor", "nextafter", "qr", "segment", "slogdet", "solve", "solve_triangular", "svd", "view"),
     *("put_rows", "unique_rows", "equalize", "equalize_tiles", "look_up", "hash_bins", "hash_crossing"),
+    *("scan", "choice"),  # export lays them out
 }
 # Ops of losses, metrics, optimizers, passes and chance.
 TRAINING = (
