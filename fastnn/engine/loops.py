@@ -19,12 +19,14 @@ class InnerGraph(Graph):
     """The graph of a body; values of the traces around it become captured inputs.
 
     captured: {id(outer value): (outer value in the next graph, inner value)}.
+    tallies: [(value, function)] of values that are added up over the steps; the function is told the sum, outside.
     """
 
     def __init__(self, parent):
         super().__init__()
         self.parent = parent
         self.captured = {}
+        self.tallies = []
 
     def lift(self, x):
         if type(x) is not Traced or x.graph is self:

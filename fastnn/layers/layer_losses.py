@@ -4,6 +4,7 @@ import weakref
 
 from .. import ops
 from ..engine import nest
+from ..engine.loops import InnerGraph
 from ..engine.op import context
 from ..engine.tensor import Tensor, Traced
 from ..engine.variable import convert
@@ -28,6 +29,9 @@ class LayerLosses:
                 )
             # A traced loss lives as long as its graph: a strong reference here would keep a whole trace in
             # memory.
+            if isinstance(context.graph, InnerGraph):  # in a loop: what all steps add
+                context.graph.tallies.append((one, self.add_loss))
+                continue
             self._losses.append(weakref.ref(one) if type(one) is Traced else one)
         state.losses_exist = True
 

@@ -84,6 +84,7 @@ def trace_loop(owner, step, first, stacks, steps, *, reverse=False, guard=None, 
     if not steps:
         return first, [Tensor(np.zeros((0, *y.shape), dtypes.NUMPY[y.dtype])) for y in trace.ys]
     graph = trace.graph
+    tallied = _tallied(graph)
     written = [v for v in graph.reads if graph.state[v] is not graph.reads[v]]
     captured = list(graph.captured.values())
     captured += [(v.read(), inner) for v, inner in graph.reads.items() if graph.state[v] is inner]
@@ -93,7 +94,7 @@ def trace_loop(owner, step, first, stacks, steps, *, reverse=False, guard=None, 
     loop = Loop(
         graph,
         nodes,
-        [*zip(trace.before, trace.after), *[(graph.reads[v], graph.state[v]) for v in written]],
+        [*zip(trace.before, trace.after), *[(graph.reads[v], graph.state[v]) for v in written], *tallied],
         [inner for _, inner in captured],
         [inner for _, inner in slices],
         trace.ys,
@@ -102,11 +103,30 @@ def trace_loop(owner, step, first, stacks, steps, *, reverse=False, guard=None, 
         guard=guard,
         rounds=rounds,
     )
-    inputs = [*first, *[v.read() for v in written], *[x for x, _ in captured], *[x for x, _ in slices]]
+    zeros = [_zeros(before) for before, _ in tallied]
+    inputs = [*first, *[v.read() for v in written], *zeros]
+    inputs += [x for x, _ in captured] + [x for x, _ in slices]
     outputs = list(add_loop(loop, inputs))
     for variable, value in zip(written, outputs[len(first) :]):
         context.graph.assign(variable, value)
+    for (_, note), total in zip(graph.tallies, outputs[len(first) + len(written) :]):
+        note(total)
     return outputs[: len(first)], outputs[len(loop.carries) :]
+
+
+def _tallied(graph):
+    """Carries that add up what the body wants summed."""
+    made = []
+    with graph:
+        for value, _ in graph.tallies:
+            value = graph.lift(value)
+            before = graph.fresh(value.shape, value.dtype)
+            made.append((before, records["add"](before, value)))
+    return made
+
+
+def _zeros(value):
+    return Tensor(np.zeros(value.shape, dtypes.NUMPY[value.dtype]))
 
 
 def _hoist(nodes, captured, slices, steps):
@@ -249,6 +269,10 @@ def trace_choice(owner, index, branches):
     written = list({v: None for graph in graphs for v in graph.reads if graph.state[v] is not graph.reads[v]})
     for graph, result in zip(graphs, results):
         result += [graph.read(v) for v in written]
+    tallies = [(number, *tally) for number, graph in enumerate(graphs) for tally in graph.tallies]
+    for number, (graph, result) in enumerate(zip(graphs, results)):
+        with graph:
+            result += [graph.lift(value if own == number else _zeros(value)) for own, value, _ in tallies]
     inputs, places = [], {}
     reads = []
     for graph in graphs:
@@ -266,7 +290,9 @@ def trace_choice(owner, index, branches):
         made.append(Branch(graph, graph.nodes, captured, result))
         graph.nodes = []
     outputs = list(add_choice(Choice(made), [index, *inputs])) if results[0] else []
-    count = len(outputs) - len(written)
+    count = len(outputs) - len(written) - len(tallies)
     for variable, value in zip(written, outputs[count:]):
         context.graph.assign(variable, value)
+    for (*_, note), value in zip(tallies, outputs[count + len(written) :]):
+        note(value)
     return outputs[:count]

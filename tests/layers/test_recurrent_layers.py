@@ -333,3 +333,35 @@ def test_masks_pass_through_models(rng):
     got = model.predict(tokens, verbose=0)
     last = model.layers[-1]
     np.testing.assert_allclose(got, last(np.asarray(y), mask=tokens != 0), atol=EPS32 * 10)
+
+
+class _Noting(fastnn.layers.Layer):
+    """A cell that adds to the loss and updates a weight at each step."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.state_size = 4
+
+    def build(self, shape):
+        self.k = self.add_weight(shape=(shape[-1], 4), initializer="glorot_uniform")
+        self.steps = self.add_weight(shape=(), initializer="zeros", trainable=False)
+
+    def call(self, x, states):
+        h = ops.tanh(ops.matmul(x, self.k) + states[0])
+        self.add_loss(ops.sum(h) * 0.1)
+        self.steps.assign_add(1.0)
+        return h, [h]
+
+
+def test_a_cell_that_adds_losses_and_updates_weights_trains_as_it_does_step_by_step(rng):
+    x, y = rng.normal(0, 1, (2, 5, 3)).astype("float32"), rng.normal(0, 1, (2, 1)).astype("float32")
+    weights, losses = None, []
+    for eagerly in (True, False):
+        layer = fastnn.layers.RNN(_Noting())
+        model = fastnn.Sequential([fastnn.Input((5, 3)), layer, fastnn.layers.Dense(1)])
+        model.compile("sgd", "mse", run_eagerly=eagerly)
+        weights = weights or model.get_weights()
+        model.set_weights(weights)
+        losses.append([model.train_on_batch(x, y) for _ in range(3)])
+        assert layer.cell.steps.numpy() == 15
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
