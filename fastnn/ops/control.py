@@ -11,8 +11,9 @@ from ..engine.symbolic import public
 from ..engine.tensor import Spec, Tensor, Traced
 from ..engine.variable import Variable, convert
 from . import loop_tracing
+from .casting import cast_op
 from .joining import concatenate, stack
-from .pointwise import cast_op, where
+from .logic import where
 from .shape import flip, moveaxis
 
 

@@ -8,8 +8,8 @@ from ..engine.loops import MOST_STEPS, Branch, Choice, InnerGraph, Loop, ancesto
 from ..engine.op import context, records
 from ..engine.tensor import Tensor
 from ..engine.variable import convert
+from .casting import cast_op
 from .loop_records import add_choice, add_loop
-from .pointwise import cast_op
 from .shape import broadcast
 
 _MOST_TRACES = 4  # of a body whose carries change their dtype or shape by it

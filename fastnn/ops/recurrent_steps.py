@@ -6,13 +6,14 @@
 from ..engine.op import records
 from ..engine.tape import GradientTape, backpropagate
 from .activation import hard_sigmoid, relu, sigmoid
+from .casting import cast
 from .control import scan
 from .creation import ones_like, zeros_like
 from .elementary import tanh
 from .joining import concatenate, split
+from .logic import where
 from .loop_records import is_zero
 from .matmul import matmul
-from .pointwise import cast, where
 from .shape import expand_dims, flip, transposed
 
 _FUNCTIONS = {
