@@ -17,19 +17,19 @@
 #define FNN_MAX_LOOPS 4 /* loops inside one another */
 
 typedef struct {
-    void *buf[FNN_MAX_BUFS];        /* inputs, outputs, workspace */
-    ptrdiff_t size[FNN_MAX_SIZES];  /* extents and strides, in elements */
-    double attr[FNN_MAX_ATTRS];     /* scalars */
-    ptrdiff_t bufs, sizes, attrs;   /* how many of each are in use */
+    void *buf[FNN_MAX_BUFS];       /* inputs, outputs, workspace */
+    ptrdiff_t size[FNN_MAX_SIZES]; /* extents and strides, in elements */
+    double attr[FNN_MAX_ATTRS];    /* scalars */
+    ptrdiff_t bufs, sizes, attrs;  /* how many of each are in use */
 } fnn_call;
 
 /* What running a call takes; a kernel's `work` function fills it from the sizes and attributes alone. */
 typedef struct {
-    ptrdiff_t units;      /* independent parts; the runner hands out ranges [lo, hi) of them */
-    ptrdiff_t grain;      /* ranges of fewer units repeat too much work; 0: any range is as good */
-    ptrdiff_t scratch;    /* bytes of private memory each thread needs while it runs */
-    ptrdiff_t workspace;  /* bytes of shared memory the caller passes as the last buffer; 0: none */
-    double flops, bytes;  /* arithmetic and memory traffic: they decide how many threads take part */
+    ptrdiff_t units;     /* independent parts; the runner hands out ranges [lo, hi) of them */
+    ptrdiff_t grain;     /* ranges of fewer units repeat too much work; 0: any range is as good */
+    ptrdiff_t scratch;   /* bytes of private memory each thread needs while it runs */
+    ptrdiff_t workspace; /* bytes of shared memory the caller passes as the last buffer; 0: none */
+    double flops, bytes; /* arithmetic and memory traffic: they decide how many threads take part */
 } fnn_work;
 
 typedef struct {
@@ -89,7 +89,8 @@ fnn_status fnn_plan_set(fnn_plan *plan, int at, const fnn_kernel *kernel, const 
 fnn_status fnn_plan_set_loop(fnn_plan *plan, int at, const fnn_loop *loop, const fnn_operand *operands);
 /* Instruction `at` runs one of the `count` bodies that follow, of these lengths: the one whose number is in `index`, an
  * int32, moved inside 0 .. count - 1. At most FNN_MAX_SIZES bodies. */
-fnn_status fnn_plan_set_choice(fnn_plan *plan, int at, int count, const int *lengths, const fnn_operand *index);
+fnn_status fnn_plan_set_choice(fnn_plan *plan, int at, int count, const int *lengths,
+                               const fnn_operand *index);
 /* After the last `set` and whenever the number of threads changes: shares out work, places barriers. */
 fnn_status fnn_plan_schedule(fnn_plan *plan, int threads);
 void fnn_plan_bind(fnn_plan *plan, int slot, void *memory);

@@ -52,29 +52,29 @@ typedef struct {
 /* Instructions [first, last) that run as one: a shared one, or small ones in a row on one thread. */
 typedef struct {
     int first, last;
-    int barrier;           /* wait before it for all that came before */
-    int threads, pieces;   /* a shared one: at most so many threads, so many pieces each; small ones: 1, 1 */
-    team_queue *queues;    /* a shared one: a queue a thread */
-    uint64_t visits;       /* how often it has run since the queues were empty */
-    int lockstep;          /* a loop or choice that all threads go through together */
+    int barrier;         /* wait before it for all that came before */
+    int threads, pieces; /* a shared one: at most so many threads, so many pieces each; small ones: 1, 1 */
+    team_queue *queues;  /* a shared one: a queue a thread */
+    uint64_t visits;     /* how often it has run since the queues were empty */
+    int lockstep;        /* a loop or choice that all threads go through together */
 } group;
 
 struct fnn_plan {
     instruction *instructions;
     int count, slots, team, profiling;
-    void **slot;       /* bound memory; owned by the binding */
-    patch *patches;    /* the operands of slot s are patches[first[s] .. first[s + 1]) */
+    void **slot;    /* bound memory; owned by the binding */
+    patch *patches; /* the operands of slot s are patches[first[s] .. first[s + 1]) */
     int *first;
-    char *scratch;     /* team x scratch_stride bytes */
+    char *scratch; /* team x scratch_stride bytes */
     ptrdiff_t scratch_stride;
-    double saved;      /* ns that sharing saves a step */
+    double saved;                /* ns that sharing saves a step */
     pace pace_single, pace_many; /* one step a call (the team may sleep between two); many steps a call */
     group *groups;
     int group_count;
     team_queue *queues;
     ptrdiff_t queue_count;
     team_progress progress;
-    int last_team; /* whose visits the queues have counted; 0: nobody's */
+    int last_team;               /* whose visits the queues have counted; 0: nobody's */
     ptrdiff_t at[FNN_MAX_LOOPS]; /* the steps of loops that the caller runs */
     meeting meeting;
 };
@@ -137,7 +137,8 @@ fnn_status fnn_plan_set(fnn_plan *plan, int at, const fnn_kernel *kernel, const 
     if (in->work.grain < 1)
         in->work.grain = 1;
     const double near = in->work.bytes < NEAR_BYTES ? in->work.bytes : NEAR_BYTES;
-    in->cost = in->work.flops / FLOPS_PER_NS + near / NEAR_BYTES_PER_NS + (in->work.bytes - near) / BYTES_PER_NS;
+    in->cost =
+        in->work.flops / FLOPS_PER_NS + near / NEAR_BYTES_PER_NS + (in->work.bytes - near) / BYTES_PER_NS;
     return set_operands(plan, in, operands);
 }
 
@@ -153,7 +154,8 @@ fnn_status fnn_plan_set_loop(fnn_plan *plan, int at, const fnn_loop *loop, const
     return set_operands(plan, in, operands);
 }
 
-fnn_status fnn_plan_set_choice(fnn_plan *plan, int at, int count, const int *lengths, const fnn_operand *index)
+fnn_status fnn_plan_set_choice(fnn_plan *plan, int at, int count, const int *lengths,
+                               const fnn_operand *index)
 {
     if (at < 0 || at >= plan->count || count < 1 || count > FNN_MAX_SIZES)
         return FNN_BAD_ARGUMENT;
@@ -429,7 +431,8 @@ static void run_kernel(const walker *m, const instruction *in)
 {
     const int sharing = in->threads < m->team ? in->threads : m->team;
     if (m->me < sharing)
-        run_units(in, m->at, in->work.units * m->me / sharing, in->work.units * (m->me + 1) / sharing, m->scratch);
+        run_units(in, m->at, in->work.units * m->me / sharing, in->work.units * (m->me + 1) / sharing,
+                  m->scratch);
 }
 
 static void walk(walker *m, int first, int last);
@@ -614,14 +617,22 @@ static void run_lockstep(const member *m, const group *g)
 
 static void run_member(fnn_plan *plan, int first, int last, ptrdiff_t steps, int me, int team)
 {
-    member m = {plan, first, last, me, team, plan->scratch ? plan->scratch + me * plan->scratch_stride : NULL,
-                0, plan->progress.passed, plan->progress.singles};
+    member m = {plan,
+                first,
+                last,
+                me,
+                team,
+                plan->scratch ? plan->scratch + me * plan->scratch_stride : NULL,
+                0,
+                plan->progress.passed,
+                plan->progress.singles};
     int begin = 0, end = plan->group_count;
     while (begin < end && plan->groups[begin].last <= first)
         begin++;
     while (end > begin && plan->groups[end - 1].first >= last)
         end--;
-    for (; m.step < (uint64_t)steps; m.step++) /* a step's first instructions may overwrite what its last ones read */
+    for (; m.step < (uint64_t)steps;
+         m.step++) /* a step's first instructions may overwrite what its last ones read */
         for (int at = begin, next; at < end; at = next) {
             if (plan->groups[at].lockstep) {
                 run_lockstep(&m, &plan->groups[at]);
