@@ -91,6 +91,7 @@ static FNN(conv_phase) FNN(conv_phase_of)(const FNN(conv_shape) * s, int transpo
 typedef struct {
     FNN(conv_shape) shape;
     int transposed;
+    int few; /* by planes: see conv_planes.h */
     FNN(conv_axis) axis[3];
     ptrdiff_t channels, made;            /* of what is read and of what is written */
     ptrdiff_t depth, cols;               /* the same of one group */
@@ -105,7 +106,7 @@ typedef struct {
 #define CONV_DEPTH (TILE_DEPTH + TILE_DEPTH / 4)
 /* Cells of a block: row tiles that share a panel of filters. */
 #define CONV_CELLS (16 * TILE_ROWS)
-/* The same for the kernel's gradient, summed in registers: their dy fits in the first-level cache. */
+/* The same for the kernel's gradient: a panel of their dy fits in the first-level cache. */
 #define CONV_GRAD_CELLS 256
 #define CONV_MOST_CELLS CONV_GRAD_CELLS
 /* Units that a small convolution is cut into, so that threads have something to share. */
@@ -210,6 +211,17 @@ static void FNN(conv_copy_line)(const FNN(conv_job) * job, const float *line, pt
     memset(to + end * depth, 0, (size_t)((count - end) * depth) * sizeof *to);
 }
 
+/* Where block number `at` lies. */
+static void FNN(conv_place)(const FNN(conv_job) * job, ptrdiff_t at, FNN(conv_block) * block)
+{
+    block->start[0] = at / job->chunks / job->bands * job->slices;
+    block->start[1] = at / job->chunks % job->bands * job->lines;
+    block->start[2] = at % job->chunks * job->length;
+    block->extent[0] = fnn_max(0, fnn_min(job->slices, job->all_slices - block->start[0]));
+    block->extent[1] = fnn_max(0, fnn_min(job->lines, job->all_lines - block->start[1]));
+    block->extent[2] = fnn_max(0, fnn_min(job->length, job->all_cells - block->start[2]));
+}
+
 /* Finds block number `at`, and copies what it reads unless it may be read in place. x: the group's first
  * channel. */
 static void FNN(conv_find)(const FNN(conv_job) * job, ptrdiff_t at, const float *x, FNN(conv_block) * block,
@@ -217,12 +229,7 @@ static void FNN(conv_find)(const FNN(conv_job) * job, ptrdiff_t at, const float 
 {
     const FNN(conv_axis) *z = &job->axis[0], *y = &job->axis[1], *w = &job->axis[2];
     const ptrdiff_t deep = job->all_slices / job->shape.n;
-    block->start[0] = at / job->chunks / job->bands * job->slices;
-    block->start[1] = at / job->chunks % job->bands * job->lines;
-    block->start[2] = at % job->chunks * job->length;
-    block->extent[0] = fnn_max(0, fnn_min(job->slices, job->all_slices - block->start[0]));
-    block->extent[1] = fnn_max(0, fnn_min(job->lines, job->all_lines - block->start[1]));
-    block->extent[2] = fnn_max(0, fnn_min(job->length, job->all_cells - block->start[2]));
+    FNN(conv_place)(job, at, block);
     const float **rows = block->rows;
     const ptrdiff_t top = block->start[1] * y->stride + y->lo, left = block->start[2] * w->stride + w->lo;
     const ptrdiff_t high = (block->extent[1] - 1) * y->stride + y->hi - y->lo + 1;
@@ -308,6 +315,8 @@ typedef struct {
     float alpha;
 } FNN(conv_filters);
 
+#include "conv_planes.h"
+
 static void FNN(conv_multiply)(const FNN(conv_job) * job, const FNN(conv_product) * p,
                                const FNN(conv_block) * block, const FNN(conv_run) * runs, ptrdiff_t count,
                                ptrdiff_t ldc, ptrdiff_t j0, ptrdiff_t j1, const FNN(conv_filters) * f)
@@ -378,11 +387,22 @@ static ptrdiff_t FNN(conv_ranges)(const FNN(conv_job) * job)
     return units == 0 || panels == 0 ? 0 : fnn_min(panels, fnn_ceil_div(CONV_LEAST_UNITS, units));
 }
 
+/* The job of conv_f32 and conv_input_grad_f32. */
+static FNN(conv_job) FNN(conv_rows_job)(const FNN(conv_shape) * s, int transposed)
+{
+    FNN(conv_job) job = FNN(conv_divide)(s, transposed, CONV_CELLS, CONV_LEAST_UNITS);
+    if (FNN(conv_few)(job.cols)) {
+        job = FNN(conv_divide)(s, transposed, FNN(conv_few_cells)(job.depth), CONV_LEAST_UNITS);
+        job.few = 1;
+    }
+    return job;
+}
+
 static void FNN(conv_job_work)(const FNN(conv_job) * job, fnn_work *work)
 {
     FNN(conv_cost)(&job->shape, work);
     work->units = job->shape.groups * FNN(conv_blocks)(job) * FNN(conv_ranges)(job);
-    work->scratch = FNN(conv_scratch)(job);
+    work->scratch = job->few ? FNN(conv_few_scratch)(job) : FNN(conv_scratch)(job);
 }
 
 /* x: what is read, y: what is made. filters: all groups' (b and bias are the first one's); packed: by
@@ -402,12 +422,17 @@ static void FNN(conv_run_units)(const FNN(conv_job) * job, const float *x, const
         const ptrdiff_t j0 = panels * range / ranges * panel,
                         j1 = fnn_min(job->cols, panels * (range + 1) / ranges * panel);
         FNN(conv_product) p = {.taps = 0};
-        if (unit == lo || range == 0)
+        const FNN(conv_planes) planes = FNN(conv_planes_of)(job);
+        if (job->few) {
+            FNN(conv_place)(job, unit / ranges / groups, &block);
+            FNN(conv_planes_copy)(job, &planes, &block, x + group * job->depth, scratch);
+        } else if (unit == lo || range == 0)
             FNN(conv_find)(job, unit / ranges / groups, x + group * job->depth, &block, scratch);
         for (ptrdiff_t phase = 0; phase < phases; phase++) {
             FNN(conv_next_phase)(job, phase, &p);
-            const ptrdiff_t count = FNN(conv_runs)(job, &p, &block, y + group * job->cols, runs),
-                            rows = p.blocks * p.k;
+            const ptrdiff_t count =
+                job->few ? 0 : FNN(conv_runs)(job, &p, &block, y + group * job->cols, runs);
+            const ptrdiff_t rows = p.blocks * p.k;
             FNN(conv_filters) f = *filters;
             if (packed) {
                 f.b += (p.taps * groups * job->depth + group * rows) * cols;
@@ -418,7 +443,11 @@ static void FNN(conv_run_units)(const FNN(conv_job) * job, const float *x, const
             }
             if (f.bias)
                 f.bias += group * job->cols;
-            FNN(conv_multiply)(job, &p, &block, runs, count, ldc, j0, j1, &f);
+            if (job->few)
+                FNN(conv_few_block)(job, &planes, &p, &block, scratch, &f, packed ? cols : f.ld,
+                                    y + group * job->cols, scratch + planes.channel * job->depth);
+            else
+                FNN(conv_multiply)(job, &p, &block, runs, count, ldc, j0, j1, &f);
         }
     }
 }
@@ -428,7 +457,7 @@ static void FNN(conv_run_units)(const FNN(conv_job) * job, const float *x, const
 static void FNN(conv_work)(const fnn_call *call, fnn_work *work)
 {
     const FNN(conv_shape) s = FNN(conv_sizes)(call);
-    const FNN(conv_job) job = FNN(conv_divide)(&s, 0, CONV_CELLS, CONV_LEAST_UNITS);
+    const FNN(conv_job) job = FNN(conv_rows_job)(&s, 0);
     FNN(conv_job_work)(&job, work);
 }
 
@@ -437,7 +466,7 @@ static void FNN(conv_work)(const fnn_call *call, fnn_work *work)
 static void FNN(conv_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     const FNN(conv_shape) s = FNN(conv_sizes)(call);
-    const FNN(conv_job) job = FNN(conv_divide)(&s, 0, CONV_CELLS, CONV_LEAST_UNITS);
+    const FNN(conv_job) job = FNN(conv_rows_job)(&s, 0);
     const int has_bias = call->size[CONV_SIZES + 1] != 0;
     const FNN(conv_filters) f = {call->buf[1],
                                  s.oc,
@@ -454,7 +483,7 @@ static void FNN(conv_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void
 static void FNN(conv_input_grad_work)(const fnn_call *call, fnn_work *work)
 {
     const FNN(conv_shape) s = FNN(conv_sizes)(call);
-    const FNN(conv_job) job = FNN(conv_divide)(&s, 1, CONV_CELLS, CONV_LEAST_UNITS);
+    const FNN(conv_job) job = FNN(conv_rows_job)(&s, 1);
     FNN(conv_job_work)(&job, work);
 }
 
@@ -462,7 +491,7 @@ static void FNN(conv_input_grad_work)(const fnn_call *call, fnn_work *work)
 static void FNN(conv_input_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     const FNN(conv_shape) s = FNN(conv_sizes)(call);
-    const FNN(conv_job) job = FNN(conv_divide)(&s, 1, CONV_CELLS, CONV_LEAST_UNITS);
+    const FNN(conv_job) job = FNN(conv_rows_job)(&s, 1);
     const FNN(conv_filters) f = {call->buf[1], 0, 0, NULL, FNN_LINEAR, 0.0f};
     FNN(conv_run_units)(&job, call->buf[0], &f, 1, call->buf[2], lo, hi, scratch);
 }
@@ -486,14 +515,18 @@ static void FNN(conv_pack_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi,
     const ptrdiff_t depth = s.c / s.groups, n = s.oc / s.groups, cols = FNN(conv_words)(n),
                     panel = FNN(conv_panel)(n);
     const ptrdiff_t rows = FNN(conv_volume)(s.window) * depth;
+    enum { TOGETHER = 4 }; /* panels: a row of them is read at a time, and as many are written side by side */
     for (ptrdiff_t group = 0; group < s.groups; group++)
-        for (ptrdiff_t j = 0; j < n; j += TILE_LANES) {
-            const ptrdiff_t start = j / panel * panel, width = fnn_min(panel, cols - start);
-            const float *from = (const float *)call->buf[0] + group * n + j;
-            float *to = (float *)call->buf[1] + group * rows * cols + start * rows + j - start;
+        for (ptrdiff_t j0 = 0; j0 < n; j0 += TOGETHER * panel) {
+            const float *from = (const float *)call->buf[0] + group * n;
+            float *to = (float *)call->buf[1] + group * rows * cols;
             for (ptrdiff_t i = lo * depth; i < hi * depth; i++)
-                tv_store(to + i * width,
-                         j + TILE_LANES <= n ? tv_load(from + i * s.oc) : tv_load_n(from + i * s.oc, n - j));
+                for (ptrdiff_t j = j0; j < fnn_min(n, j0 + TOGETHER * panel); j += TILE_LANES) {
+                    const ptrdiff_t start = j / panel * panel, width = fnn_min(panel, cols - start);
+                    const float *at = from + i * s.oc + j;
+                    tv_store(to + start * rows + i * width + j - start,
+                             j + TILE_LANES <= n ? tv_load(at) : tv_load_n(at, n - j));
+                }
         }
 }
 

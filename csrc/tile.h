@@ -111,7 +111,9 @@ static inline tv tv_max(tv a, tv b) /* the second where either is NaN */
  * products. */
 #define TILE_DEPTH 256
 
-enum { TILE_DIRECT, TILE_COLUMNS, TILE_SHIFTED };
+/* TILE_PLANES: as TILE_COLUMNS, but it is B that is shifted, B_s[p,j] = t.b[t.shift[s] + p * t.ldb + j]; for callers
+ * that choose rows and words themselves (conv_planes.h). */
+enum { TILE_DIRECT, TILE_COLUMNS, TILE_SHIFTED, TILE_PLANES };
 
 /* Always inlined with constant form, rows, words and masked, and unrolled by pragma: an accumulator indexed
  * by a variable would live on the stack. Count the spills in the assembly after a change. */
@@ -132,7 +134,7 @@ TILE_INLINE void FNN(tile_body)(const int form, const int rows, const int words,
             acc[i][w] = tv_zero();
     }
     for (ptrdiff_t s = 0; s < t->blocks; s++) {
-        const float *b = t->b + s * t->b_step + j;
+        const float *b = t->b + (form == TILE_PLANES ? t->shift[s] : s * t->b_step) + j;
         const float *a[TILE_ROWS];
         TILE_UNROLL
         for (int i = 0; i < rows; i++)
@@ -146,9 +148,9 @@ TILE_INLINE void FNN(tile_body)(const int form, const int rows, const int words,
                                                  : tv_load(b + w * TILE_LANES);
             TILE_UNROLL
             for (int i = 0; i < rows; i++) {
-                const tv ai = tv_set1(form == TILE_COLUMNS   ? a[0][p * lda + i]
-                                      : form == TILE_SHIFTED ? a[i][p * lda]
-                                                             : a[i][p]);
+                const tv ai = tv_set1(form == TILE_COLUMNS || form == TILE_PLANES ? a[0][p * lda + i]
+                                      : form == TILE_SHIFTED                      ? a[i][p * lda]
+                                                                                  : a[i][p]);
                 TILE_UNROLL
                 for (int w = 0; w < words; w++)
                     acc[i][w] = tv_fma(ai, bw[w], acc[i][w]);

@@ -341,7 +341,7 @@ static void FNN(wino_multiply)(const FNN(wino_job) * job, const FNN(wino_cut) * 
             for (ptrdiff_t k = 0; k == 0 || k < job->c; k += depth) {
                 t.k = fnn_min(depth, job->c - k);
                 t.accumulate = k > 0;
-                t.b = u + job->c * (point * job->cols + j) + k * t.ldb;
+                t.b = u + point * FNN(wino_plane)(job->c * job->cols) + job->c * j + k * t.ldb;
                 for (ptrdiff_t tile = 0; tile < tiles; tile++) {
                     const ptrdiff_t at = FNN(tile_rows_at)(count, tile);
                     t.a = v + point * cut->patches + at * job->pitch + k;
@@ -388,7 +388,8 @@ static void FNN(winograd_kernel_work)(const fnn_call *call, fnn_work *work)
 }
 
 /* The 36 points of each filter, in panels of columns as the product reads them: points (36, panels, c,
- * panel), the last panel as narrow as whole words allow; 36 * c * (oc rounded up to 16) floats are enough.
+ * panel), the last panel as narrow as whole words allow, planes apart as wino_plane says;
+ * 36 * (c * (oc rounded up to 16) + 32) floats are enough.
  * sizes: c oc.  bufs: kernel (3, 3, c, oc), points */
 static void FNN(winograd_kernel_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
@@ -418,7 +419,7 @@ static void FNN(winograd_kernel_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff
                 FNN(wino_kernel)(half + 3 * h, 1, u, 1);
                 WINO_UNROLL
                 for (int w = 0; w < 6; w++)
-                    tv_store(points + (h * 6 + w) * c * cols, u[w]);
+                    tv_store(points + (h * 6 + w) * FNN(wino_plane)(c * cols), u[w]);
             }
         }
 }

@@ -11,7 +11,8 @@ import math
 from . import windows
 
 _MOST_SPLITS = 16  # partial sums of a kernel's gradient
-_SPLIT_PIXELS = 128  # a partial sum is over at least so many output pixels
+_SPLIT_PIXELS = 256  # a partial sum is over at least so many output pixels: a block of csrc/conv_grad.c
+_SMALL_KERNEL = 1 << 14  # floats: two sums of it cost little, and give two threads something to do
 _PARTIAL_FLOATS = 1 << 23
 _FEW_FILTERS = 16  # no more of a group lie so close that they need not be packed
 
@@ -63,6 +64,11 @@ def _tiles(batch, pixels):
     return batch * math.prod(math.ceil(n / 4) for n in pixels)
 
 
+def _kernel_cycles(pairs):
+    """Of the kernel's transform, once a call: its points are written, and read again, from ever farther away."""
+    return pairs * (12.0 if pairs < 1 << 13 else 35.0 if pairs < 1 << 17 else 80.0)
+
+
 def _winograd_pays(batch, pixels, channels, filters):
     """Whether `filters` filters at (batch, *pixels) are made faster by tiles of 4 x 4 than one by one."""
     if min(channels, filters) < _FEW_CHANNELS:
@@ -70,7 +76,7 @@ def _winograd_pays(batch, pixels, channels, filters):
     tiles = _tiles(batch, pixels)
     direct = batch * math.prod(pixels) * 9 * channels * filters / 16 / 0.8
     products = tiles * 36 * channels * filters / 16 / 0.75
-    kernel = 10.0 * channels * filters  # its transform, once a call
+    kernel = _kernel_cycles(channels * filters)
     return products + tiles * _TRANSFORM_CYCLES * (channels + filters) + kernel < 0.9 * direct
 
 
@@ -90,7 +96,7 @@ def _winograd_sizes(call, kernel_shape, x_shape, y_shape):
 def _winograd(call, source, kernel, kernel_shape, sizes, extra, alpha=0.0):
     """Emits the convolution of `source` with a 3 x 3 kernel, which is transformed first."""
     channels, filters = kernel_shape[-2:]
-    points = call.workspace(4 * 36 * channels * (-filters // 16 * -16))
+    points = call.workspace(4 * 36 * (channels * (-filters // 16 * -16) + 32))
     call.emit("winograd_kernel_f32", reads=[kernel], writes=[points], sizes=[channels, filters])
     reads = [source, points, *call.inputs[2:]]
     call.emit("winograd_f32", reads=reads, writes=call.outputs, sizes=[*sizes, *extra], attrs=[alpha])
@@ -157,7 +163,8 @@ def emit_kernel_grad(call):
         call.emit("gemm_tn_f32", reads=call.inputs, writes=call.outputs, attrs=[0.0], sizes=sizes)
         return
     size, name = math.prod(kernel), "conv_kernel_grad_f32"
-    sizes, work = _sizes(call, x.shape, kernel, dy.shape), math.prod(dy.shape[:-1]) // _SPLIT_PIXELS
+    sizes = _sizes(call, x.shape, kernel, dy.shape)
+    work = max(1 + (size < _SMALL_KERNEL), math.prod(dy.shape[:-1]) // _SPLIT_PIXELS)
     tiled = _winograd_sizes(call, kernel, x.shape, dy.shape)
     if tiled and _winograd_pays(tiled[0], tiled[4:6], x.shape[-1], dy.shape[-1]):
         name, sizes = "winograd_kernel_grad_f32", tiled

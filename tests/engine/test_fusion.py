@@ -20,7 +20,14 @@ def both_ways(make, *arrays):
     """What a step gives with and without the fusions, and the names of its calls with them."""
     step = make()
     got = step(*arrays)
-    off = {"fuse_chains", "fuse_sums", "fuse_sweeps", "fuse_pairs", "fuse_normalised"}
+    off = {
+        "fuse_chains",
+        "fuse_sums",
+        "fuse_sweeps",
+        "fuse_pairs",
+        "fuse_normalised",
+        "mask_before_unpooling",
+    }
     passes.switched_off |= off
     try:
         want = make()(*arrays)
@@ -178,3 +185,46 @@ def test_batch_normalisation_takes_the_relu(adds, channels, rng):
     assert adds or "relu_grad" not in names
     for g, w in zip(got, want, strict=True):
         np.testing.assert_allclose(g, w, rtol=2e-5, atol=2e-5)
+
+
+@pytest.mark.parametrize("window, strides", [(2, 2), (3, 2), (3, 1)])
+def test_a_relu_before_pooling_is_masked_behind_it(window, strides, rng):
+    x, kernel, bias = (
+        rng.normal(0, 1, shape).astype("float32") for shape in ((2, 9, 8, 3), (3, 3, 3, 5), (5,))
+    )
+
+    def make():
+        def run(*arrays):
+            with GradientTape() as tape:
+                for array in arrays:
+                    tape.watch(array)
+                made = ops.relu(ops.conv(arrays[0], arrays[1], padding="same") + arrays[2])
+                value = ops.sum(ops.square(ops.max_pool(made, window, strides)))
+            return [value, *tape.gradient(value, list(arrays))]
+
+        return Step(run, [(a.shape, "float32") for a in (x, kernel, bias)])
+
+    got, want, names = both_ways(make, x, kernel, bias)
+    assert names.index("max_pool_grad") > max(i for i, name in enumerate(names) if "chain" in name)
+    for g, w in zip(got, want, strict=True):
+        np.testing.assert_allclose(g, w, rtol=1e-4, atol=1e-4)
+
+
+def test_a_pooled_value_that_others_read_keeps_its_own_gradient(rng):
+    """The gradient behind the relu is wanted itself: nothing is exchanged, and the numbers are the same."""
+    x = rng.normal(0, 1, (2, 8, 8, 5)).astype("float32")
+
+    def make():
+        def run(array):
+            with GradientTape() as tape:
+                tape.watch(array)
+                made = ops.relu(array)
+                tape.watch(made)
+                value = ops.sum(ops.square(ops.max_pool(made, 2)))
+            return list(tape.gradient(value, [array, made]))
+
+        return Step(run, [(x.shape, "float32")])
+
+    got, want, _ = both_ways(make, x)
+    for g, w in zip(got, want, strict=True):
+        np.testing.assert_array_equal(g, w)

@@ -5,6 +5,7 @@ from .chains import fuse_chains
 from .epilogues import fuse_epilogues
 from .normalised import fuse_normalised
 from .pairs import fuse_pairs
+from .pooled import mask_before_unpooling
 from .simplify import fold_constants, remove_dead_code, share_common, simplify_algebra
 from .sums import fuse_sums
 from .sweeps import fuse_sweeps
@@ -14,6 +15,7 @@ PASSES = {
     "fold_constants": fold_constants,
     "simplify_algebra": simplify_algebra,
     "share_common": share_common,
+    "mask_before_unpooling": mask_before_unpooling,
     "fuse_epilogues": fuse_epilogues,
     "fuse_normalised": fuse_normalised,
     "fuse_pairs": fuse_pairs,
