@@ -109,6 +109,8 @@ typedef struct {
 /* The same for the kernel's gradient: a panel of their dy fits in the first-level cache. */
 #define CONV_GRAD_CELLS 256
 #define CONV_MOST_CELLS CONV_GRAD_CELLS
+/* Blocks of the depth no longer than this are taken as one. */
+#define CONV_SHORT 32
 /* Units that a small convolution is cut into, so that threads have something to share. */
 #define CONV_LEAST_UNITS 16
 
@@ -331,21 +333,34 @@ static void FNN(conv_multiply)(const FNN(conv_job) * job, const FNN(conv_product
             t.k = fnn_min(p->part, p->k - k0);
             t.accumulate = first > 0 || k0 > 0;
             t.activation = last ? f->activation : FNN_LINEAR;
-            for (ptrdiff_t s = 0; s < t.blocks; s++)
-                shift[s] = FNN(conv_shift)(job, p, first + s) + k0;
+            const int flat = t.blocks > 1 && t.k <= CONV_SHORT;
+            if (flat) {
+                for (ptrdiff_t s = 0, at = 0; s < t.blocks; s++)
+                    for (ptrdiff_t k = 0, from = FNN(conv_shift)(job, p, first + s) + k0; k < t.k; k++)
+                        shift[at++] = from + k;
+                t.blocks *= t.k;
+            } else
+                for (ptrdiff_t s = 0; s < t.blocks; s++)
+                    shift[s] = FNN(conv_shift)(job, p, first + s) + k0;
             for (ptrdiff_t j = j0; j < j1; j += panel) {
                 t.n = fnn_min(panel, j1 - j);
                 t.ldb = f->ld ? f->ld : fnn_min(panel, cols - j);
-                t.b_step = p->k * t.ldb;
+                t.b_step = flat ? t.ldb : p->k * t.ldb;
                 t.b = f->b + j * f->step + (first * p->k + k0) * t.ldb;
                 t.bias = last && f->bias ? f->bias + j : NULL;
                 for (ptrdiff_t run = 0; run < count; run++) {
                     const ptrdiff_t tiles = FNN(tile_count)(runs[run].count);
-                    for (ptrdiff_t tile = 0; tile < tiles; tile++) {
-                        const ptrdiff_t at = FNN(tile_rows_at)(runs[run].count, tile);
-                        t.rows = block->rows + runs[run].first + at;
-                        t.c = runs[run].c + at * ldc + j;
-                        FNN(tile_shifted)(FNN(tile_rows_at)(runs[run].count, tile + 1) - at, &t);
+                    const ptrdiff_t each = runs[run].count / tiles, longer = runs[run].count % tiles;
+                    t.rows = block->rows + runs[run].first;
+                    t.c = runs[run].c + j;
+                    for (ptrdiff_t tile = 0; tile < tiles; tile++) { /* as tile_rows_at says */
+                        const ptrdiff_t rows = each + (tile < longer);
+                        if (flat)
+                            FNN(tile_flat)(rows, &t);
+                        else
+                            FNN(tile_shifted)(rows, &t);
+                        t.rows += rows;
+                        t.c += rows * ldc;
                     }
                 }
             }

@@ -147,7 +147,7 @@ static void FNN(conv_kernel_product)(const FNN(conv_kernel_job) * f, const FNN(c
             FNN(conv_kernel_row) row = {r, b->c0};
             t.c = partial + (r * job->depth + b->c0) * oc + j;
             for (ptrdiff_t tile = 0; tile < tiles; tile++) {
-                const ptrdiff_t count = FNN(tile_rows_at)(run, tile + 1) - FNN(tile_rows_at)(run, tile);
+                const ptrdiff_t count = run / tiles + (tile < run % tiles);
                 FNN(conv_kernel_rows)(f, b, &row, count, rows);
                 FNN(tile_shifted)(count, &t);
                 t.c += count * oc;

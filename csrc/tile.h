@@ -113,7 +113,8 @@ static inline tv tv_max(tv a, tv b) /* the second where either is NaN */
 
 /* TILE_PLANES: as TILE_COLUMNS, but it is B that is shifted, B_s[p,j] = t.b[t.shift[s] + p * t.ldb + j]; for callers
  * that choose rows and words themselves (conv_planes.h). */
-enum { TILE_DIRECT, TILE_COLUMNS, TILE_SHIFTED, TILE_PLANES };
+/* TILE_FLAT: as TILE_SHIFTED with k = 1, so that short blocks need no loop of their own. */
+enum { TILE_DIRECT, TILE_COLUMNS, TILE_SHIFTED, TILE_PLANES, TILE_FLAT };
 
 /* Always inlined with constant form, rows, words and masked, and unrolled by pragma: an accumulator indexed
  * by a variable would live on the stack. Count the spills in the assembly after a change. */
@@ -125,7 +126,7 @@ TILE_INLINE void FNN(tile_body)(const int form, const int rows, const int words,
 {
     const ptrdiff_t last =
         masked ? t->n - j - (words - 1) * TILE_LANES : TILE_LANES; /* columns in the last word */
-    const ptrdiff_t k = t->k, ldb = t->ldb, lda = t->lda;
+    const ptrdiff_t k = form == TILE_FLAT ? 1 : t->k, ldb = t->ldb, lda = form == TILE_FLAT ? 1 : t->lda;
     tv acc[TILE_ROWS][TILE_MOST_WORDS];
     TILE_UNROLL
     for (int i = 0; i < rows; i++) {
@@ -138,7 +139,7 @@ TILE_INLINE void FNN(tile_body)(const int form, const int rows, const int words,
         const float *a[TILE_ROWS];
         TILE_UNROLL
         for (int i = 0; i < rows; i++)
-            a[i] = form == TILE_SHIFTED ? t->rows[i] + t->shift[s]
+            a[i] = form == TILE_SHIFTED || form == TILE_FLAT ? t->rows[i] + t->shift[s]
                                         : t->a + s * t->a_step + (form == TILE_DIRECT ? i * lda : i);
         for (ptrdiff_t p = 0; p < k; p++) {
             tv bw[TILE_MOST_WORDS];
@@ -149,7 +150,7 @@ TILE_INLINE void FNN(tile_body)(const int form, const int rows, const int words,
             TILE_UNROLL
             for (int i = 0; i < rows; i++) {
                 const tv ai = tv_set1(form == TILE_COLUMNS || form == TILE_PLANES ? a[0][p * lda + i]
-                                      : form == TILE_SHIFTED                      ? a[i][p * lda]
+                                      : form == TILE_SHIFTED || form == TILE_FLAT ? a[i][p * lda]
                                                                                   : a[i][p]);
                 TILE_UNROLL
                 for (int w = 0; w < words; w++)
@@ -274,6 +275,15 @@ static inline void FNN(tile_shifted)(ptrdiff_t m, const fnn_tile *t)
 {
     switch (m) {
         TILE_CASES(TILE_SHIFTED)
+    default:
+        assert(0);
+    }
+}
+
+static inline void FNN(tile_flat)(ptrdiff_t m, const fnn_tile *t)
+{
+    switch (m) {
+        TILE_CASES(TILE_FLAT)
     default:
         assert(0);
     }

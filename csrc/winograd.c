@@ -333,6 +333,7 @@ static void FNN(wino_multiply)(const FNN(wino_job) * job, const FNN(wino_cut) * 
 {
     const ptrdiff_t tiles = FNN(tile_count)(count), parts = fnn_max(1, fnn_ceil_div(job->c, CONV_DEPTH));
     const ptrdiff_t depth = fnn_max(1, fnn_ceil_div(job->c, parts));
+    const ptrdiff_t each = count / tiles, longer = count % tiles;
     fnn_tile t = {.blocks = 1, .lda = job->pitch, .ldc = job->cols};
     for (int point = 0; point < WINO_POINTS; point++)
         for (ptrdiff_t panel = p0; panel < p1; panel++) {
@@ -342,11 +343,13 @@ static void FNN(wino_multiply)(const FNN(wino_job) * job, const FNN(wino_cut) * 
                 t.k = fnn_min(depth, job->c - k);
                 t.accumulate = k > 0;
                 t.b = u + point * FNN(wino_plane)(job->c * job->cols) + job->c * j + k * t.ldb;
-                for (ptrdiff_t tile = 0; tile < tiles; tile++) {
-                    const ptrdiff_t at = FNN(tile_rows_at)(count, tile);
-                    t.a = v + point * cut->patches + at * job->pitch + k;
-                    t.c = m + point * cut->sums + at * job->cols + j;
-                    FNN(tile_direct)(FNN(tile_rows_at)(count, tile + 1) - at, &t);
+                t.a = v + point * cut->patches + k;
+                t.c = m + point * cut->sums + j;
+                for (ptrdiff_t tile = 0; tile < tiles; tile++) { /* as tile_rows_at says */
+                    const ptrdiff_t rows = each + (tile < longer);
+                    FNN(tile_direct)(rows, &t);
+                    t.a += rows * job->pitch;
+                    t.c += rows * job->cols;
                 }
             }
         }
@@ -552,6 +555,7 @@ static void FNN(winograd_kernel_grad_f32)(const fnn_call *call, ptrdiff_t lo, pt
         const ptrdiff_t split = unit / cut.ranges, j0 = unit % cut.ranges * cut.width,
                         j1 = fnn_min(job.cols, j0 + cut.width);
         const ptrdiff_t begin = job.tiles * split / cut.splits, end = job.tiles * (split + 1) / cut.splits;
+        const ptrdiff_t each = job.c / tiles, longer = job.c % tiles;
         fnn_tile t = {.blocks = 1, .lda = cut.pitch, .ldc = cut.width};
         for (ptrdiff_t first = begin; first == begin || first < end; first += cut.run) {
             t.k = fnn_min(cut.run, end - first);
@@ -562,11 +566,13 @@ static void FNN(winograd_kernel_grad_f32)(const fnn_call *call, ptrdiff_t lo, pt
                 for (ptrdiff_t j = 0; j < j1 - j0; j += job.panel) {
                     t.n = t.ldb = fnn_min(job.panel, j1 - j0 - j);
                     t.b = d + point * cut.outputs + j * cut.run;
+                    t.a = v + point * cut.patches;
+                    t.c = w + point * cut.sums + j;
                     for (ptrdiff_t tile = 0; tile < tiles; tile++) {
-                        const ptrdiff_t i = FNN(tile_rows_at)(job.c, tile);
-                        t.a = v + point * cut.patches + i;
-                        t.c = w + point * cut.sums + i * cut.width + j;
-                        FNN(tile_columns)(FNN(tile_rows_at)(job.c, tile + 1) - i, &t);
+                        const ptrdiff_t rows = each + (tile < longer);
+                        FNN(tile_columns)(rows, &t);
+                        t.a += rows;
+                        t.c += rows * cut.width;
                     }
                 }
         }
