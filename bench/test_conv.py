@@ -24,27 +24,57 @@ try:
 except ImportError:
     torch = None
 
-# name -> batch, height, width, channels, window, filters, stride, padding, groups
+
+def layer(batch, extents, channels, window, filters, stride=1, padding="same", groups=1, dilation=1):
+    """A convolution over len(extents) axes, its window the same along each."""
+    return (batch, *extents, channels), (window,) * len(extents), filters, stride, padding, groups, dilation
+
+
 LAYERS = {
-    "seed_cnn-1": (64, 28, 28, 1, 3, 16, 1, "valid", 1),
-    "seed_cnn-2": (64, 26, 26, 16, 3, 16, 2, "valid", 1),
-    "mnist_cnn-1": (128, 28, 28, 1, 3, 32, 1, "valid", 1),
-    "mnist_cnn-2": (128, 13, 13, 32, 3, 64, 1, "valid", 1),
-    "resnet20-16": (128, 32, 32, 16, 3, 16, 1, "same", 1),
-    "resnet20-32-down": (128, 32, 32, 16, 3, 32, 2, "same", 1),
-    "resnet20-32-short": (128, 32, 32, 16, 1, 32, 2, "same", 1),
-    "resnet20-32": (128, 16, 16, 32, 3, 32, 1, "same", 1),
-    "resnet20-64": (128, 8, 8, 64, 3, 64, 1, "same", 1),
-    "vgg_block-1": (64, 32, 32, 3, 3, 64, 1, "same", 1),
-    "vgg_block-2": (64, 32, 32, 64, 3, 64, 1, "same", 1),
-    "vgg_block-4": (64, 16, 16, 128, 3, 128, 1, "same", 1),
-    "wide-256": (8, 14, 14, 256, 3, 256, 1, "same", 1),
-    "pointwise-64": (8, 56, 56, 64, 1, 64, 1, "same", 1),
-    "pointwise-256": (8, 14, 14, 256, 1, 256, 1, "same", 1),
-    "first-7x7": (4, 112, 112, 3, 7, 64, 2, "same", 1),
-    "5x5": (8, 28, 28, 32, 5, 32, 1, "same", 1),
-    "depthwise-64": (8, 56, 56, 64, 3, 64, 1, "same", 64),
-    "depthwise-128-down": (8, 28, 28, 128, 3, 128, 2, "same", 128),
+    "seed_cnn-1": layer(64, (28, 28), 1, 3, 16, padding="valid"),
+    "seed_cnn-2": layer(64, (26, 26), 16, 3, 16, 2, "valid"),
+    "mnist_cnn-1": layer(128, (28, 28), 1, 3, 32, padding="valid"),
+    "mnist_cnn-2": layer(128, (13, 13), 32, 3, 64, padding="valid"),
+    "resnet20-16": layer(128, (32, 32), 16, 3, 16),
+    "resnet20-32-down": layer(128, (32, 32), 16, 3, 32, 2),
+    "resnet20-32-short": layer(128, (32, 32), 16, 1, 32, 2),
+    "resnet20-32": layer(128, (16, 16), 32, 3, 32),
+    "resnet20-64": layer(128, (8, 8), 64, 3, 64),
+    "vgg_block-1": layer(64, (32, 32), 3, 3, 64),
+    "vgg_block-2": layer(64, (32, 32), 64, 3, 64),
+    "vgg_block-4": layer(64, (16, 16), 128, 3, 128),
+    "wide-256": layer(8, (14, 14), 256, 3, 256),
+    "down-64": layer(4, (28, 28), 64, 3, 128, 2),
+    "down-128": layer(4, (14, 14), 128, 3, 256, 2),
+    "shortcut-128": layer(4, (28, 28), 128, 1, 256, 2),
+    "pointwise-16": layer(4, (56, 56), 16, 1, 16),
+    "pointwise-64": layer(8, (56, 56), 64, 1, 64),
+    "pointwise-256": layer(8, (14, 14), 256, 1, 256),
+    "first-7x7": layer(1, (224, 224), 3, 7, 64, 2),
+    "first-mobile": layer(1, (224, 224), 3, 3, 32, 2),
+    "patches": layer(1, (224, 224), 3, 16, 192, 16, "valid"),
+    "5x5": layer(8, (28, 28), 32, 5, 32),
+    "7x7": layer(1, (28, 28), 64, 7, 64),
+    "lenet-2": layer(64, (14, 14), 6, 5, 16, padding="valid"),
+    "odd-7": layer(32, (17, 17), 7, 3, 7),
+    "odd-33": layer(16, (13, 13), 33, 3, 50),
+    "to-image": layer(8, (32, 32), 64, 3, 3),
+    "dilated": layer(4, (28, 28), 64, 3, 64, dilation=2),
+    "one-row-64": layer(1, (56, 56), 64, 3, 64),
+    "one-row-512": layer(1, (7, 7), 512, 3, 512),
+    "groups-2": layer(8, (14, 14), 96, 3, 96, groups=2),
+    "groups-32": layer(4, (28, 28), 128, 3, 128, groups=32),
+    "depthwise-64": layer(8, (56, 56), 64, 3, 64, groups=64),
+    "depthwise-512": layer(8, (14, 14), 512, 3, 512, groups=512),
+    "depthwise-96-down": layer(1, (112, 112), 96, 3, 96, 2, groups=96),
+    "depthwise-128-down": layer(8, (28, 28), 128, 3, 128, 2, groups=128),
+    "depthwise-5x5": layer(8, (28, 28), 120, 5, 120, groups=120),
+    "depthwise-twofold": layer(8, (28, 28), 32, 3, 64, groups=32),
+    "series": layer(16, (128,), 64, 3, 64),
+    "series-first": layer(8, (1000,), 1, 9, 32),
+    "series-dilated": layer(8, (512,), 32, 2, 32, dilation=8),
+    "volume-16": layer(2, (16, 16, 16), 16, 3, 16),
+    "volume-64": layer(2, (8, 8, 8), 64, 3, 64),
 }
 CONV, INPUT_GRAD, KERNEL_GRAD = "forward", "input gradient", "kernel gradient"
 OPS = {
@@ -60,13 +90,14 @@ class Case:
     """One pass of a layer: its operands, and the systems that compute it."""
 
     def __init__(self, layer, what, team):
-        batch, height, width, channels, window, filters, stride, padding, groups = layer
+        shape, window, filters, stride, padding, groups, dilation = layer
+        self.rank = rank = len(window)
         rng = np.random.default_rng(0)
-        shapes = (batch, height, width, channels), (window, window, channels // groups, filters)
+        shapes = shape, (*window, shape[-1] // groups, filters)
         self.x, self.kernel = (rng.uniform(-1, 1, shape).astype("float32") for shape in shapes)
-        strides = (stride, stride)
-        pads = windows.resolve_padding(padding, (height, width), (window, window), strides, (1, 1), "bench")
-        attributes = {"strides": strides, "padding": pads, "dilation": (1, 1), "groups": groups}
+        strides, gaps = (stride,) * rank, (dilation,) * rank
+        pads = windows.resolve_padding(padding, shape[1:-1], window, strides, gaps, "bench")
+        attributes = {"strides": strides, "padding": pads, "dilation": gaps, "groups": groups}
         output = convolution.conv_op.shape(self.x, self.kernel, **attributes).shape
         self.dy = rng.uniform(-1, 1, output).astype("float32")
         self.what, self.team, self.attributes = what, team, attributes
@@ -77,7 +108,7 @@ class Case:
             KERNEL_GRAD: ((self.x, self.dy), self.kernel, {"kernel_shape": self.kernel.shape}),
         }[what]
         self.all_attributes = {**attributes, **extra}
-        self.flops = 2.0 * prod(output) * prod(self.kernel.shape[:3])
+        self.flops = 2.0 * prod(output) * prod(self.kernel.shape[:-1])
         self.bytes = self.x.nbytes + self.kernel.nbytes + self.dy.nbytes
 
     def fastnn(self):
@@ -102,25 +133,37 @@ class Case:
         want = self.op.reference(*self.inputs, **self.all_attributes)
         np.testing.assert_allclose(made, want, rtol=0, atol=1e-5 * np.abs(want).max())
 
-    def torch(self, layout):
+    def torch(self, last):
+        """f(steps) with channels last, or first; None where PyTorch knows no such layout."""
+        layout = {2: torch.channels_last, 3: torch.channels_last_3d}.get(self.rank)
+        if last and layout is None:
+            return None
         torch.set_num_threads(self.team)
-        turns = (self.x, (0, 3, 1, 2)), (self.kernel, (3, 2, 0, 1)), (self.dy, (0, 3, 1, 2))
-        x, kernel, dy = (torch.from_numpy(np.ascontiguousarray(a.transpose(axes))) for a, axes in turns)
-        (top, bottom), (left, right) = self.attributes["padding"]
-        pads, strides, groups = (top, left), self.attributes["strides"], self.attributes["groups"]
-        if pads != (bottom, right):  # it has no uneven padding: done beforehand, and not timed
-            x, pads = torch.nn.functional.pad(x, (left, right, top, bottom)), (0, 0)
-        x, kernel, dy = (t.contiguous(memory_format=layout) for t in (x, kernel, dy))
+        spatial, channels = range(1, self.rank + 1), self.rank + 1
+        image, kernel = (0, channels, *spatial), (channels, self.rank, *range(self.rank))
+        x, kernel, dy = (
+            torch.from_numpy(np.ascontiguousarray(a.transpose(axes)))
+            for a, axes in ((self.x, image), (self.kernel, kernel), (self.dy, image))
+        )
+        strides, groups, gaps = (self.attributes[name] for name in ("strides", "groups", "dilation"))
+        pads = tuple(before for before, _ in self.attributes["padding"])
+        if pads != tuple(after for _, after in self.attributes["padding"]):
+            # it has no uneven padding: done beforehand, and not timed
+            x = torch.nn.functional.pad(x, [n for pair in self.attributes["padding"][::-1] for n in pair])
+            pads = (0,) * self.rank
+        if last:
+            x, kernel, dy = (t.contiguous(memory_format=layout) for t in (x, kernel, dy))
         wanted = [self.what == INPUT_GRAD, self.what == KERNEL_GRAD, False]
+        convolve = (torch.conv1d, torch.conv2d, torch.conv3d)[self.rank - 1]
 
         def run(steps):
             with torch.no_grad():
                 for _ in range(steps):
                     if self.what == CONV:
-                        torch.conv2d(x, kernel, None, strides, pads, 1, groups)
+                        convolve(x, kernel, None, strides, pads, gaps, groups)
                     else:
                         torch.ops.aten.convolution_backward(
-                            dy, x, kernel, None, strides, pads, (1, 1), False, (0, 0), groups, wanted
+                            dy, x, kernel, None, strides, pads, gaps, False, (0,) * self.rank, groups, wanted
                         )
 
         return run
@@ -132,30 +175,28 @@ def report():
     yield rows
     if not rows:
         return
-    print("\n\n| threads | layer | pass | " + " | ".join(rows[0][3]) + " | of bound |")
-    print("|---:|---|---|" + "---:|" * (len(rows[0][3]) + 1))
-    for team, layer, what, rates, share in rows:
-        print(
-            f"| {team} | {layer} | {what} | "
-            + " | ".join(f"{rate:.1f}" for rate in rates.values())
-            + f" | {share:.0%} |"
-        )
+    systems = list(dict.fromkeys(name for row in rows for name in row[3]))
+    print("\n\n| threads | layer | pass | " + " | ".join(systems) + " | of bound |")
+    print("|---:|---|---|" + "---:|" * (len(systems) + 1))
+    for team, name, what, rates, share in rows:
+        cells = [f"{rates[system]:.1f}" if system in rates else "" for system in systems]
+        print(f"| {team} | {name} | {what} | " + " | ".join(cells) + f" | {share:.0%} |")
 
 
 @pytest.mark.parametrize("team", THREADS)
 @pytest.mark.parametrize("what", OPS)
-@pytest.mark.parametrize("layer", LAYERS)
-def test_convolution(benchmark, report, bound, layer, what, team):
-    case = Case(LAYERS[layer], what, team)
+@pytest.mark.parametrize("name", LAYERS)
+def test_convolution(benchmark, report, bound, name, what, team):
+    case = Case(LAYERS[name], what, team)
     run, made = case.fastnn()
     run(2)
     case.check(made)
     systems = {"fastnn": run}
     if torch:
-        systems["torch channels_last"] = case.torch(torch.channels_last)
-        systems["torch"] = case.torch(torch.contiguous_format)
+        systems |= {"torch channels last": case.torch(True), "torch": case.torch(False)}
+        systems = {system: run for system, run in systems.items() if run}
     best = in_turns(benchmark, systems, ROUND, ROUNDS)
-    rates = {name: case.flops / seconds / 1e9 for name, seconds in best.items()}
+    rates = {system: case.flops / seconds / 1e9 for system, seconds in best.items()}
     share = bound(team, case.flops, case.bytes) / best["fastnn"]
-    benchmark.extra_info.update({f"{name} GFLOP/s": rate for name, rate in rates.items()}, of_bound=share)
-    report.append((team, layer, what, rates, share))
+    benchmark.extra_info.update({f"{system} GFLOP/s": rate for system, rate in rates.items()}, of_bound=share)
+    report.append((team, name, what, rates, share))
