@@ -24,7 +24,13 @@
  *
  * One number that is not finite makes its whole tile NaN.
  *
- *     sizes: n  h w c  oh ow oc  top left     images, pixels and channels of x and of y, padding before
+ * A kernel of depth `taps`, 3 x 3 across, is as many convolutions of planes, added up at the 36 points: plane z of y
+ * sees planes z - front to z - front + taps - 1 of x.
+ *
+ *     sizes: n  h w c  oh ow oc  top left  taps  d od  front
+ *     images, pixels and channels of x and of y, padding before; planes of x and y, padding in front of them
+ *
+ * (n counts images; the kernel's gradient takes taps = 1 and planes for images.)
  */
 
 #define WINO_A 0.70710678118654752f
@@ -114,12 +120,12 @@ TILE_INLINE void FNN(wino_unkernel)(const tv *w, int from, tv *k, int to)
 /* ---- shapes ---- */
 
 typedef struct {
-    ptrdiff_t n, h, w, c, oh, ow, oc, top, left;
-    ptrdiff_t down, across, tiles; /* tiles of an image, tiles in all */
+    ptrdiff_t n, h, w, c, oh, ow, oc, top, left, taps, d, od, front;
+    ptrdiff_t down, across, tiles; /* tiles of a plane, tiles in all */
     ptrdiff_t pitch, cols, panel;  /* c and oc in whole words; the width of a panel of columns */
 } FNN(wino_job);
 
-enum { WINO_SIZES = 9 };
+enum { WINO_SIZES = 13 };
 
 static FNN(wino_job) FNN(wino_sizes)(const fnn_call *call)
 {
@@ -133,10 +139,14 @@ static FNN(wino_job) FNN(wino_sizes)(const fnn_call *call)
            .ow = size[5],
            .oc = size[6],
            .top = size[7],
-           .left = size[8]};
+           .left = size[8],
+           .taps = size[9],
+           .d = size[10],
+           .od = size[11],
+           .front = size[12]};
     job.down = fnn_ceil_div(job.oh, WINO_TILE);
     job.across = fnn_ceil_div(job.ow, WINO_TILE);
-    job.tiles = job.n * job.down * job.across;
+    job.tiles = job.n * job.od * job.down * job.across;
     job.pitch = FNN(conv_words)(job.c);
     job.cols = FNN(conv_words)(job.oc);
     job.panel = FNN(conv_panel)(job.cols);
@@ -145,10 +155,10 @@ static FNN(wino_job) FNN(wino_sizes)(const fnn_call *call)
 
 static void FNN(wino_cost)(const FNN(wino_job) * job, fnn_work *work)
 {
-    const double x = (double)(job->n * job->h * job->w * job->c),
-                 y = (double)(job->n * job->oh * job->ow * job->oc);
-    work->flops = 18.0 * y * (double)job->c; /* as the direct sum would take */
-    work->bytes = 4.0 * (x + y + 36.0 * (double)(job->c * job->oc));
+    const double x = (double)(job->n * job->d * job->h * job->w * job->c),
+                 y = (double)(job->n * job->od * job->oh * job->ow * job->oc);
+    work->flops = 18.0 * y * (double)(job->taps * job->c); /* as the direct sum would take */
+    work->bytes = 4.0 * (x + y + 36.0 * (double)(job->taps * job->c * job->oc));
 }
 
 /* From one of the 36 planes of `floats` to the next: a line more than they take, because planes a multiple of
@@ -184,15 +194,22 @@ TILE_INLINE void FNN(wino_patch_word)(const int edge, const int whole, ptrdiff_t
     }
 }
 
-/* V[36][tile - first][pitch] of tiles [first, first + count). zeros: c of them. */
-static void FNN(wino_patches)(const FNN(wino_job) * job, const float *x, ptrdiff_t first, ptrdiff_t count,
-                              ptrdiff_t pitch, const float *zeros, float *v, ptrdiff_t plane)
+/* V[36][tile - first][pitch] of tiles [first, first + count), of the planes that kernel plane `tap` meets. zeros: c of
+ * them. */
+static void FNN(wino_patches)(const FNN(wino_job) * job, const float *x, ptrdiff_t tap, ptrdiff_t first,
+                              ptrdiff_t count, ptrdiff_t pitch, const float *zeros, float *v, ptrdiff_t plane)
 {
     const ptrdiff_t c = job->c, line = job->w * c, whole = c / TILE_LANES * TILE_LANES;
     for (ptrdiff_t r = 0; r < count; r++, v += pitch) {
-        const ptrdiff_t tile = first + r, row = tile / job->across, image = row / job->down;
+        const ptrdiff_t tile = first + r, row = tile / job->across, made = row / job->down;
+        const ptrdiff_t depth = made % job->od + tap - job->front, image = made / job->od * job->d + depth;
         const ptrdiff_t y = row % job->down * WINO_TILE - job->top,
                         across = tile % job->across * WINO_TILE - job->left;
+        if (depth < 0 || depth >= job->d) {
+            for (int point = 0; point < WINO_POINTS; point++)
+                memset(v + point * plane, 0, (size_t)c * sizeof *v);
+            continue;
+        }
         const ptrdiff_t at = ((image * job->h + y) * job->w + across) * c;
         if (y >= 0 && across >= 0 && y + WINO_PATCH <= job->h && across + WINO_PATCH <= job->w) {
             for (ptrdiff_t i = 0; i < whole; i += TILE_LANES)
@@ -327,9 +344,10 @@ static void FNN(winograd_work)(const fnn_call *call, fnn_work *work)
         (WINO_POINTS * (cut.patches + cut.sums) + FNN(conv_lines)(job.pitch)) * (ptrdiff_t)sizeof(float);
 }
 
-/* M[36][count][cols], panels [p0, p1), from V and the kernel's points u. */
+/* M[36][count][cols], panels [p0, p1), from V and the kernel's points u; added to what is there, if adds. */
 static void FNN(wino_multiply)(const FNN(wino_job) * job, const FNN(wino_cut) * cut, const float *v,
-                               const float *u, ptrdiff_t count, ptrdiff_t p0, ptrdiff_t p1, float *m)
+                               const float *u, int adds, ptrdiff_t count, ptrdiff_t p0, ptrdiff_t p1,
+                               float *m)
 {
     const ptrdiff_t tiles = FNN(tile_count)(count), parts = fnn_max(1, fnn_ceil_div(job->c, CONV_DEPTH));
     const ptrdiff_t depth = fnn_max(1, fnn_ceil_div(job->c, parts));
@@ -341,7 +359,7 @@ static void FNN(wino_multiply)(const FNN(wino_job) * job, const FNN(wino_cut) * 
             t.n = t.ldb = fnn_min(job->panel, job->cols - j);
             for (ptrdiff_t k = 0; k == 0 || k < job->c; k += depth) {
                 t.k = fnn_min(depth, job->c - k);
-                t.accumulate = k > 0;
+                t.accumulate = adds || k > 0;
                 t.b = u + point * FNN(wino_plane)(job->c * job->cols) + job->c * j + k * t.ldb;
                 t.a = v + point * cut->patches + k;
                 t.c = m + point * cut->sums + j;
@@ -373,10 +391,14 @@ static void FNN(winograd_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, 
         const ptrdiff_t first = FNN(tile_rows_at)(job.tiles, rows * strip / cut.strips);
         const ptrdiff_t count = FNN(tile_rows_at)(job.tiles, rows * (strip + 1) / cut.strips) - first;
         const ptrdiff_t p0 = panels * range / cut.ranges, p1 = panels * (range + 1) / cut.ranges;
-        if (ready != strip)
-            FNN(wino_patches)(&job, call->buf[0], first, count, job.pitch, zeros, v, cut.patches);
+        for (ptrdiff_t tap = 0; tap < job.taps; tap++) {
+            if (ready != strip || job.taps > 1)
+                FNN(wino_patches)(&job, call->buf[0], tap, first, count, job.pitch, zeros, v, cut.patches);
+            const float *points =
+                (const float *)call->buf[1] + tap * WINO_POINTS * FNN(wino_plane)(job.c * job.cols);
+            FNN(wino_multiply)(&job, &cut, v, points, tap > 0, count, p0, p1, m);
+        }
         ready = strip;
-        FNN(wino_multiply)(&job, &cut, v, call->buf[1], count, p0, p1, m);
         FNN(wino_tiles)(&job, m, cut.sums, first, count, p0 * job.panel, p1 * job.panel, &end,
                         call->buf[2 + has_bias]);
     }
@@ -384,27 +406,29 @@ static void FNN(winograd_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, 
 
 static void FNN(winograd_kernel_work)(const fnn_call *call, fnn_work *work)
 {
-    const ptrdiff_t c = call->size[0], oc = call->size[1];
-    work->units = c;
-    work->flops = 200.0 * (double)(c * oc) / VF_LANES;
-    work->bytes = 4.0 * 45.0 * (double)(c * oc);
+    const ptrdiff_t c = call->size[0], oc = call->size[1], taps = call->size[2];
+    work->units = taps * c;
+    work->flops = 200.0 * (double)(taps * c * oc) / VF_LANES;
+    work->bytes = 4.0 * 45.0 * (double)(taps * c * oc);
 }
 
-/* The 36 points of each filter, in panels of columns as the product reads them: points (36, panels, c,
- * panel), the last panel as narrow as whole words allow, planes apart as wino_plane says;
- * 36 * (c * (oc rounded up to 16) + 32) floats are enough.
- * sizes: c oc.  bufs: kernel (3, 3, c, oc), points */
+/* The 36 points of each filter, in panels of columns as the product reads them: points (taps, 36, panels, c,
+ * panel), the last panel as narrow as whole words allow, the 36 planes apart as wino_plane says;
+ * taps * 36 * (c * (oc rounded up to 16) + 32) floats are enough.
+ * sizes: c oc taps.  bufs: kernel (taps, 3, 3, c, oc), points */
 static void FNN(winograd_kernel_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     (void)scratch;
     const ptrdiff_t c = call->size[0], oc = call->size[1], cols = FNN(conv_words)(oc),
                     panel = FNN(conv_panel)(cols);
-    for (ptrdiff_t i = lo; i < hi; i++)
+    for (ptrdiff_t unit = lo; unit < hi; unit++)
         for (ptrdiff_t j = 0; j < cols; j += TILE_LANES) {
-            const float *kernel = (const float *)call->buf[0] + i * oc + j;
+            const ptrdiff_t plane = unit / c, i = unit % c;
+            const float *kernel = (const float *)call->buf[0] + (plane * 9 * c + i) * oc + j;
             const ptrdiff_t lanes = fnn_min(TILE_LANES, oc - j), start = j / panel * panel;
             const ptrdiff_t width = fnn_min(panel, cols - start);
-            float *points = (float *)call->buf[1] + c * start + i * width + j - start;
+            float *points = (float *)call->buf[1] + plane * WINO_POINTS * FNN(wino_plane)(c * cols) +
+                            c * start + i * width + j - start;
             tv half[18];
             WINO_UNROLL
             for (int w = 0; w < 3; w++) {
@@ -560,7 +584,7 @@ static void FNN(winograd_kernel_grad_f32)(const fnn_call *call, ptrdiff_t lo, pt
         for (ptrdiff_t first = begin; first == begin || first < end; first += cut.run) {
             t.k = fnn_min(cut.run, end - first);
             t.accumulate = first > begin;
-            FNN(wino_patches)(&job, call->buf[0], first, t.k, cut.pitch, zeros, v, cut.patches);
+            FNN(wino_patches)(&job, call->buf[0], 0, first, t.k, cut.pitch, zeros, v, cut.patches);
             FNN(wino_untiles)(&job, &cut, call->buf[1], first, t.k, j0, j1, d);
             for (int point = 0; point < WINO_POINTS; point++)
                 for (ptrdiff_t j = 0; j < j1 - j0; j += job.panel) {

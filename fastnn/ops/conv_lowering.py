@@ -69,35 +69,49 @@ def _kernel_cycles(pairs):
     return pairs * (12.0 if pairs < 1 << 13 else 35.0 if pairs < 1 << 17 else 80.0)
 
 
-def _winograd_pays(batch, pixels, channels, filters):
-    """Whether `filters` filters at (batch, *pixels) are made faster by tiles of 4 x 4 than one by one."""
+def _winograd_pays(planes, pixels, channels, filters, taps=1):
+    """Whether tiles of 4 x 4 make `filters` filters at (planes, *pixels) faster. taps: planes of the kernel."""
     if min(channels, filters) < _FEW_CHANNELS:
         return False
-    tiles = _tiles(batch, pixels)
-    direct = batch * math.prod(pixels) * 9 * channels * filters / 16 / 0.8
-    products = tiles * 36 * channels * filters / 16 / 0.75
-    kernel = _kernel_cycles(channels * filters)
-    return products + tiles * _TRANSFORM_CYCLES * (channels + filters) + kernel < 0.9 * direct
+    tiles = _tiles(planes, pixels)
+    direct = planes * math.prod(pixels) * 9 * taps * channels * filters / 16 / 0.8
+    products = tiles * 36 * taps * channels * filters / 16 / 0.75
+    transforms = tiles * _TRANSFORM_CYCLES * (taps * channels + filters) + _kernel_cycles(
+        taps * channels * filters
+    )
+    return products + transforms < 0.9 * direct
 
 
 def _winograd_sizes(call, kernel_shape, x_shape, y_shape):
-    """[n, h, w, c, oh, ow, oc, top, left] of csrc/winograd.c; None unless windows are 3 x 3 and stride 1."""
-    window = windows.volume(kernel_shape[:-2])
+    """csrc/winograd.c's sizes; None unless windows are 3 x 3, or any number of planes of that, and stride 1."""
+    window, origin = windows.volume(kernel_shape[:-2]), windows.origin(call.padding)
     steps = (*windows.volume(call.strides), *windows.volume(call.dilation), call.groups)
-    origin = windows.origin(call.padding)
-    if tuple(window) != (1, 3, 3) or any(n != 1 for n in steps) or origin[0] != 0:
+    if tuple(window[1:]) != (3, 3) or any(n != 1 for n in steps):
         return None
-    x, y = windows.volume(x_shape[1:-1]), windows.volume(y_shape[1:-1])
-    if x[0] != y[0]:
+    batch, (deep, *x), (made, *y) = x_shape[0], windows.volume(x_shape[1:-1]), windows.volume(y_shape[1:-1])
+    if window[0] == 1:
+        if deep != made or origin[0] != 0:
+            return None
+        batch, deep, made = batch * deep, 1, 1  # planes are images
+    planes = [window[0], deep, made, origin[0]]
+    return [batch, *x, x_shape[-1], *y, y_shape[-1], *origin[1:], *planes]
+
+
+def _tiled(call, kernel_shape, x_shape, y_shape):
+    """`_winograd_sizes`, or None where they are no gain."""
+    sizes = _winograd_sizes(call, kernel_shape, x_shape, y_shape)
+    if sizes is None:
         return None
-    return [x_shape[0] * x[0], *x[1:], x_shape[-1], *y[1:], y_shape[-1], *origin[1:]]
+    n, c, oh, ow, oc, taps, made = (sizes[i] for i in (0, 3, 4, 5, 6, 9, 11))
+    return sizes if _winograd_pays(n * made, (oh, ow), c, oc, taps) else None
 
 
 def _winograd(call, source, kernel, kernel_shape, sizes, extra, alpha=0.0):
-    """Emits the convolution of `source` with a 3 x 3 kernel, which is transformed first."""
+    """Emits the convolution of `source` with planes of 3 x 3 kernels, which are transformed first."""
     channels, filters = kernel_shape[-2:]
-    points = call.workspace(4 * 36 * (channels * (-filters // 16 * -16) + 32))
-    call.emit("winograd_kernel_f32", reads=[kernel], writes=[points], sizes=[channels, filters])
+    taps = sizes[9]
+    points = call.workspace(4 * 36 * taps * (channels * (-filters // 16 * -16) + 32))
+    call.emit("winograd_kernel_f32", reads=[kernel], writes=[points], sizes=[channels, filters, taps])
     reads = [source, points, *call.inputs[2:]]
     call.emit("winograd_f32", reads=reads, writes=call.outputs, sizes=[*sizes, *extra], attrs=[alpha])
 
@@ -113,8 +127,8 @@ def emit_conv(call, activation=0, alpha=0.0):
         sizes = [math.prod(x[:-1]), y[-1], x[-1], *epilogue]
         call.emit("gemm_nn_f32", reads=call.inputs, writes=call.outputs, attrs=[alpha], sizes=sizes)
         return
-    tiled = _winograd_sizes(call, kernel, x, y)
-    if tiled and _winograd_pays(tiled[0], tiled[4:6], x[-1], y[-1]):
+    tiled = _tiled(call, kernel, x, y)
+    if tiled:
         _winograd(call, *call.inputs[:2], kernel, tiled, epilogue, alpha)
         return
     sizes, reads = _sizes(call, x, kernel, y), list(call.inputs)
@@ -140,9 +154,10 @@ def emit_input_grad(call):
     if _is_depthwise(call, kernel.shape, x):
         call.emit("depthwise_input_grad_f32", reads=[dy, kernel], writes=call.outputs, sizes=sizes)
         return
-    tiled = _winograd_sizes(call, kernel.shape, dy.shape, x)
-    if tiled and _winograd_pays(tiled[0], tiled[4:6], dy.shape[-1], x[-1]):
-        tiled[7:] = [2 - before for before in tiled[7:]]
+    tiled = _tiled(call, kernel.shape, dy.shape, x)
+    if tiled:
+        top, left, taps, deep, made, front = tiled[7:]
+        tiled[7:] = [2 - top, 2 - left, taps, deep, made, taps - 1 - front]
         flipped = call.workspace(kernel.nbytes)
         call.emit("conv_flip_f32", reads=[kernel], writes=[flipped], sizes=[*sizes, 0])
         turned = (*kernel.shape[:-2], kernel.shape[-1], kernel.shape[-2])
@@ -165,8 +180,8 @@ def emit_kernel_grad(call):
     size, name = math.prod(kernel), "conv_kernel_grad_f32"
     sizes = _sizes(call, x.shape, kernel, dy.shape)
     work = max(1 + (size < _SMALL_KERNEL), math.prod(dy.shape[:-1]) // _SPLIT_PIXELS)
-    tiled = _winograd_sizes(call, kernel, x.shape, dy.shape)
-    if tiled and _winograd_pays(tiled[0], tiled[4:6], x.shape[-1], dy.shape[-1]):
+    tiled = _tiled(call, kernel, x.shape, dy.shape)
+    if tiled and tiled[9] == 1:  # not for kernels of several planes
         name, sizes = "winograd_kernel_grad_f32", tiled
         work = _tiles(tiled[0], tiled[4:6]) // 64
     elif _is_depthwise(call, kernel, x.shape):

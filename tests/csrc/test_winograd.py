@@ -11,7 +11,7 @@ from support import EPS32, ISAS, check_kernel, run_kernel
 from fastnn.engine.lower import Buffer, lower
 from fastnn.ops import convolution
 
-# input shape, filters, padding
+# input shape, filters, padding, [planes of the kernel]
 CASES = [
     ((2, 16, 16, 16), 16, ((1, 1), (1, 1))),
     ((1, 33, 30, 17), 24, ((0, 0), (0, 0))),  # part words; tiles over the lower and right edge
@@ -20,12 +20,16 @@ CASES = [
     ((2, 20, 20, 70), 130, ((1, 1), (1, 1))),  # more filters than a panel, and than a range of them
     ((1, 16, 16, 330), 32, ((1, 1), (1, 1))),  # channels summed in parts
     ((1, 2, 12, 12, 16), 16, ((0, 0), (1, 1), (1, 1))),  # an axis that is not convolved
+    ((2, 5, 16, 13, 17), 24, ((1, 1), (1, 1), (1, 1)), 3),
+    ((1, 6, 12, 12, 40), 33, ((2, 0), (0, 1), (1, 1)), 2),  # uneven planes in front and behind
 ]
+
+FLAT = [1, 1, 1, 0]  # one plane of kernel and image
 
 
 def _case(case, rng):
-    shape, filters, padding = case
-    window = (1,) * (len(shape) - 4) + (3, 3)
+    shape, filters, padding, *planes = case
+    window = (*planes, 3, 3) if planes else (1,) * (len(shape) - 4) + (3, 3)
     rank = len(window)
     x, kernel = (rng.uniform(-1, 1, s).astype(np.float32) for s in (shape, (*window, shape[-1], filters)))
     attributes = dict(strides=(1,) * rank, padding=padding, dilation=(1,) * rank, groups=1)
@@ -54,7 +58,8 @@ def test_convolution_by_tiles_matches_float64(isa, case, rng):
     check_kernel(input_grad, [dy, kernel], isa=isa, atol=2 * EPS32 * kernel[..., 0, :].size, **attributes)
     del attributes["input_shape"]
     attributes["kernel_shape"] = kernel.shape
-    assert "winograd_kernel_grad_f32" in _kernels(kernel_grad, [x, dy], kernel.shape, **attributes)
+    form = "conv_kernel_grad_f32" if case[3:] else "winograd_kernel_grad_f32"
+    assert form in _kernels(kernel_grad, [x, dy], kernel.shape, **attributes)
     check_kernel(kernel_grad, [x, dy], isa=isa, atol=2 * EPS32 * dy[..., 0].size, **attributes)
 
 
@@ -80,9 +85,9 @@ def test_a_nan_reaches_every_output_that_sees_it(isa, rng):
     x, kernel, _, attributes = _case(((1, 16, 16, 16), 16, ((1, 1), (1, 1))), rng)
     x[0, 5, 6, 3] = np.nan
     y = np.zeros((1, 16, 16, 16), np.float32)
-    points = np.zeros(36 * 16 * 16, np.float32)
-    run_kernel(isa, "winograd_kernel_f32", [kernel], [points], [16, 16])
-    run_kernel(isa, "winograd_f32", [x, points], [y], [1, 16, 16, 16, 16, 16, 16, 1, 1, 0, 1], [0.0])
+    points = np.zeros(36 * (16 * 16 + 32), np.float32)
+    run_kernel(isa, "winograd_kernel_f32", [kernel], [points], [16, 16, 1])
+    run_kernel(isa, "winograd_f32", [x, points], [y], [1, 16, 16, 16, 16, 16, 16, 1, 1, *FLAT, 0, 1], [0.0])
     assert np.isnan(y[0, 4:7, 5:8]).all()
     assert np.isfinite(y[0, 8:]).all() and np.isfinite(y[0, :, 12:]).all()
 
@@ -90,11 +95,11 @@ def test_a_nan_reaches_every_output_that_sees_it(isa, rng):
 @pytest.mark.parametrize("isa", ISAS)
 def test_the_bits_do_not_depend_on_threads(isa, rng):
     x, kernel, dy, _ = _case(((5, 21, 18, 24), 40, ((1, 1), (1, 1))), rng)
-    sizes, results = [5, 21, 18, 24, 21, 18, 40, 1, 1], []
+    sizes, results = [5, 21, 18, 24, 21, 18, 40, 1, 1, *FLAT], []
     for threads in (1, 2, 3):
         shapes = (36, 24 * 48 + 32), dy.shape, (3, *kernel.shape)
         points, y, partial = (np.full(shape, np.nan, np.float32) for shape in shapes)
-        run_kernel(isa, "winograd_kernel_f32", [kernel], [points], [24, 40], threads=threads)
+        run_kernel(isa, "winograd_kernel_f32", [kernel], [points], [24, 40, 1], threads=threads)
         run_kernel(isa, "winograd_f32", [x, points], [y], [*sizes, 0, 0], [0.0], threads)
         run_kernel(isa, "winograd_kernel_grad_f32", [x, dy], [partial], [*sizes, 3], threads=threads)
         results.append((y, partial))
