@@ -8,16 +8,18 @@
  *
  * Shapes and sizes as in conv.c, with c = groups and oc = c * multiplier.
  *
- * A unit takes a block of filters of a band of lines. The lines that its windows see are kept, with zeros
- * where the image ends and each channel as often as it has filters: a line is copied once, when the first
- * window reaches it, into the place of the line that no window sees any more. So all cells of a line meet the
- * same taps, whole words of filters lie side by side, and the image is read in order, which is what the
- * prefetchers need: arithmetic is so little that waiting for memory would set the speed.
+ * A unit takes a block of filters of a band of lines. Cells whose windows reach over an end of a line, and where
+ * lines are short, windows large or channels repeated all cells, are taken from a copy: the lines that the windows
+ * see are kept, with zeros where the image ends and each channel as often as it has filters; a line is copied once,
+ * when the first window reaches it, into the place of the line that no window sees any more. So all cells of a line
+ * meet the same taps, and whole words of filters lie side by side.
  */
 
 /* Of what is kept: more filters at a time mean longer reads of the image, and the second-level cache holds
  * it. */
 #define DEPTHWISE_FLOATS 16384
+/* Windows of more taps read each cell so often that a copy of it is worth while. */
+#define DEPTHWISE_FEW_TAPS 25
 /* Cells made of a line at a time. */
 #define DEPTHWISE_CELLS 128
 
@@ -67,7 +69,8 @@ static ptrdiff_t FNN(depthwise_kept)(const FNN(depthwise_job) * d)
  * added up to channels. */
 typedef struct {
     float *kept, *wide;
-    ptrdiff_t *at, *row; /* of the taps in use: their line's place, their filters' row */
+    ptrdiff_t *at, *row; /* of the taps in use: their place among what is kept, their filters' row */
+    ptrdiff_t *in_place; /* their place in the image, from the first cell of a line's run on */
     ptrdiff_t ready;     /* lines before this one have been copied */
 } FNN(depthwise_space);
 
@@ -75,7 +78,7 @@ static ptrdiff_t FNN(depthwise_scratch)(const FNN(depthwise_job) * d)
 {
     const ptrdiff_t floats = FNN(depthwise_kept)(d) + (d->multiplier > 1 ? d->run * d->pitch : 0);
     return FNN(conv_lines)(floats) * (ptrdiff_t)sizeof(float) +
-           2 * FNN(conv_volume)(d->job.shape.window) * (ptrdiff_t)sizeof(ptrdiff_t);
+           3 * FNN(conv_volume)(d->job.shape.window) * (ptrdiff_t)sizeof(ptrdiff_t);
 }
 
 static FNN(depthwise_space) FNN(depthwise_share)(const FNN(depthwise_job) * d, void *scratch)
@@ -83,8 +86,9 @@ static FNN(depthwise_space) FNN(depthwise_share)(const FNN(depthwise_job) * d, v
     FNN(depthwise_space) space = {.kept = scratch};
     space.wide = space.kept + FNN(depthwise_kept)(d);
     space.at = (ptrdiff_t *)((char *)scratch + FNN(depthwise_scratch)(d)) -
-               2 * FNN(conv_volume)(d->job.shape.window);
+               3 * FNN(conv_volume)(d->job.shape.window);
     space.row = space.at + FNN(conv_volume)(d->job.shape.window);
+    space.in_place = space.row + FNN(conv_volume)(d->job.shape.window);
     return space;
 }
 
@@ -94,7 +98,32 @@ typedef struct {
     ptrdiff_t from, to;     /* lines of what is made */
     ptrdiff_t start;        /* the first cell of its run */
     ptrdiff_t first, count; /* filters */
+    ptrdiff_t cells, head,
+        tail; /* cells of the run (of phase 0); those at its ends that are not read in place */
 } FNN(depthwise_part);
+
+/* Cells whose windows lie on the image along a line are read in place, if there are many; those beside them are taken
+ * by the fours, as they are worked on. */
+static void FNN(depthwise_ends)(const FNN(depthwise_job) * d, FNN(depthwise_part) * part)
+{
+    const FNN(conv_axis) *w = &d->job.axis[2];
+    const ptrdiff_t left = part->start * w->stride + w->lo,
+                    cells = fnn_min(d->run, d->job.all_cells - part->start);
+    const ptrdiff_t last =
+        (w->in - 1 - w->hi - part->start * w->stride) / w->stride; /* the last that sees no end */
+    const ptrdiff_t before = left < 0 ? fnn_ceil_div(-left, w->stride) : 0;
+    const ptrdiff_t behind =
+        w->in - 1 - w->hi < part->start * w->stride ? cells : fnn_max(0, cells - 1 - last);
+    part->cells = cells;
+    part->head = fnn_ceil_div(before, 4) * 4;
+    part->tail = fnn_ceil_div(behind, 4) * 4;
+    /* Whole words are read: behind the last pixel there need be nothing. */
+    if (d->multiplier > 1 || part->count % TILE_LANES || 2 * (part->head + part->tail) > cells ||
+        FNN(conv_volume)(d->job.shape.window) > DEPTHWISE_FEW_TAPS) {
+        part->head = cells;
+        part->tail = 0;
+    }
+}
 
 /* to (cells, pitch) = the channels of `count` filters, each `repeat` times over. */
 static void FNN(depthwise_copy)(const FNN(depthwise_job) * d, ptrdiff_t cells, ptrdiff_t count,
@@ -133,11 +162,21 @@ static void FNN(depthwise_keep)(const FNN(depthwise_job) * d, const FNN(depthwis
             if (depth < 0 || depth >= ax[0].in)
                 continue;
             float *line_to = space->kept + (i * d->lines + (at - ax[1].lo) % d->lines) * size;
-            memset(line_to, 0, (size_t)(from * d->pitch) * sizeof *line_to);
-            FNN(depthwise_copy)(d, to - from, part->count,
-                                x + ((depth * ax[1].in + at) * ax[2].in + left + from) * d->job.channels,
-                                line_to + from * d->pitch);
-            memset(line_to + to * d->pitch, 0, (size_t)((d->cells - to) * d->pitch) * sizeof *line_to);
+            const float *line_from = x + ((depth * ax[1].in + at) * ax[2].in + left) * d->job.channels;
+            for (int e = 0; e < 2; e++) { /* what the cells at either end see, or those of the head all */
+                const ptrdiff_t begin =
+                    e == 0 ? 0 : fnn_max(0, (part->cells - part->tail - 1) * ax[2].stride);
+                const ptrdiff_t some = e == 0 ? part->head : part->tail;
+                const ptrdiff_t stop =
+                    some == 0 ? begin
+                    : e == 0  ? fnn_min(d->cells, (part->head - 1) * ax[2].stride + ax[2].hi - ax[2].lo + 1)
+                              : d->cells;
+                const ptrdiff_t f = fnn_min(stop, fnn_max(begin, from)), t = fnn_max(f, fnn_min(stop, to));
+                memset(line_to + begin * d->pitch, 0, (size_t)((f - begin) * d->pitch) * sizeof *line_to);
+                FNN(depthwise_copy)(d, t - f, part->count, line_from + f * d->job.channels,
+                                    line_to + f * d->pitch);
+                memset(line_to + t * d->pitch, 0, (size_t)((stop - t) * d->pitch) * sizeof *line_to);
+            }
         }
     }
     space->ready = fnn_max(space->ready, end);
@@ -159,6 +198,8 @@ static ptrdiff_t FNN(depthwise_taps)(const FNN(depthwise_job) * d, const FNN(con
             const ptrdiff_t tap = (p[0].last - i * p[0].apart) * window[1] + p[1].last - j * p[1].apart;
             for (ptrdiff_t l = 0; l < p[2].taps && y >= 0 && y < ax[1].in; l++) {
                 space->at[count] = (place * d->cells + p[2].first + l * p[2].step - ax[2].lo) * d->pitch;
+                space->in_place[count] =
+                    ((depth * ax[1].in + y) * ax[2].in + p[2].first + l * p[2].step) * d->job.channels;
                 space->row[count++] = (tap * window[2] + p[2].last - l * p[2].apart) * made;
             }
         }
@@ -234,12 +275,11 @@ TILE_INLINE void FNN(depthwise_word)(const int cells, const int words, const int
 }
 
 TILE_INLINE void FNN(depthwise_group)(const int cells, ptrdiff_t c, const float *x, ptrdiff_t x_step,
-                                      ptrdiff_t taps, const FNN(depthwise_space) * space,
+                                      ptrdiff_t taps, const ptrdiff_t *at, const ptrdiff_t *row,
                                       const FNN(depthwise_filters) * f, float *y, ptrdiff_t y_step)
 {
     enum { WIDE = DEPTHWISE_WORDS * TILE_LANES };
     const tv floor = tv_set1(f->activation == FNN_RELU ? 0.0f : -INFINITY);
-    const ptrdiff_t *at = space->at, *row = space->row;
     ptrdiff_t j = 0;
 #define DEPTHWISE_AT(taps)                                                                                   \
     x + j, x_step, taps, at, row, f->kernel + j, f->bias ? f->bias + j : NULL, floor, y + j, y_step
@@ -262,18 +302,17 @@ TILE_INLINE void FNN(depthwise_group)(const int cells, ptrdiff_t c, const float 
 }
 
 /* y (count, y_step): c filters of `count` cells side by side. */
-static void FNN(depthwise_cells)(ptrdiff_t count, ptrdiff_t c, ptrdiff_t x_step, ptrdiff_t taps,
-                                 const FNN(depthwise_space) * space, const FNN(depthwise_filters) * f,
-                                 float *y, ptrdiff_t y_step)
+static void FNN(depthwise_cells)(ptrdiff_t count, ptrdiff_t c, const float *x, ptrdiff_t x_step,
+                                 ptrdiff_t taps, const ptrdiff_t *at, const ptrdiff_t *row,
+                                 const FNN(depthwise_filters) * f, float *y, ptrdiff_t y_step)
 {
     const ptrdiff_t groups = fnn_ceil_div(count, DEPTHWISE_GROUP);
-    const float *x = space->kept;
     for (ptrdiff_t g = 0; g < groups; g++) {
         const ptrdiff_t cells = count / groups + (g < count % groups);
         switch (cells) {
 #define DEPTHWISE_CASE(n)                                                                                    \
     case n:                                                                                                  \
-        FNN(depthwise_group)(n, c, x, x_step, taps, space, f, y, y_step);                                    \
+        FNN(depthwise_group)(n, c, x, x_step, taps, at, row, f, y, y_step);                                  \
         break;
             DEPTHWISE_CASE(1)
             DEPTHWISE_CASE(2)
@@ -312,6 +351,7 @@ static void FNN(depthwise_lines)(const FNN(depthwise_job) * d, const FNN(depthwi
     const FNN(conv_job) *job = &d->job;
     const FNN(conv_axis) *ax = job->axis;
     const ptrdiff_t x_step = ax[2].stride * d->pitch, y_step = ax[2].phases * job->made;
+    const ptrdiff_t step = ax[2].stride * job->channels;
     const int folds = job->transposed && d->multiplier > 1;
     FNN(conv_phase) p[3] = {FNN(conv_phase_of)(&job->shape, job->transposed, 0, part->plane % ax[0].phases)};
     const ptrdiff_t plane = part->plane / ax[0].phases;
@@ -329,12 +369,20 @@ static void FNN(depthwise_lines)(const FNN(depthwise_job) * d, const FNN(depthwi
             float *to = y + ((part->plane * ax[1].out + line) * ax[2].out + part->start * ax[2].phases + r) *
                                 job->made;
             if (folds) {
-                FNN(depthwise_cells)(count, part->count, x_step, taps, space, f, space->wide, d->pitch);
+                FNN(depthwise_cells)(count, part->count, space->kept, x_step, taps, space->at, space->row, f,
+                                     space->wide, d->pitch);
                 FNN(depthwise_fold)(d, count, part->count, space->wide, to + part->first / d->multiplier,
                                     y_step);
-            } else {
-                FNN(depthwise_cells)(count, part->count, x_step, taps, space, f, to + part->first, y_step);
+                continue;
             }
+            const ptrdiff_t head = fnn_min(count, part->head), tail = fnn_max(head, count - part->tail);
+            to += part->first;
+            FNN(depthwise_cells)(head, part->count, space->kept, x_step, taps, space->at, space->row, f, to,
+                                 y_step);
+            FNN(depthwise_cells)(tail - head, part->count, x + (part->start + head) * step, step, taps,
+                                 space->in_place, space->row, f, to + head * y_step, y_step);
+            FNN(depthwise_cells)(count - tail, part->count, space->kept + tail * x_step, x_step, taps,
+                                 space->at, space->row, f, to + tail * y_step, y_step);
         }
     }
 }
@@ -358,6 +406,7 @@ static void FNN(depthwise_units)(const FNN(depthwise_job) * d, const float *x,
         rest /= d->bands;
         part.plane = rest % ax[0].out;
         part.image = rest / ax[0].out;
+        FNN(depthwise_ends)(d, &part);
         FNN(depthwise_filters) f = *filters;
         f.kernel += first;
         if (f.bias)
@@ -492,6 +541,7 @@ static void FNN(depthwise_kernel_grad_f32)(const fnn_call *call, ptrdiff_t lo, p
             memset(sums + t * made, 0, (size_t)part.count * sizeof *sums);
         for (part.start = 0; part.start < p[2].count && begin < end; part.start += d.run) {
             const ptrdiff_t count = fnn_min(d.run, p[2].count - part.start);
+            part.cells = part.head = count; /* none in place */
             for (ptrdiff_t at = begin; at < end; at++) {
                 const ptrdiff_t line = at % ax[1].out, plane = at / ax[1].out % ax[0].out,
                                 image = at / ax[1].out / ax[0].out;
