@@ -1,11 +1,11 @@
 /* depthwise.c - convolution of each channel by itself, with `multiplier` filters a channel, and both of its
  * gradients.
  *
- *     y[q, o]         = act( sum_t x[q * stride - before + t * dilation, o / multiplier] * kernel[t, o] +
- * bias[o] ) dx[p, i]        = sum_{t, o / multiplier = i} dy[(p + before - t * dilation) / stride, o] *
- * kernel[t, o] where that divides dkernel[t, o]   = sum_q x[q * stride - before + t * dilation, o /
- * multiplier] * dy[q, o]
+ *     y[q, o]       = act( sum_t x[q * stride - before + t * dilation, o / m] * kernel[t, o] + bias[o] )
+ *     dx[p, i]      = sum_{t, o / m = i} dy[(p + before - t * dilation) / stride, o] * kernel[t, o]
+ *     dkernel[t, o] = sum_q x[q * stride - before + t * dilation, o / m] * dy[q, o]
  *
+ * where m is the multiplier; dx takes those taps for which the division leaves nothing.
  * Shapes and sizes as in conv.c, with c = groups and oc = c * multiplier.
  *
  * A unit takes a block of filters of a band of lines. Cells whose windows reach over an end of a line, and where
