@@ -7,6 +7,7 @@ import numpy as np
 
 from ..engine import nest
 from . import elements as el
+from .element_file import kept_in
 from .rows import Rows, shuffle
 from .workers import ordered
 
@@ -278,17 +279,16 @@ class Dataset:
     # ---- keeping and working ahead
 
     def cache(self, filename=""):
-        """Keep the elements in memory once a pass has gone to its end, for the passes after it.
+        """Keep the elements in memory, or in a file, once a pass has gone to its end, for the passes after it.
 
+        Args:
+            filename: where to keep them; if the file is there already, they come from it, whatever came before.
         Raises:
-            ValueError: a `filename`; arrays on disk are read in place by np.load(..., mmap_mode="r").
+            ValueError: a file that no Dataset wrote, or elements that cannot be written; as they are needed.
         """
-        if os.fspath(filename):
-            raise ValueError(
-                f"Dataset.cache: keeping elements in a file ({filename!r}) is not there; call cache() to "
-                "keep them in memory, or save arrays with np.save and read them with np.load(..., "
-                "mmap_mode='r')"
-            )
+        path = os.fspath(filename)
+        if path:
+            return Dataset(lambda: kept_in(path, self._make), self._length)
         if self._rows is not None:
             kept = _of_rows(self._rows.frozen())
             return kept if self._cut is None else kept.batch(*self._cut)

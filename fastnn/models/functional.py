@@ -175,6 +175,12 @@ class Functional(Model):
                         f"{self._called or describe(self)}: the input(s) {missing} are missing; it takes "
                         f"{keys}, received a dict with the keys {sorted(x)}"
                     )
+                unknown = sorted(str(key) for key in x if key not in keys)
+                if unknown:
+                    raise ValueError(
+                        f"{self._called or describe(self)} has no input(s) {unknown}; it takes {keys}, received a dict "
+                        f"with the keys {sorted(x)}. Leave the others out: {{key: x[key] for key in {keys}}}"
+                    )
                 flat = [x[key] for key in keys]
         else:
             flat = nest.flatten(x)

@@ -174,13 +174,13 @@ class Sequential(Model):
 
     @property
     def input(self):
-        """The symbolic input."""
-        return self._built("input").input
+        """The symbolic input: of the model's first call on other models' tensors, else its own."""
+        return super().input if self.inbound_nodes else self._built("input").input
 
     @property
     def output(self):
-        """The symbolic output."""
-        return self._built("output").output
+        """The symbolic output: of the model's first call on other models' tensors, else its own."""
+        return super().output if self.inbound_nodes else self._built("output").output
 
     @property
     def input_shape(self):

@@ -187,8 +187,6 @@ def test_cache_calls_no_more():
     assert values(cached) == values(cached) == [0, 1, 2, 3, 4] and calls == [0, 0, 1, 2, 3, 4]
     frozen = Dataset.range(20).shuffle(20).cache().batch(5)
     assert values(frozen) == values(frozen)
-    with pytest.raises(ValueError, match="mmap_mode"):
-        cached.cache("file")
 
 
 def test_filter_and_generators():
@@ -298,3 +296,32 @@ def test_wrong_use():
         Dataset.range(3).batch(0)
     with pytest.raises(ValueError, match="buffer_size"):
         Dataset.range(3).shuffle(-1)
+
+
+def test_cache_in_a_file(tmp_path):
+    path, calls = tmp_path / "new" / "kept", []
+
+    def element(n):
+        calls.append(int(n))
+        return {"a": (n, None, [np.full((int(n), 2), n, "float32")]), "b": np.array(["é", "x"])}
+
+    made = Dataset.range(4).map(element)
+    cached = made.cache(path)
+    next(iter(cached))  # a pass that does not go to its end leaves nothing behind
+    assert not list(path.parent.iterdir())
+    first = list(cached.as_numpy_iterator())
+    assert calls == [0, 0, 1, 2, 3] and list(path.parent.iterdir()) == [path]
+    for again in (cached, Dataset.range(9).map(element).cache(str(path))):
+        for got, want in zip(again.as_numpy_iterator(), first, strict=True):
+            assert set(got) == {"a", "b"} and type(got["a"]) is tuple and got["a"][1] is None
+            np.testing.assert_array_equal(got["a"][2][0], want["a"][2][0])
+            assert got["a"][0] == want["a"][0] and got["b"].tolist() == ["é", "x"]
+    assert len(calls) == 5 and len(cached) == 4
+    data = path.read_bytes()
+    for wrong in (b"something else\n", data[:-3], data.replace(b"tuple", b"set")):
+        path.write_bytes(wrong)
+        with pytest.raises(ValueError, match="no file that a Dataset wrote|damaged"):
+            list(cached)
+    with pytest.raises(ValueError, match="cannot be kept"):
+        list(Dataset.range(1).map(lambda n: np.array([{}], object)).cache(tmp_path / "objects"))
+    assert not (tmp_path / "objects").exists()

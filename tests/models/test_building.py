@@ -170,6 +170,19 @@ def test_looking_inside(rng):
     assert copied.layers[0].trainable is False
 
 
+def test_a_sequential_model_inside_another_is_cut_at_its_call(rng):
+    def build(k):
+        inner = k.Sequential([k.Input((6,)), k.layers.Dense(3), k.layers.Dense(2)])
+        outer = k.Model(x := k.Input((6,)), k.layers.Dense(1)(inner(x)))
+        return outer, k.Model(outer.input, outer.layers[1].output)
+
+    (ours, cut), (theirs, cut_there) = build(fastnn), build(keras)
+    theirs.set_weights([rng.normal(size=w.shape) for w in theirs.weights])
+    ours.set_weights([np.asarray(w) for w in theirs.weights])
+    x = rng.normal(size=(2, 6)).astype("float32")
+    np.testing.assert_allclose(cut.predict(x, verbose=0), np.asarray(cut_there(x)), rtol=1e-5)
+
+
 def test_a_model_as_a_layer_of_a_layer(rng):
     class Twice(fastnn.layers.Layer):
         def __init__(self, inner):

@@ -84,6 +84,8 @@ def test_other_shapes_dtypes_and_structures_are_seen(rng):
             way({"a": x["a"], "b": x["b"][:, :2]})
         with pytest.raises(ValueError, match=r"\['b'\] are missing"):
             way({"a": x["a"]})
+        with pytest.raises(ValueError, match=r"has no input\(s\) \['c'\]; it takes \['a', 'b'\]"):
+            way({**x, "c": x["a"]})
     np.testing.assert_array_equal(model.predict(x, verbose=0, batch_size=4)[0].shape, (6, 2))
 
 
