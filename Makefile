@@ -13,6 +13,7 @@ test:
 lint:
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -c "import clang_format; clang_format.clang_format()" --dry-run --Werror csrc/*.[ch]
 
 bench:
 	$(PYTHON) -m pytest bench/

@@ -139,8 +139,9 @@ TILE_INLINE void FNN(tile_body)(const int form, const int rows, const int words,
         const float *a[TILE_ROWS];
         TILE_UNROLL
         for (int i = 0; i < rows; i++)
-            a[i] = form == TILE_SHIFTED || form == TILE_FLAT ? t->rows[i] + t->shift[s]
-                                        : t->a + s * t->a_step + (form == TILE_DIRECT ? i * lda : i);
+            a[i] = form == TILE_SHIFTED || form == TILE_FLAT
+                       ? t->rows[i] + t->shift[s]
+                       : t->a + s * t->a_step + (form == TILE_DIRECT ? i * lda : i);
         for (ptrdiff_t p = 0; p < k; p++) {
             tv bw[TILE_MOST_WORDS];
             TILE_UNROLL
@@ -243,14 +244,26 @@ TILE_INLINE void FNN(tile_sweep)(const int form, const int rows, const fnn_tile 
 #define TILE_CASES(form)                                                                                     \
     TILE_CASE(form, 1)                                                                                       \
     TILE_CASE(form, 2)                                                                                       \
-    TILE_CASE(form, 3) TILE_CASE(form, 4) TILE_CASE(form, 5) TILE_CASE(form, 6) TILE_CASE(form, 7)           \
-        TILE_CASE(form, 8)
+    TILE_CASE(form, 3)                                                                                       \
+    TILE_CASE(form, 4)                                                                                       \
+    TILE_CASE(form, 5)                                                                                       \
+    TILE_CASE(form, 6)                                                                                       \
+    TILE_CASE(form, 7)                                                                                       \
+    TILE_CASE(form, 8)
 #elif TILE_ROWS == 6
 #define TILE_CASES(form)                                                                                     \
     TILE_CASE(form, 1)                                                                                       \
-    TILE_CASE(form, 2) TILE_CASE(form, 3) TILE_CASE(form, 4) TILE_CASE(form, 5) TILE_CASE(form, 6)
+    TILE_CASE(form, 2)                                                                                       \
+    TILE_CASE(form, 3)                                                                                       \
+    TILE_CASE(form, 4)                                                                                       \
+    TILE_CASE(form, 5)                                                                                       \
+    TILE_CASE(form, 6)
 #else
-#define TILE_CASES(form) TILE_CASE(form, 1) TILE_CASE(form, 2) TILE_CASE(form, 3) TILE_CASE(form, 4)
+#define TILE_CASES(form)                                                                                     \
+    TILE_CASE(form, 1)                                                                                       \
+    TILE_CASE(form, 2)                                                                                       \
+    TILE_CASE(form, 3)                                                                                       \
+    TILE_CASE(form, 4)
 #endif
 
 static inline void FNN(tile_direct)(ptrdiff_t m, const fnn_tile *t)
