@@ -107,6 +107,8 @@ def current_model(entry):
     if entry["class_name"] in _MODELS and "layers" in config:
         entry.pop("build_config", None)
         return {**entry, **_model(config)}
+    if entry["class_name"] == "MultiHeadAttention":
+        entry.pop("build_config", None)  # it has one shape of what are two inputs or three: calls build it
     return {**entry, "config": _layer_config(entry["class_name"], config)}
 
 

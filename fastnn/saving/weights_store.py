@@ -160,6 +160,9 @@ def _group(file, path):
         group is None and "_layer_checkpoint_dependencies" in file
     ):  # the first .keras files called the layers so
         group = get_group(file, path.replace("layers", "_layer_checkpoint_dependencies") + "/vars")
+    folder, _, name = path.rpartition("/")
+    if group is None and folder and not name.startswith("_"):  # Keras 2's MultiHeadAttention: "_query_dense"
+        group = get_group(file, f"{folder}/_{name}/vars")
     return group
 
 

@@ -49,6 +49,9 @@ def update(model, seed):
 def carried(name, form, writer, reader, path):
     """A model after two updates, and the one that `reader` makes of the file of it."""
     build = ARCHITECTURES[name][0]
+    writer.utils.set_random_seed(
+        4
+    )  # a normalisation over few channels may meet a variance near 0 with other weights
     model = build(writer)
     disturb(model)
     for seed in (10, 11):

@@ -24,7 +24,7 @@ def assert_outputs(model, x, want):
 
 
 @pytest.mark.parametrize("form", [".h5", ".keras"])
-@pytest.mark.parametrize("name", ["convolutions", "two_ends", "recurrent", "deferred"])
+@pytest.mark.parametrize("name", ["convolutions", "two_ends", "recurrent", "deferred", "attention"])
 def test_older_model_predicts_and_learns_on(name, form):
     numbers = np.load(OLDER / f"{name}.npz")
     model = fastnn.models.load_model(OLDER / (name + form))

@@ -82,8 +82,17 @@ def deferred():
     return model, [(3,)], [0]
 
 
+def attention():
+    inputs = keras.Input((6, 4))
+    x = layers.Add()([layers.MultiHeadAttention(2, 3)(inputs, inputs), inputs])
+    x = layers.GlobalAveragePooling1D()(layers.LayerNormalization()(x))
+    model = keras.Model(inputs, layers.Dense(1)(x))
+    model.compile(keras.optimizers.Adam(0.01), loss="mse")
+    return model, [(6, 4)], [0]
+
+
 def main():
-    for make in (convolutions, two_ends, recurrent, deferred):
+    for make in (convolutions, two_ends, recurrent, deferred, attention):
         name = make.__name__
         keras.utils.set_random_seed(5)
         model, inputs, targets = make()
