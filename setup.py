@@ -58,7 +58,7 @@ class BuildKernels(build_ext):
     def build_extension(self, ext):
         sources = [os.path.join("csrc", name) for name in sorted(os.listdir("csrc"))]
         newest = max(os.path.getmtime(path) for path in sources)
-        jobs = [(source, "baseline", []) for source in ("csrc/dispatch.c", "csrc/runtime.c")]
+        jobs = [(f"csrc/{name}.c", "baseline", []) for name in ("dispatch", "plan", "schedule", "run")]
         for source in sources:
             if os.path.basename(source).startswith("part_"):
                 jobs += [(source, isa, [f"-DFNN_ISA={isa}", *flags]) for isa, flags in ISA_FLAGS.items()]

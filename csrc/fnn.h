@@ -50,7 +50,7 @@ typedef enum { FNN_OK = 0, FNN_NO_MEMORY, FNN_BAD_ARGUMENT } fnn_status;
 const fnn_table *fnn_table_for(const char *isa);
 const char *fnn_best_isa(void);
 
-/* ---- plans (runtime.c) ---- */
+/* ---- plans (plan.c, schedule.c, run.c) ---- */
 
 typedef enum { FNN_READ = 1, FNN_WRITE = 2 } fnn_access;
 

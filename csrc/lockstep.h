@@ -11,16 +11,14 @@ typedef struct {
     _Atomic int sleepers;
 } meeting;
 
-static void meet(meeting *m, int team)
+static inline void meet(meeting *m, int team)
 {
     const int generation = atomic_load_explicit(&m->generation, memory_order_relaxed);
     if (atomic_fetch_add_explicit(&m->arrived, 1, memory_order_acq_rel) + 1 == team) {
         atomic_store_explicit(&m->arrived, 0, memory_order_relaxed);
         atomic_store(&m->generation, generation + 1);
-#if defined(__linux__)
         if (atomic_load(&m->sleepers))
-            syscall(SYS_futex, (int *)&m->generation, FUTEX_WAKE_PRIVATE, 1 << 30, NULL, NULL, 0);
-#endif
+            team_wake(&m->generation);
         return;
     }
     for (int spin = 0; spin < TEAM_SPINS; spin++) {
@@ -29,13 +27,8 @@ static void meet(meeting *m, int team)
         team_relax();
     }
     atomic_fetch_add(&m->sleepers, 1);
-    while (atomic_load(&m->generation) == generation) {
-#if defined(__linux__)
-        syscall(SYS_futex, (int *)&m->generation, FUTEX_WAIT_PRIVATE, generation, NULL, NULL, 0);
-#else
-        sched_yield();
-#endif
-    }
+    while (atomic_load(&m->generation) == generation)
+        team_sleep(&m->generation, generation);
     atomic_fetch_sub(&m->sleepers, 1);
 }
 

@@ -16,7 +16,7 @@ typedef struct {
     int levels, best, countdown, interval, up;
 } pace;
 
-static void pace_start(pace *p, int team)
+static inline void pace_start(pace *p, int team)
 {
     *p = (pace){.countdown = PACE_FIRST, .interval = PACE_FIRST};
     while (p->levels < PACE_LEVELS - 1 && team > 1) {
@@ -27,7 +27,7 @@ static void pace_start(pace *p, int team)
 }
 
 /* The level of the next run: the best one, or one of its neighbours where it is time to try. */
-static int pace_pick(pace *p)
+static inline int pace_pick(pace *p)
 {
     if (p->levels == 1 || p->ns[p->best] == 0.0 || p->countdown-- > 0)
         return p->best;
@@ -38,7 +38,7 @@ static int pace_pick(pace *p)
     return level;
 }
 
-static void pace_note(pace *p, int level, double ns)
+static inline void pace_note(pace *p, int level, double ns)
 {
     double *known = &p->ns[level];
     if (level == p->best) { /* falls fast, rises slowly: one interrupted run says little */

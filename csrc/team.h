@@ -32,6 +32,27 @@
  * sleeps (about 50 us). */
 enum { TEAM_LINE = 64, TEAM_PATIENCE = 200, TEAM_SPINS = 2000 };
 
+/* Sleeps until the bell rings; returns at once if it no longer reads `seen`. */
+static inline void team_sleep(_Atomic int *bell, int seen)
+{
+#if defined(__linux__)
+    syscall(SYS_futex, (int *)bell, FUTEX_WAIT_PRIVATE, seen, NULL, NULL, 0);
+#else
+    (void)bell, (void)seen;
+    sched_yield();
+#endif
+}
+
+/* Wakes all who sleep; the bell has been changed. */
+static inline void team_wake(_Atomic int *bell)
+{
+#if defined(__linux__)
+    syscall(SYS_futex, (int *)bell, FUTEX_WAKE_PRIVATE, 1 << 30, NULL, NULL, 0);
+#else
+    (void)bell;
+#endif
+}
+
 typedef struct {
     _Alignas(TEAM_LINE) _Atomic uint64_t taken; /* pieces, since the beginning */
 } team_queue;
@@ -45,7 +66,7 @@ typedef struct {
     uint64_t passed, singles; /* `done` and `singles_done` between two runs */
 } team_progress;
 
-static void team_reset(team_progress *p)
+static inline void team_reset(team_progress *p)
 {
     atomic_store(&p->done, 0);
     atomic_store(&p->singles_taken, 0);
@@ -54,7 +75,7 @@ static void team_reset(team_progress *p)
 }
 
 /* The next piece of a queue from which `before` had been taken when this visit began, or -1 if none is left. */
-static int team_take(team_queue *q, uint64_t before, int pieces)
+static inline int team_take(team_queue *q, uint64_t before, int pieces)
 {
     uint64_t at = atomic_load_explicit(&q->taken, memory_order_relaxed);
     do {
@@ -66,7 +87,7 @@ static int team_take(team_queue *q, uint64_t before, int pieces)
 }
 
 /* Whether work number `number` of those that one thread does, one after the other, is the caller's. */
-static int team_take_single(team_progress *p, uint64_t number)
+static inline int team_take_single(team_progress *p, uint64_t number)
 {
     uint64_t at = number;
     return atomic_load_explicit(&p->singles_done, memory_order_acquire) == number &&
@@ -74,23 +95,21 @@ static int team_take_single(team_progress *p, uint64_t number)
                                                    memory_order_relaxed);
 }
 
-static void team_done_single(team_progress *p, uint64_t number)
+static inline void team_done_single(team_progress *p, uint64_t number)
 {
     atomic_store_explicit(&p->singles_done, number + 1, memory_order_release);
 }
 
 /* One piece more is done; `end` of them is what others may sleep for. */
-static void team_done(team_progress *p, uint64_t end)
+static inline void team_done(team_progress *p, uint64_t end)
 {
     if (atomic_fetch_add(&p->done, 1) + 1 == end && atomic_load(&p->sleepers)) {
         atomic_fetch_add(&p->bell, 1);
-#if defined(__linux__)
-        syscall(SYS_futex, (int *)&p->bell, FUTEX_WAKE_PRIVATE, 1 << 30, NULL, NULL, 0);
-#endif
+        team_wake(&p->bell);
     }
 }
 
-static int team_spin(team_progress *p, uint64_t target, int spins)
+static inline int team_spin(team_progress *p, uint64_t target, int spins)
 {
     for (; spins > 0; spins--) {
         if (atomic_load_explicit(&p->done, memory_order_acquire) >= target)
@@ -101,9 +120,12 @@ static int team_spin(team_progress *p, uint64_t target, int spins)
 }
 
 /* Whether `target` pieces are done after a short wait. */
-static int team_arrive(team_progress *p, uint64_t target) { return team_spin(p, target, TEAM_PATIENCE); }
+static inline int team_arrive(team_progress *p, uint64_t target)
+{
+    return team_spin(p, target, TEAM_PATIENCE);
+}
 
-static void team_wait(team_progress *p, uint64_t target)
+static inline void team_wait(team_progress *p, uint64_t target)
 {
     if (team_spin(p, target, TEAM_SPINS))
         return;
@@ -112,12 +134,7 @@ static void team_wait(team_progress *p, uint64_t target)
         const int bell = atomic_load(&p->bell);
         if (atomic_load(&p->done) >= target)
             break;
-#if defined(__linux__)
-        syscall(SYS_futex, (int *)&p->bell, FUTEX_WAIT_PRIVATE, bell, NULL, NULL, 0);
-#else
-        (void)bell;
-        sched_yield();
-#endif
+        team_sleep(&p->bell, bell);
     }
     atomic_fetch_sub(&p->sleepers, 1);
 }
