@@ -266,41 +266,19 @@ TILE_INLINE void FNN(tile_sweep)(const int form, const int rows, const fnn_tile 
     TILE_CASE(form, 4)
 #endif
 
-static inline void FNN(tile_direct)(ptrdiff_t m, const fnn_tile *t)
-{
-    switch (m) {
-        TILE_CASES(TILE_DIRECT)
-    default:
-        assert(0);
+#define TILE_FORM(name, form)                                                                                \
+    static inline void FNN(name)(ptrdiff_t m, const fnn_tile *t)                                             \
+    {                                                                                                        \
+        switch (m) {                                                                                         \
+            TILE_CASES(form)                                                                                 \
+        default:                                                                                             \
+            assert(0);                                                                                       \
+        }                                                                                                    \
     }
-}
-
-static inline void FNN(tile_columns)(ptrdiff_t m, const fnn_tile *t)
-{
-    switch (m) {
-        TILE_CASES(TILE_COLUMNS)
-    default:
-        assert(0);
-    }
-}
-
-static inline void FNN(tile_shifted)(ptrdiff_t m, const fnn_tile *t)
-{
-    switch (m) {
-        TILE_CASES(TILE_SHIFTED)
-    default:
-        assert(0);
-    }
-}
-
-static inline void FNN(tile_flat)(ptrdiff_t m, const fnn_tile *t)
-{
-    switch (m) {
-        TILE_CASES(TILE_FLAT)
-    default:
-        assert(0);
-    }
-}
+TILE_FORM(tile_direct, TILE_DIRECT)
+TILE_FORM(tile_columns, TILE_COLUMNS)
+TILE_FORM(tile_shifted, TILE_SHIFTED)
+TILE_FORM(tile_flat, TILE_FLAT)
 
 /* Where tile number `at` of `rows` rows in all starts, when they are shared out evenly: tile t is rows
  * [tile_rows_at(rows, t), tile_rows_at(rows, t + 1)), for t < tile_count(rows). */

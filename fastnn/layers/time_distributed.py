@@ -1,38 +1,25 @@
 """TimeDistributed: one layer on each step of a sequence."""
 
 from .. import ops
-from . import (
-    activation,
-    convolution,
-    dense,
-    embedding,
-    framing,
-    identity,
-    pooling,
-    rescaling,
-    reshaping,
-    row_normalization,
-    upsampling,
-)
 from .fused_recurrence import FusedRNN
 from .stacked_rnn_cells import takes_training
 from .wrapper import Wrapper
 
 # Layers of these modules treat each row of a batch by itself, so that steps can be rows of one larger batch.
 _ROW_BY_ROW = (
-    activation,
-    convolution,
-    dense,
-    embedding,
-    framing,
-    identity,
-    pooling,
-    rescaling,
-    reshaping,
-    row_normalization,
-    upsampling,
+    "activation",
+    "convolution",
+    "dense",
+    "embedding",
+    "framing",
+    "identity",
+    "pooling",
+    "rescaling",
+    "reshaping",
+    "row_normalization",
+    "upsampling",
 )
-_MODULES = {module.__name__ for module in _ROW_BY_ROW}
+_MODULES = {f"{__package__}.{name}" for name in _ROW_BY_ROW}
 
 
 def _rows_are_independent(layer):
