@@ -13,14 +13,7 @@
  * is computed as one rectangle, because an element's bits do not depend on what is computed beside it: the
  * way, and where k is cut, follow from the product's shape alone.
  *
- * Three ways: see gemm_panels.h for the large, gemm_few.h for the narrow.
- *
- *     gemm_parts_f32   few rows of A (m, k) with a large B (k, n): sums over parts of k, each (m, n)
- *     gemm_join_f32    C = act(the parts' sum + bias)
- *   bufs: a, b, parts (parts, m, n); parts, [bias (n,)], c.   sizes: as above.   units: of every part some columns; rows.
- *   A thread that takes a part reads the rows of B that it updated in the step before, and finds them in its own
- *   cache; fetching them from another core's costs more than the parts do. gemm_parts_f32 asks for a workspace of
- *   the parts' size where this pays, and for none where gemm_nn_f32 is better. */
+ * Three ways: see gemm_panels.h for the large, gemm_few.h for the narrow; gemm_parts.h cuts k for several threads. */
 
 /* One operand: element (i, p), p along k, lies at i * ld + p (along_k), or at p * ld + i. */
 typedef struct {
@@ -203,6 +196,22 @@ static ptrdiff_t FNN(gemm_strip_at)(const FNN(gemm_way) * way, ptrdiff_t m, ptrd
     }
 }
 
+/* Strips [first, last) of C. */
+static void FNN(gemm_strips)(const FNN(product) * f, const FNN(gemm_way) * way, ptrdiff_t first,
+                             ptrdiff_t last, float *scratch)
+{
+    const ptrdiff_t from = FNN(gemm_strip_at)(way, f->m, f->n, first);
+    const ptrdiff_t wide = FNN(gemm_strip_at)(way, f->m, f->n, last) - from;
+    if (way->form == GEMM_TURNED)
+        FNN(turned_rectangle)(f, from, wide, scratch);
+    else if (way->form != GEMM_PANELS)
+        FNN(few_rectangle)(f, way->form == GEMM_BY_DOTS, way->turned, from, wide, scratch);
+    else if (way->by_columns)
+        FNN(panels_rectangle)(f, 0, f->m, from, wide, scratch);
+    else
+        FNN(panels_rectangle)(f, from, wide, 0, f->n, scratch);
+}
+
 static ptrdiff_t FNN(gemm_batch)(const fnn_call *call)
 {
     ptrdiff_t batch = 1;
@@ -250,101 +259,12 @@ static void FNN(gemm_run)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, floa
         f.a = (FNN(side)){(const float *)call->buf[0] + a_at, turn_a ? m : k, !turn_a};
         f.b = (FNN(side)){(const float *)call->buf[1] + b_at, turn_b ? k : n, turn_b};
         f.c = (float *)call->buf[2 + bias] + matrix * m * n;
-        const ptrdiff_t from = FNN(gemm_strip_at)(&way, m, n, first),
-                        to = FNN(gemm_strip_at)(&way, m, n, last);
-        if (way.form == GEMM_TURNED)
-            FNN(turned_rectangle)(&f, from, to - from, scratch);
-        else if (way.form != GEMM_PANELS)
-            FNN(few_rectangle)(&f, way.form == GEMM_BY_DOTS, way.turned, from, to - from, scratch);
-        else if (way.by_columns)
-            FNN(panels_rectangle)(&f, 0, m, from, to - from, scratch);
-        else
-            FNN(panels_rectangle)(&f, from, to - from, 0, n, scratch);
+        FNN(gemm_strips)(&f, &way, first, last, scratch);
         lo += last - first;
     }
 }
 
-/* ---- parts ---- */
-
-enum { PARTS_LEAST_ROWS = 8, PARTS_MOST_ROWS = 48, PARTS_LEAST = 1 << 14, PARTS_DEEP = 128, PARTS_MOST = 4 };
-#define PARTS_WIDE (2 * FEW_COLS)
-
-/* In how many parts k is cut: 1 for none. */
-static ptrdiff_t FNN(parts_of)(const fnn_call *call)
-{
-    const ptrdiff_t m = call->size[GEMM_M], n = call->size[GEMM_N], k = call->size[GEMM_K];
-    if (m < PARTS_LEAST_ROWS || m > PARTS_MOST_ROWS || n <= PARTS_WIDE || k * n < PARTS_LEAST)
-        return 1;
-    return fnn_max(1, fnn_min(PARTS_MOST, k / PARTS_DEEP));
-}
-
-static void FNN(gemm_parts_work)(const fnn_call *call, fnn_work *work)
-{
-    const ptrdiff_t m = call->size[GEMM_M], n = call->size[GEMM_N], k = call->size[GEMM_K];
-    const ptrdiff_t parts = FNN(parts_of)(call);
-    if (parts == 1)
-        return;
-    work->units = parts * fnn_ceil_div(n, PARTS_WIDE);
-    work->grain = fnn_ceil_div(n, PARTS_WIDE);
-    work->scratch = FNN(few_scratch)(m, k) * (ptrdiff_t)sizeof(float);
-    work->workspace = parts * m * n * (ptrdiff_t)sizeof(float);
-    work->flops = 2.0 * (double)m * (double)n * (double)k;
-    work->bytes = 4.0 * ((double)k * (double)(m + n) + (double)(parts * m * n));
-}
-
-static void FNN(gemm_parts_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
-{
-    const ptrdiff_t m = call->size[GEMM_M], n = call->size[GEMM_N], k = call->size[GEMM_K];
-    const ptrdiff_t parts = FNN(parts_of)(call), wide = fnn_ceil_div(n, PARTS_WIDE);
-    while (lo < hi) {
-        const ptrdiff_t part = lo / wide, first = lo % wide, last = fnn_min(wide, first + hi - lo);
-        const ptrdiff_t from = k * part / parts, to = k * (part + 1) / parts;
-        const ptrdiff_t j = first * PARTS_WIDE, end = fnn_min(n, last * PARTS_WIDE);
-        const FNN(product) f = {.m = m,
-                                .n = n,
-                                .k = to - from,
-                                .a = {(const float *)call->buf[0] + from, k, 1},
-                                .b = {(const float *)call->buf[1] + from * n, n, 0},
-                                .c = (float *)call->buf[2] + part * m * n,
-                                .ldc = n};
-        FNN(few_rectangle)(&f, 0, 0, j, end - j, scratch);
-        lo += last - first;
-    }
-}
-
-static void FNN(gemm_join_work)(const fnn_call *call, fnn_work *work)
-{
-    const ptrdiff_t m = call->size[GEMM_M], n = call->size[GEMM_N];
-    work->units = m;
-    work->bytes = 4.0 * (double)(m * n) * (double)(FNN(parts_of)(call) + 1);
-}
-
-static void FNN(gemm_join_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
-{
-    const ptrdiff_t m = call->size[GEMM_M], n = call->size[GEMM_N], parts = FNN(parts_of)(call);
-    const float *bias = call->size[GEMM_BIAS] ? call->buf[1] : NULL;
-    const float alpha = call->attrs ? (float)call->attr[0] : 0.0f;
-    float *const out = call->buf[call->size[GEMM_BIAS] ? 2 : 1];
-    (void)scratch;
-    for (ptrdiff_t i = lo; i < hi; i++) {
-        float *c = out + i * n;
-        for (ptrdiff_t j = 0; j < n; j += VF_LANES) {
-            const ptrdiff_t wide = fnn_min(VF_LANES, n - j);
-            const float *at = (const float *)call->buf[0] + i * n + j;
-            vf sum = wide == VF_LANES ? vf_load(at) : vf_load_n(at, wide);
-            for (ptrdiff_t part = 1; part < parts; part++) {
-                at += m * n;
-                sum = vf_add(sum, wide == VF_LANES ? vf_load(at) : vf_load_n(at, wide));
-            }
-            if (wide == VF_LANES)
-                vf_store(c + j, sum);
-            else
-                vf_store_n(c + j, sum, wide);
-        }
-        if (bias || call->size[GEMM_ACTIVATION] != FNN_LINEAR)
-            FNN(gemm_finish)(n, c, bias, 0.0f, (int)call->size[GEMM_ACTIVATION], alpha, c);
-    }
-}
+#include "gemm_parts.h"
 
 #define FNN_GEMM(name, turn_a, turn_b)                                                                       \
     static void FNN(name##_work)(const fnn_call *call, fnn_work *work)                                       \
@@ -365,5 +285,6 @@ FNN_GEMM(gemm_tt, 1, 1)
     FNN_KERNEL(gemm_nt_f32, gemm_nt_work)                                                                    \
     FNN_KERNEL(gemm_tn_f32, gemm_tn_work)                                                                    \
     FNN_KERNEL(gemm_tt_f32, gemm_tt_work)                                                                    \
-    FNN_KERNEL(gemm_parts_f32, gemm_parts_work)                                                              \
+    FNN_KERNEL(gemm_nn_parts_f32, gemm_nn_parts_work)                                                        \
+    FNN_KERNEL(gemm_tn_parts_f32, gemm_tn_parts_work)                                                        \
     FNN_KERNEL(gemm_join_f32, gemm_join_work)

@@ -18,11 +18,14 @@ static ptrdiff_t FNN(panels_chunk)(ptrdiff_t n, ptrdiff_t depth)
     return TILE_COLS * fnn_ceil_div(panels, fnn_max(1, fnn_ceil_div(panels, most)));
 }
 
+/* From one packed tile of A to the next: a line more than it has, or all would fall into the same cache sets. */
+static ptrdiff_t FNN(panels_high_step)(ptrdiff_t depth) { return FNN(gemm_lines)(PANELS_HIGH * depth) + 16; }
+
 static ptrdiff_t FNN(panels_scratch)(ptrdiff_t n, ptrdiff_t k)
 {
     const ptrdiff_t depth = FNN(gemm_depth)(k), chunk = FNN(panels_chunk)(n, depth);
     return FNN(gemm_lines)(chunk * depth) + FNN(gemm_lines)(chunk) +
-           PANELS_TILES * FNN(gemm_lines)(PANELS_HIGH * depth);
+           PANELS_TILES * FNN(panels_high_step)(depth);
 }
 
 /* Packs columns [0, n) of (k, n) `from` into panels of TILE_COLS columns, k rows each, the last filled up
@@ -92,24 +95,20 @@ static void FNN(panels_pack_a)(ptrdiff_t m, ptrdiff_t first, ptrdiff_t end, ptrd
             FNN(panels_turn)(at[t + 1] - at[t], k, from.at + at[t] * from.ld, from.ld, to);
         return;
     }
-    /* Line by line of A, so that each is fetched once; a few lines stay anyway, and then tile by tile is
-     * quicker. */
-    const ptrdiff_t tiles = end - first, run = k <= 64 ? k : 1;
-    for (ptrdiff_t from_p = 0; from_p < k; from_p += run)
-        for (ptrdiff_t t = 0; t < tiles; t++) {
-            const float *row = from.at + from_p * from.ld + at[t];
-            float *high = to + t * step + from_p * PANELS_HIGH;
-            const ptrdiff_t rows = at[t + 1] - at[t];
-            if (VF_LANES == PANELS_HIGH && at[t] + VF_LANES <= m)
-                for (ptrdiff_t p = 0; p < run; p++)
-                    vf_store(high + p * PANELS_HIGH, vf_load(row + p * from.ld));
-            else if (VF_LANES > 1)
-                for (ptrdiff_t p = 0; p < run; p++)
-                    vf_store_n(high + p * PANELS_HIGH, vf_load_n(row + p * from.ld, rows), PANELS_HIGH);
-            else
-                for (ptrdiff_t p = 0; p < run; p++)
-                    memcpy(high + p * PANELS_HIGH, row + p * from.ld, (size_t)rows * sizeof *row);
-        }
+    /* Line by line of A, so that each is fetched once. */
+    const ptrdiff_t tiles = end - first;
+    ptrdiff_t whole = 0; /* tiles of which PANELS_HIGH rows may be read */
+    while (VF_LANES > 1 && whole < tiles && at[whole] + PANELS_HIGH <= m)
+        whole++;
+    for (ptrdiff_t p = 0; p < k; p++) {
+        const float *row = from.at + p * from.ld;
+        float *high = to + p * PANELS_HIGH;
+        for (ptrdiff_t t = 0; t < whole; t++)
+            vf_store_n(high + t * step, vf_load_n(row + at[t], PANELS_HIGH), PANELS_HIGH);
+        for (ptrdiff_t t = whole; t < tiles; t++)
+            for (ptrdiff_t i = at[t]; i < at[t + 1]; i++)
+                high[t * step + i - at[t]] = row[i];
+    }
 }
 
 /* One tile of rows against the packed panels of a chunk. */
@@ -249,7 +248,7 @@ static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_
     const ptrdiff_t chunk = FNN(panels_chunk)(n, depth);
     float *packed_b = scratch, *bias = packed_b + FNN(gemm_lines)(chunk * depth);
     float *packed_a = bias + FNN(gemm_lines)(chunk);
-    const ptrdiff_t step = FNN(gemm_lines)(PANELS_HIGH * depth); /* of one packed tile */
+    const ptrdiff_t step = FNN(panels_high_step)(depth);
     FNN(sweep) s = {.lda = a.ld, .b = packed_b, .bias = bias, .ldc = f->ldc};
     for (ptrdiff_t from = j0; from < j0 + n; from += chunk) {
         s.n = fnn_min(chunk, j0 + n - from);

@@ -9,6 +9,7 @@ csrc/conv_grad.c).
 import math
 
 from . import windows
+from .matmul import emit_gemm
 
 _MOST_SPLITS = 16  # partial sums of a kernel's gradient
 _SPLIT_PIXELS = 256  # a partial sum is over at least so many output pixels: a block of csrc/conv_grad.c
@@ -125,7 +126,7 @@ def emit_conv(call, activation=0, alpha=0.0):
     epilogue = [len(call.inputs) - 2, activation]
     if _is_product(call, kernel):
         sizes = [math.prod(x[:-1]), y[-1], x[-1], *epilogue]
-        call.emit("gemm_nn_f32", reads=call.inputs, writes=call.outputs, attrs=[alpha], sizes=sizes)
+        emit_gemm(call, "nn", sizes, alpha)
         return
     tiled = _tiled(call, kernel, x, y)
     if tiled:
@@ -148,7 +149,7 @@ def emit_input_grad(call):
     x = call.input_shape
     if _is_product(call, kernel.shape):
         sizes = [math.prod(x[:-1]), x[-1], dy.shape[-1], 0, 0]
-        call.emit("gemm_nt_f32", reads=call.inputs, writes=call.outputs, attrs=[0.0], sizes=sizes)
+        emit_gemm(call, "nt", sizes)
         return
     sizes = _sizes(call, x, kernel.shape, dy.shape)
     if _is_depthwise(call, kernel.shape, x):
@@ -175,7 +176,7 @@ def emit_kernel_grad(call):
     kernel = call.kernel_shape
     if _is_product(call, kernel):
         sizes = [x.shape[-1], dy.shape[-1], math.prod(x.shape[:-1]), 0, 0]
-        call.emit("gemm_tn_f32", reads=call.inputs, writes=call.outputs, attrs=[0.0], sizes=sizes)
+        emit_gemm(call, "tn", sizes)
         return
     size, name = math.prod(kernel), "conv_kernel_grad_f32"
     sizes = _sizes(call, x.shape, kernel, dy.shape)

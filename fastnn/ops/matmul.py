@@ -103,6 +103,21 @@ def _batch_axes(a_shape, b_shape):
 _MOST_BATCH_AXES = 8  # of FNN_MAX_SIZES
 
 
+def emit_gemm(call, turns, sizes, alpha=0.0):
+    """Emits the product of the call's first two inputs, with the third as bias if there is one; `sizes`: as in gemm.c.
+
+    `turns`: "nn", "nt", "tn" or "tt". Where it pays k is cut into parts that are joined afterwards.
+    """
+    (m, n, _, *finish), parts = sizes[:5], f"gemm_{turns}_parts_f32"
+    size = call.workspace_of(parts, sizes) if turns in ("nn", "tn") and len(sizes) == 5 else 0
+    if not size:
+        call.emit(f"gemm_{turns}_f32", call.inputs, call.outputs, sizes, attrs=[alpha])
+        return
+    call.emit(parts, call.inputs[:2], [], sizes)
+    joined = [m, n, size // (4 * m * n), *finish]
+    call.emit("gemm_join_f32", [call.workspaces[-1], *call.inputs[2:]], call.outputs, joined, attrs=[alpha])
+
+
 def _emit_product(call, ta, tb, bias, activation, alpha):
     """Emits op(a) op(b) [+ bias, activation]; False where no kernel fits."""
     a, b = call.inputs[:2]
@@ -114,16 +129,8 @@ def _emit_product(call, ta, tb, bias, activation, alpha):
         m, axes = m * axes[0][0], []
     if len(axes) > _MOST_BATCH_AXES:
         return False
-    name = f"gemm_{'t' if ta else 'n'}{'t' if tb else 'n'}_f32"
-    if not call.has(name):
-        return False
     sizes = [m, n, k, int(bias), activation, *(number for axis in axes for number in axis)]
-    if not (ta or tb or axes) and call.workspace_of("gemm_parts_f32", sizes):
-        call.emit("gemm_parts_f32", reads=call.inputs[:2], writes=[], sizes=sizes)
-        sums = call.workspaces[-1]
-        call.emit("gemm_join_f32", [sums, *call.inputs[2:]], call.outputs, sizes, attrs=[alpha])
-    else:
-        call.emit(name, reads=call.inputs, writes=call.outputs, sizes=sizes, attrs=[alpha])
+    emit_gemm(call, f"{'t' if ta else 'n'}{'t' if tb else 'n'}", sizes, alpha)
     return True
 
 

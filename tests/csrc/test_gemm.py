@@ -92,19 +92,32 @@ def test_epilogue(isa, bias, activation, m, n, k, rng):
 
 
 @pytest.mark.parametrize("isa", ISAS)
-@pytest.mark.parametrize("m, n, k", [(8, 130, 256), (32, 300, 784), (48, 97, 513), (31, 1000, 300)])
-def test_parts_of_k(isa, m, n, k, rng):
+@pytest.mark.parametrize(
+    "turns, m, n, k",
+    [
+        ("nn", 8, 130, 256),
+        ("nn", 32, 300, 784),
+        ("nn", 48, 97, 513),
+        ("nn", 31, 1000, 300),
+        ("tn", 128, 128, 2048),
+        ("tn", 17, 33, 515),
+        ("tn", 3, 70, 1029),
+        ("tn", 300, 5, 777),
+    ],
+)
+def test_parts_of_k(isa, turns, m, n, k, rng):
     a, b = (rng.standard_normal(s).astype("float32") / np.float32(np.sqrt(k)) for s in ((m, k), (k, n)))
     bias = rng.standard_normal(n).astype("float32")
-    sizes = [m, n, k, 1, 4]
-    size = _core.Kernels(isa).work("gemm_parts_f32", sizes)["workspace"]
+    sizes, name = [m, n, k, 1, 4], f"gemm_{turns}_parts_f32"
+    size = _core.Kernels(isa).work(name, sizes)["workspace"]
+    stored = np.ascontiguousarray(a.T) if turns == "tn" else a
     assert size % (4 * m * n) == 0 and size >= 2 * 4 * m * n
     results = []
     for threads in (1, 2, 3):
         sums = np.full((size // (4 * m * n), m, n), np.nan, "float32")
         c = np.full((m, n), np.nan, "float32")
-        run_kernel(isa, "gemm_parts_f32", [a, b], [sums], sizes, threads=threads)
-        run_kernel(isa, "gemm_join_f32", [sums, bias], [c], sizes, [0.0], threads=threads)
+        run_kernel(isa, name, [stored, b], [sums], sizes, threads=threads)
+        run_kernel(isa, "gemm_join_f32", [sums, bias], [c], [m, n, len(sums), 1, 4], [0.0], threads=threads)
         results.append(c)
     assert (results[0] == results[1]).all() and (results[0] == results[2]).all()
     want = np.tanh(a.astype("float64") @ b + bias)
@@ -113,10 +126,20 @@ def test_parts_of_k(isa, m, n, k, rng):
 
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize(
-    "m, n, k", [(7, 300, 784), (49, 300, 784), (32, 20, 784), (32, 300, 200), (0, 300, 784)]
+    "turns, m, n, k",
+    [
+        ("nn", 7, 300, 784),
+        ("nn", 49, 300, 784),
+        ("nn", 32, 20, 784),
+        ("nn", 32, 300, 200),
+        ("nn", 0, 300, 784),
+        ("tn", 784, 300, 32),
+        ("tn", 512, 512, 2048),
+        ("tn", 0, 30, 2048),
+    ],
 )
-def test_no_parts_where_they_do_not_pay(isa, m, n, k):
-    assert _core.Kernels(isa).work("gemm_parts_f32", [m, n, k, 0, 0])["workspace"] == 0
+def test_no_parts_where_they_do_not_pay(isa, turns, m, n, k):
+    assert _core.Kernels(isa).work(f"gemm_{turns}_parts_f32", [m, n, k, 0, 0])["workspace"] == 0
 
 
 @pytest.mark.parametrize("isa", ISAS)
