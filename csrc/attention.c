@@ -118,17 +118,6 @@ typedef struct {
     ptrdiff_t b, n, i, j, rows, cols, lanes;
 } FNN(att_block);
 
-/* exp(x) for x <= 0; 0 from -87 down, where float32 leaves its normal range. */
-static inline vf FNN(exp_below_0)(vf x)
-{
-    vf n;
-    /* x second: a NaN stays, and so do its bits below. */
-    const vf r = vf_reduce_log2(vf_max(vf_set1(-88.0f), x), &n);
-    const vf y = vf_add(vf_expm1_near(r), vf_set1(1.0f));
-    const vf e = vi_as_float(vi_add(vf_bits(y), vi_shl(vf_to_int(n), 23)));
-    return vf_select(vf_lt(x, vf_set1(-87.0f)), vf_zero(), e);
-}
-
 /* to (cols, ATT_Q) = the rows of `from`, `ld` apart, turned; lanes past `rows` are 0. */
 static void FNN(att_turn)(ptrdiff_t rows, ptrdiff_t cols, const float *from, ptrdiff_t ld, float *to)
 {
@@ -341,19 +330,19 @@ static int FNN(att_take)(const FNN(att) * a, FNN(att_block) * o, ptrdiff_t from,
             const vf by = vf_select(vf_eq(m, low), vf_zero(), m);
             vf sum = vf_zero(), sum1 = sum;
             for (j = 0; j + 2 <= o->cols; j += 2) {
-                const vf e = FNN(exp_below_0)(vf_sub(vf_load(s + j * ATT_Q + c), by));
-                const vf e1 = FNN(exp_below_0)(vf_sub(vf_load(s + (j + 1) * ATT_Q + c), by));
+                const vf e = vf_exp_below_0(vf_sub(vf_load(s + j * ATT_Q + c), by));
+                const vf e1 = vf_exp_below_0(vf_sub(vf_load(s + (j + 1) * ATT_Q + c), by));
                 vf_store(s + j * ATT_Q + c, e);
                 vf_store(s + (j + 1) * ATT_Q + c, e1);
                 sum = vf_add(sum, e);
                 sum1 = vf_add(sum1, e1);
             }
             if (j < o->cols) {
-                const vf e = FNN(exp_below_0)(vf_sub(vf_load(s + j * ATT_Q + c), by));
+                const vf e = vf_exp_below_0(vf_sub(vf_load(s + j * ATT_Q + c), by));
                 vf_store(s + j * ATT_Q + c, e);
                 sum = vf_add(sum, e);
             }
-            const vf shrink = FNN(exp_below_0)(vf_sub(old, by));
+            const vf shrink = vf_exp_below_0(vf_sub(old, by));
             vf_store(x->peak + c, m);
             vf_store(x->shift + c, shrink);
             vf_store(x->total + c, vf_fma(vf_load(x->total + c), shrink, vf_add(sum, sum1)));
@@ -456,7 +445,7 @@ static void FNN(att_shares)(const FNN(att_block) * o, float *p, const FNN(att_sc
         const vf peak = vf_load(x->peak + c), share = vf_load(x->total + c);
         for (ptrdiff_t j = 0; j < o->cols; j++) {
             const vf s = vf_load(p + j * ATT_Q + c);
-            vf_store(p + j * ATT_Q + c, vf_mul(FNN(exp_below_0)(vf_sub(s, peak)), share));
+            vf_store(p + j * ATT_Q + c, vf_mul(vf_exp_below_0(vf_sub(s, peak)), share));
         }
     }
 }

@@ -149,18 +149,20 @@ static inline vf FNN(gelu_slope)(vf x)
 FNN_MAP_F32(gelu_tanh, vf_mul(vf_mul(vf_set1(0.5f), a), vf_add(FNN_ONE, FNN(gelu_curve)(a))))
 FNN_MAP_F32(gelu_tanh_grad, vf_mul(b, FNN(gelu_slope)(a))) /* a: the input */
 
-/* (1 + erf(x / sqrt 2)) / 2, the normal distribution function, and its density times x. */
-static inline vf FNN(normal_share)(vf x)
+static inline vf FNN(gelu_erf_at)(vf x)
 {
-    return vf_mul(vf_set1(0.5f), vf_add(FNN_ONE, vf_erf(vf_mul(x, vf_set1(0.707106781f)))));
+    vf bell;
+    return vf_mul(x, vf_normal_share(x, &bell));
 }
-static inline vf FNN(normal_moment)(vf x)
+static inline vf FNN(gelu_erf_slope)(vf x) /* the share + x times the density */
 {
-    const vf bell = vf_exp(vf_mul(vf_mul(x, x), vf_set1(-0.5f)));
-    return vf_mul(vf_select(vf_eq(bell, vf_zero()), bell, vf_mul(x, bell)), vf_set1(0.39894228f));
+    vf bell;
+    const vf share = vf_normal_share(x, &bell);
+    const vf moment = vf_select(vf_eq(bell, vf_zero()), bell, vf_mul(x, bell)); /* x may be infinite */
+    return vf_fma(moment, vf_set1(0.39894228f), share);
 }
-FNN_MAP_F32(gelu_erf, vf_mul(a, FNN(normal_share)(a)))
-FNN_MAP_F32(gelu_erf_grad, vf_mul(b, vf_add(FNN(normal_share)(a), FNN(normal_moment)(a)))) /* a: the input */
+FNN_MAP_F32(gelu_erf, FNN(gelu_erf_at)(a))
+FNN_MAP_F32(gelu_erf_grad, vf_mul(b, FNN(gelu_erf_slope)(a))) /* a: the input */
 
 /* ---- steps that libm does, element by element: rare in networks, and right to the last bit or two ---- */
 
@@ -237,8 +239,8 @@ static const FNN(chain_entry) FNN(steps_f32)[] = {
     FNN_STEP(relu6_grad, 6) FNN_STEP(leaky_relu, 5) FNN_STEP(leaky_relu_grad, 5) FNN_STEP(hard_sigmoid, 6)
     FNN_STEP(hard_sigmoid_grad, 6) FNN_STEP(hard_silu, 7) FNN_STEP(elu, 60) FNN_STEP(elu_grad, 6)
     FNN_STEP(celu, 70) FNN_STEP(softplus, 140) FNN_STEP(log_sigmoid, 140) FNN_STEP(silu, 70)
-    FNN_STEP(silu_grad, 80) FNN_STEP(gelu_tanh, 70) FNN_STEP(gelu_tanh_grad, 80) FNN_STEP(gelu_erf, 100)
-    FNN_STEP(gelu_erf_grad, 150) FNN_STEP(power, 1000) FNN_STEP(mod, 1000) FNN_STEP(fmod, 1000)
+    FNN_STEP(silu_grad, 80) FNN_STEP(gelu_tanh, 70) FNN_STEP(gelu_tanh_grad, 80) FNN_STEP(gelu_erf, 70)
+    FNN_STEP(gelu_erf_grad, 75) FNN_STEP(power, 1000) FNN_STEP(mod, 1000) FNN_STEP(fmod, 1000)
     FNN_STEP(floor_divide, 1000) FNN_STEP(cbrt, 1000) FNN_STEP(tan, 1000) FNN_STEP(arcsin, 1000)
     FNN_STEP(arccos, 1000) FNN_STEP(arctan, 1000) FNN_STEP(arctan2, 1500) FNN_STEP(sinh, 1000)
     FNN_STEP(cosh, 1000) FNN_STEP(arcsinh, 1500) FNN_STEP(arccosh, 1500) FNN_STEP(arctanh, 1500)

@@ -55,6 +55,17 @@ static inline vf vf_exp(vf x)
     return vf_scale2(vf_add(vf_expm1_near(r), vf_set1(1.0f)), vf_to_int(n));
 }
 
+/* exp(x) for x <= 0; 0 from -87 down, where float32 leaves its normal range. */
+static inline vf vf_exp_below_0(vf x)
+{
+    vf n;
+    /* x second: a NaN stays, and so do its bits below. */
+    const vf r = vf_reduce_log2(vf_max(vf_set1(-88.0f), x), &n);
+    const vf y = vf_add(vf_expm1_near(r), vf_set1(1.0f));
+    const vf e = vi_as_float(vi_add(vf_bits(y), vi_shl(vf_to_int(n), 23)));
+    return vf_select(vf_lt(x, vf_set1(-87.0f)), vf_zero(), e);
+}
+
 static inline vf vf_exp2(vf x)
 {
     x = vf_max(vf_set1(-151.0f), vf_min(vf_set1(129.0f), x));
@@ -190,6 +201,24 @@ static inline vf vf_erf(vf x)
     q = vf_fma(q, t, vf_set1(1.12851437f));
     const vf far = vf_copysign(vf_sub(one, vf_exp(vf_neg(vf_mul(t, q)))), x);
     return vf_select(vf_lt(a, one), near, far);
+}
+
+/* The normal distribution's share below x, (1 + erf(x / sqrt 2)) / 2; *bell = exp(-x^2 / 2). On the far side of 0 the share
+ * is bell * w * p(w) with w = 1 / (1 + 0.33 t), t = |x| (the form of Hastings, Approximations for Digital Computers,
+ * 1955): 7e-9 of 1, and 7e-7 of the share itself where t < 4. */
+static inline vf vf_normal_share(vf x, vf *bell)
+{
+    const vf one = vf_set1(1.0f), w = vf_div(one, vf_fma(vf_abs(x), vf_set1(0.33f), one));
+    vf p = vf_set1(4.625116e-2f);
+    p = vf_fma(p, w, vf_set1(-2.2387022e-1f));
+    p = vf_fma(p, w, vf_set1(3.3756104e-1f));
+    p = vf_fma(p, w, vf_set1(-9.573897e-2f));
+    p = vf_fma(p, w, vf_set1(1.8469179e-1f));
+    p = vf_fma(p, w, vf_set1(1.1835061e-1f));
+    p = vf_fma(p, w, vf_set1(1.3275453e-1f));
+    *bell = vf_exp_below_0(vf_mul(vf_mul(x, x), vf_set1(-0.5f)));
+    const vf tail = vf_mul(vf_mul(w, *bell), p);
+    return vf_select(vf_lt(x, vf_zero()), tail, vf_sub(one, tail));
 }
 
 /* The reduction below is exact while n has at most 13 bits; past that libm does each lane. */
