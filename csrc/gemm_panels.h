@@ -111,6 +111,34 @@ static void FNN(panels_pack_a)(ptrdiff_t m, ptrdiff_t first, ptrdiff_t end, ptrd
     }
 }
 
+/* Rows that will be read soon, `ld` apart, of which `at` has been asked for so far. Without that whoever reads them first
+ * waits for the third-level cache or for memory: they are too short for the hardware to see them coming. */
+typedef struct {
+    const float *row;
+    ptrdiff_t ld, rows, floats, at, lines; /* lines: asked for at a time */
+} FNN(soon);
+
+/* `times`: in how many goes. */
+static FNN(soon)
+    FNN(soon_of)(const float *row, ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t floats, ptrdiff_t times)
+{
+    const ptrdiff_t lines = rows > 0 ? fnn_ceil_div(rows * fnn_ceil_div(floats, 16), fnn_max(1, times)) : 0;
+    return (FNN(soon)){row, ld, rows, floats, 0, lines};
+}
+
+static inline void FNN(soon_fetch)(FNN(soon) * s)
+{
+    for (ptrdiff_t line = 0; line < s->lines && s->rows > 0; line++) {
+        __builtin_prefetch(s->row + s->at);
+        s->at += 16;
+        if (s->at >= s->floats) {
+            s->at = 0;
+            s->row += s->ld;
+            s->rows--;
+        }
+    }
+}
+
 /* One tile of rows against the packed panels of a chunk. */
 typedef struct {
     ptrdiff_t n, k;
@@ -120,21 +148,9 @@ typedef struct {
     float *c;
     ptrdiff_t ldc;
     int accumulate;
-    float floor;       /* 0: relu; -INFINITY: none */
-    const float *next; /* the next tile's rows, lda apart and `ahead` of them, to be fetched meanwhile */
-    ptrdiff_t ahead;
+    float floor;              /* 0: relu; -INFINITY: none */
+    FNN(soon) a_soon, b_soon; /* the next tile's rows, or the next part's */
 } FNN(sweep);
-
-/* Asks for elements [from, to) of `rows` rows that will be read soon: without it whoever reads them first
- * waits for the third-level cache or for memory, because they are too short for the hardware to see them
- * coming. */
-static inline void FNN(panels_fetch)(const float *at, ptrdiff_t ld, ptrdiff_t rows, ptrdiff_t from,
-                                     ptrdiff_t to)
-{
-    for (ptrdiff_t i = 0; i < rows; i++)
-        for (ptrdiff_t p = from; p < to; p += 16)
-            __builtin_prefetch(at + i * ld + p);
-}
 
 TILE_INLINE void FNN(panels_tile)(const int packed, const int rows, const int words, const int edge,
                                   const FNN(sweep) * s, ptrdiff_t j)
@@ -189,12 +205,12 @@ TILE_INLINE void FNN(panels_tile)(const int packed, const int rows, const int wo
     }
 }
 
-TILE_INLINE void FNN(panels_sweep)(const int packed, const int rows, const FNN(sweep) * s)
+TILE_INLINE void FNN(panels_sweep)(const int packed, const int rows, FNN(sweep) * s)
 {
     ptrdiff_t j = 0;
     for (; j + TILE_COLS <= s->n; j += TILE_COLS) {
-        if (s->ahead)
-            FNN(panels_fetch)(s->next, s->lda, s->ahead, s->k * j / s->n, s->k * (j + TILE_COLS) / s->n);
+        FNN(soon_fetch)(&s->a_soon);
+        FNN(soon_fetch)(&s->b_soon);
         FNN(panels_tile)(packed, rows, TILE_WORDS, 0, s, j);
     }
     const ptrdiff_t words = fnn_ceil_div(s->n - j, TILE_LANES);
@@ -216,7 +232,7 @@ TILE_INLINE void FNN(panels_sweep)(const int packed, const int rows, const FNN(s
             FNN(panels_sweep)(0, rows, s);                                                                   \
         break;
 
-static void FNN(panels_rows)(int packed, ptrdiff_t rows, const FNN(sweep) * s)
+static void FNN(panels_rows)(int packed, ptrdiff_t rows, FNN(sweep) * s)
 {
     switch (rows) {
         PANELS_CASE(1)
@@ -261,6 +277,12 @@ static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_
             if (last && f->bias)
                 memcpy(bias, f->bias + from, (size_t)s.n * sizeof *bias);
             FNN(panels_pack_b)(s.n, s.k, FNN(side_at)(b, from, p), packed_b);
+            const ptrdiff_t panels = fnn_max(1, s.n / TILE_COLS), next = fnn_min(depth, f->k - p - s.k);
+            s.a_soon = s.b_soon = FNN(soon_of)(NULL, 0, 0, 0, 1);
+            if (!b.along_k && !last)
+                s.b_soon = FNN(soon_of)(FNN(side_at)(b, from, p + s.k).at, b.ld, next, s.n, tiles * panels);
+            if (!a.along_k && !last)
+                s.a_soon = FNN(soon_of)(FNN(side_at)(a, i0, p + s.k).at, a.ld, next, m, tiles * panels);
             for (ptrdiff_t tile = 0; tile < tiles; tile++) {
                 const ptrdiff_t at = FNN(tile_rows_at)(m, tile), rows = FNN(tile_rows_at)(m, tile + 1) - at;
                 const float *part = FNN(side_at)(a, i0 + at, p).at;
@@ -269,8 +291,9 @@ static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_
                                        FNN(side_at)(a, i0, p), packed_a, step);
                 s.a = pack ? packed_a + tile % PANELS_TILES * step : part;
                 s.c = f->c + (i0 + at) * f->ldc + from;
-                s.ahead = !pack && tile + 1 < tiles ? rows : 0;
-                s.next = part + rows * a.ld;
+                if (!pack)
+                    s.a_soon =
+                        FNN(soon_of)(part + rows * a.ld, a.ld, tile + 1 < tiles ? rows : 0, s.k, panels);
                 FNN(panels_rows)(pack, rows, &s);
                 if (last && f->activation > FNN_RELU) {
                     const fnn_tile done = {
