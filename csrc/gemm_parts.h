@@ -39,7 +39,7 @@ static void FNN(parts_cost)(const fnn_call *call, fnn_work *work, int turn_a)
     const FNN(gemm_way) way = FNN(gemm_choose)(m, n, k / parts, turn_a, 0);
     const FNN(gemm_way) longer = FNN(gemm_choose)(m, n, fnn_ceil_div(k, parts), turn_a, 0);
     work->units = parts * way.strips;
-    work->grain = way.strips;
+    work->grain = fnn_ceil_div(way.strips, 2);
     work->scratch = fnn_max(way.scratch, longer.scratch) * (ptrdiff_t)sizeof(float);
     work->workspace = parts * m * n * (ptrdiff_t)sizeof(float);
     work->flops = 2.0 * (double)m * (double)n * (double)k;
