@@ -9,6 +9,7 @@
 
 enum {
     FEW_FLOATS = 4096, /* of T */
+    FEW_ROWS = 64,     /* of T; where C has more they are computed in turn */
     DOTS_DEPTH = 1024  /* k is cut into parts of at most so many */
 };
 /* FEW_DEEP rows of G, FEW_WORDS words of each, FEW_WORDS words of T and an element of F fill the registers.
@@ -33,9 +34,11 @@ static ptrdiff_t FNN(few_chunk)(ptrdiff_t few)
     return fnn_max(1, FEW_FLOATS / fnn_max(few, 1) / step) * step;
 }
 
-static ptrdiff_t FNN(few_scratch)(ptrdiff_t few, ptrdiff_t k)
+static ptrdiff_t FNN(few_scratch)(ptrdiff_t all, ptrdiff_t k)
 {
-    return FNN(gemm_lines)(few * FNN(few_chunk)(few)) + FNN(gemm_lines)(few * FNN(gemm_parts)(k, DOTS_DEPTH));
+    const ptrdiff_t few = fnn_min(all, FEW_ROWS);
+    return FNN(gemm_lines)(fnn_max(FEW_FLOATS, few * 2 * FEW_COLS)) +
+           FNN(gemm_lines)(few * FNN(gemm_parts)(k, DOTS_DEPTH));
 }
 
 /* ---- by rows ---- */
@@ -223,9 +226,9 @@ static void FNN(few_finish)(const FNN(product) * f, const FNN(few) * w, ptrdiff_
         FNN(gemm_transpose)(w->few, n, t, ldt, f->c + j0 * f->ldc, f->ldc);
 }
 
-/* Columns (turned: rows) [j0, j0 + n) of C. */
-static void FNN(few_rectangle)(const FNN(product) * f, int dots, int turned, ptrdiff_t j0, ptrdiff_t n,
-                               float *scratch)
+/* Columns (turned: rows) [j0, j0 + n) of C, whose few side is at most FEW_ROWS. */
+static void FNN(few_strip)(const FNN(product) * f, int dots, int turned, ptrdiff_t j0, ptrdiff_t n,
+                           float *scratch)
 {
     const FNN(few) w = {.few = turned ? f->n : f->m,
                         .k = f->k,
@@ -234,6 +237,7 @@ static void FNN(few_rectangle)(const FNN(product) * f, int dots, int turned, ptr
                         .turned = turned};
     const ptrdiff_t chunk = FNN(few_chunk)(w.few);
     float *t = scratch, *packed = scratch + FNN(gemm_lines)(w.few * chunk);
+    assert(w.few <= FEW_ROWS);
     for (ptrdiff_t j = j0; j < j0 + n; j += chunk) {
         const ptrdiff_t cols = fnn_min(chunk, j0 + n - j),
                         ldt = fnn_ceil_div(cols, 2 * TILE_LANES) * 2 * TILE_LANES;
@@ -243,5 +247,23 @@ static void FNN(few_rectangle)(const FNN(product) * f, int dots, int turned, ptr
         else
             FNN(few_by_rows)(&w, j, cols, t, ldt, packed);
         FNN(few_finish)(f, &w, j, cols, t, ldt);
+    }
+}
+
+/* Columns (turned: rows) [j0, j0 + n) of C. */
+static void FNN(few_rectangle)(const FNN(product) * f, int dots, int turned, ptrdiff_t j0, ptrdiff_t n,
+                               float *scratch)
+{
+    const ptrdiff_t few = turned ? f->n : f->m, strips = fnn_ceil_div(few, FEW_ROWS);
+    FNN(product) part = *f;
+    if (strips == 1)
+        FNN(few_strip)(f, dots, turned, j0, n, scratch);
+    for (ptrdiff_t s = 0; strips > 1 && s < strips; s++) {
+        const ptrdiff_t i = few * s / strips;
+        assert(!turned && !dots);
+        part.m = few * (s + 1) / strips - i;
+        part.a = FNN(side_at)(f->a, i, 0);
+        part.c = f->c + i * f->ldc;
+        FNN(few_strip)(&part, dots, turned, j0, n, scratch);
     }
 }

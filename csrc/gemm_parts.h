@@ -11,20 +11,24 @@
  *   their sums' size where this pays, and for none where gemm_nn_f32 or gemm_tn_f32 is better. */
 
 enum {
-    PARTS_MOST = 4,
+    PARTS_MOST = 4,       /* nn */
     PARTS_LEAST_ROWS = 8, /* nn */
     PARTS_MOST_ROWS = 48,
     PARTS_LEAST = 1 << 14,
     PARTS_DEEP = 128,
-    PARTS_MOST_SUMS = 1 << 16, /* tn */
-    PARTS_LONG = 256
+    PARTS_MOST_LONG = 8,       /* tn */
+    PARTS_MOST_SUMS = 1 << 16, /* as many as gemm_choose computes without packing */
+    PARTS_LONG = 256,
+    PARTS_FLOATS = 1 << 18 /* of all sums */
 };
 
 /* In how many parts k is cut: 1 for none. */
 static ptrdiff_t FNN(parts_of)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int turn_a)
 {
-    if (turn_a)
-        return m * n > PARTS_MOST_SUMS ? 1 : fnn_max(1, fnn_min(PARTS_MOST, k / PARTS_LONG));
+    if (turn_a) {
+        const ptrdiff_t most = fnn_min(PARTS_MOST_LONG, PARTS_FLOATS / fnn_max(1, m * n));
+        return m * n > PARTS_MOST_SUMS ? 1 : fnn_max(1, fnn_min(most, k / PARTS_LONG));
+    }
     if (m < PARTS_LEAST_ROWS || m > PARTS_MOST_ROWS || n <= 2 * FEW_COLS || k * n < PARTS_LEAST)
         return 1;
     return fnn_max(1, fnn_min(PARTS_MOST, k / PARTS_DEEP));
@@ -39,7 +43,7 @@ static void FNN(parts_cost)(const fnn_call *call, fnn_work *work, int turn_a)
     const FNN(gemm_way) way = FNN(gemm_choose)(m, n, k / parts, turn_a, 0);
     const FNN(gemm_way) longer = FNN(gemm_choose)(m, n, fnn_ceil_div(k, parts), turn_a, 0);
     work->units = parts * way.strips;
-    work->grain = fnn_ceil_div(way.strips, 2);
+    work->grain = way.strips;
     work->scratch = fnn_max(way.scratch, longer.scratch) * (ptrdiff_t)sizeof(float);
     work->workspace = parts * m * n * (ptrdiff_t)sizeof(float);
     work->flops = 2.0 * (double)m * (double)n * (double)k;
