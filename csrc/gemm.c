@@ -151,7 +151,7 @@ typedef struct {
 static FNN(gemm_way) FNN(gemm_choose)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int turn_a, int turn_b)
 {
     enum { MOST_ROWS = 48, MOST_DOT_ROWS = 12, MOST_TURNED_ROWS = 64, MOST_COLS = 12, LEAST_DOT = 48 };
-    enum { LONG = 256, MOST_SUMS = 1 << 16 };
+    enum { LONG = 256, MOST_SUMS = 1 << 17 };
     const int dots = VF_LANES > 1 && k >= LEAST_DOT;
     /* A long k and a small C: packing would cost more than reading A and B a few times. */
     const int streams = turn_a && !turn_b && k >= LONG && m * n <= MOST_SUMS;

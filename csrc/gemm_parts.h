@@ -17,9 +17,9 @@ enum {
     PARTS_LEAST = 1 << 14,
     PARTS_DEEP = 128,
     PARTS_MOST_LONG = 8,       /* tn */
-    PARTS_MOST_SUMS = 1 << 16, /* as many as gemm_choose computes without packing */
+    PARTS_MOST_SUMS = 1 << 17, /* as many as gemm_choose computes without packing */
     PARTS_LONG = 256,
-    PARTS_FLOATS = 1 << 18 /* of all sums */
+    PARTS_FLOATS = 1 << 19 /* of all sums */
 };
 
 /* In how many parts k is cut: 1 for none. */
