@@ -2,6 +2,7 @@
 
 import os
 import platform
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
@@ -29,6 +30,22 @@ if X86:
     ]
     if EMULATE:
         ISA_FLAGS["avx512"] = ["-DFNN_AVX512", "-mavx2", "-mfma", "-include", "tests/csrc/avx512_emulation.h"]
+
+
+def understood(flag):
+    """Whether the C compiler knows an option."""
+    command = [*os.environ.get("CC", "cc").split(), flag, "-E", "-x", "c", os.devnull]
+    return subprocess.run(command, capture_output=True).returncode == 0
+
+
+# Instructions for bfloat16: the part that has a use for them is compiled for these, too.
+BF16_FLAGS = {}
+if X86 and (EMULATE or understood("-mavx512bf16")):
+    more = [] if EMULATE else ["-mavx512bf16"]
+    BF16_FLAGS["avx512bf16"] = [*ISA_FLAGS["avx512"], "-DFNN_PAIRS", *more]
+if X86 and (EMULATE or sys.platform == "linux" and understood("-mavx512bf16") and understood("-mamx-bf16")):
+    more = [] if EMULATE else ["-mavx512bf16", "-mamx-tile", "-mamx-bf16"]
+    BF16_FLAGS["amx"] = [*ISA_FLAGS["avx512"], "-DFNN_PAIRS", "-DFNN_AMX", *more]
 
 # -ffp-contract=off: a multiply and an add are fused only where a kernel says so, so that every build rounds alike.
 C_FLAGS = [
@@ -58,10 +75,13 @@ class BuildKernels(build_ext):
     def build_extension(self, ext):
         sources = [os.path.join("csrc", name) for name in sorted(os.listdir("csrc"))]
         newest = max(os.path.getmtime(path) for path in sources)
-        jobs = [(f"csrc/{name}.c", "baseline", []) for name in ("dispatch", "plan", "schedule", "run")]
+        tables = [f"-DFNN_HAS_{isa.upper()}" for isa in BF16_FLAGS]
+        jobs = [(f"csrc/{name}.c", "baseline", tables) for name in ("dispatch", "plan", "schedule", "run")]
         for source in sources:
-            if os.path.basename(source).startswith("part_"):
-                jobs += [(source, isa, [f"-DFNN_ISA={isa}", *flags]) for isa, flags in ISA_FLAGS.items()]
+            name = os.path.basename(source)
+            if name.startswith("part_"):
+                isas = {**ISA_FLAGS, **(BF16_FLAGS if name == "part_bf16.c" else {})}
+                jobs += [(source, isa, [f"-DFNN_ISA={isa}", *flags]) for isa, flags in isas.items()]
 
         def compile_one(job):
             source, isa, flags = job

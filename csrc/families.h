@@ -4,7 +4,9 @@
 #define FNN_PASTE(name, isa) fnn_##name##_##isa
 #define FNN_NAME(name, isa) FNN_PASTE(name, isa)
 #define FNN(name) FNN_NAME(name, FNN_ISA)
-#define FNN_KERNEL(name, work) {#name, FNN(name), FNN(work)},
+#define FNN_TEXT(name) #name
+#define FNN_ENTRY(name, work) {FNN_TEXT(name), FNN(name), FNN(work)},
+#define FNN_KERNEL(name, work) FNN_ENTRY(name, work)
 /* A part's table of kernels; parts include other parts' families where they call their functions. */
 #define FNN_PART(name, kernels)                                                                              \
     extern const fnn_kernel FNN(name)[];                                                                     \

@@ -40,7 +40,7 @@ typedef struct {
 } fnn_kernel;
 
 typedef struct {
-    const char *isa;                /* "base", "avx2", "avx512" */
+    const char *isa;                /* "base", "avx2", "avx512", "avx512bf16", "amx" */
     const fnn_kernel *const *parts; /* ends with NULL; each part's kernels end with a NULL name */
 } fnn_table;
 

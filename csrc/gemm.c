@@ -45,7 +45,7 @@ static ptrdiff_t FNN(gemm_parts)(ptrdiff_t k, ptrdiff_t most)
     return fnn_max(1, fnn_min(k, fnn_ceil_div(even, 16) * 16));
 }
 
-static ptrdiff_t FNN(gemm_depth)(ptrdiff_t k) { return FNN(gemm_parts)(k, TILE_DEPTH); }
+static ptrdiff_t FNN(gemm_depth)(ptrdiff_t k) { return FNN(gemm_parts)(k, TILE_DEPTH * WORD_DEPTH); }
 
 /* Floats of scratch in whole cache lines. */
 static ptrdiff_t FNN(gemm_lines)(ptrdiff_t floats) { return fnn_ceil_div(floats, 16) * 16; }
@@ -106,6 +106,26 @@ static void FNN(gemm_transpose)(ptrdiff_t rows, ptrdiff_t cols, const float *res
         }
 }
 
+/* dst[w * ldd + i] = word w of the k elements of row i, which lie side by side, for i < rows. */
+static void FNN(words_turned)(ptrdiff_t rows, ptrdiff_t k, const float *src, ptrdiff_t lds, float *dst, ptrdiff_t ldd)
+{
+    const ptrdiff_t count = FNN(words)(k);
+    if (!FNN(rounded)) {
+        FNN(gemm_transpose)(rows, k, src, lds, dst, ldd);
+        return;
+    }
+    for (ptrdiff_t w = 0; w < count; w += VF_LANES)
+        for (ptrdiff_t i = 0; i < rows; i += VF_LANES) {
+            const ptrdiff_t high = fnn_min(VF_LANES, rows - i), deep = fnn_min(VF_LANES, count - w);
+            vf r[VF_LANES];
+            for (int l = 0; l < VF_LANES; l++)
+                r[l] = l < high ? FNN(words_along)(src + (i + l) * lds + w * WORD_DEPTH, k - w * WORD_DEPTH) : vf_zero();
+            vf_transpose(r);
+            for (int l = 0; l < deep; l++)
+                vf_store_n(dst + (w + l) * ldd + i, r[l], high);
+        }
+}
+
 static inline vf FNN(gemm_act)(int activation, vf alpha, vf x)
 {
     if (activation == FNN_LINEAR)
@@ -156,7 +176,8 @@ static FNN(gemm_way) FNN(gemm_choose)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int
     /* A long k and a small C: packing would cost more than reading A and B a few times. */
     const int streams = turn_a && !turn_b && k >= LONG && m * n <= MOST_SUMS;
     FNN(gemm_way) way = {.form = GEMM_PANELS};
-    if (n <= MOST_COLS && n < m && (turn_a || dots)) {
+    if (FNN(rounded)) { /* whose operands must be packed */
+    } else if (n <= MOST_COLS && n < m && (turn_a || dots)) {
         way.form = turn_a ? GEMM_BY_ROWS : GEMM_BY_DOTS;
         way.turned = 1;
     } else if ((m <= MOST_ROWS && !turn_b) || streams) {
@@ -168,8 +189,9 @@ static FNN(gemm_way) FNN(gemm_choose)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int
     }
     if (way.form == GEMM_PANELS) {
         const ptrdiff_t wide = fnn_ceil_div(n, TILE_COLS), high = FNN(tile_count)(m);
-        way.by_columns = wide > high;
-        way.strips = fnn_max(wide, high);
+        /* Each range of strips packs all of the other operand. */
+        way.by_columns = FNN(rounded) ? n > m : wide > high;
+        way.strips = way.by_columns ? wide : high;
         way.scratch = FNN(panels_scratch)(n, k);
         way.grain = way.by_columns ? 16 : 48;
     } else if (way.form == GEMM_TURNED) {
@@ -274,7 +296,7 @@ static void FNN(gemm_run)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, floa
     {                                                                                                        \
         FNN(gemm_cost)(call, work, turn_a, turn_b);                                                          \
     }                                                                                                        \
-    static void FNN(name##_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)             \
+    static void FNN(PRODUCT(name))(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)          \
     {                                                                                                        \
         FNN(gemm_run)(call, lo, hi, scratch, turn_a, turn_b);                                                \
     }
@@ -284,10 +306,11 @@ FNN_GEMM(gemm_tn, 1, 0)
 FNN_GEMM(gemm_tt, 1, 1)
 
 #define FNN_GEMM_KERNELS                                                                                     \
-    FNN_KERNEL(gemm_nn_f32, gemm_nn_work)                                                                    \
-    FNN_KERNEL(gemm_nt_f32, gemm_nt_work)                                                                    \
-    FNN_KERNEL(gemm_tn_f32, gemm_tn_work)                                                                    \
-    FNN_KERNEL(gemm_tt_f32, gemm_tt_work)                                                                    \
+    FNN_KERNEL(PRODUCT(gemm_nn), gemm_nn_work)                                                               \
+    FNN_KERNEL(PRODUCT(gemm_nt), gemm_nt_work)                                                               \
+    FNN_KERNEL(PRODUCT(gemm_tn), gemm_tn_work)                                                               \
+    FNN_KERNEL(PRODUCT(gemm_tt), gemm_tt_work)
+#define FNN_GEMM_PARTS_KERNELS                                                                               \
     FNN_KERNEL(gemm_nn_parts_f32, gemm_nn_parts_work)                                                        \
     FNN_KERNEL(gemm_tn_parts_f32, gemm_tn_parts_work)                                                        \
     FNN_KERNEL(gemm_join_f32, gemm_join_work)

@@ -3,14 +3,20 @@
  * For a chunk of columns and a part of k, B is packed into panels of TILE_COLS columns, which stay in the
  * second-level cache. Then each tile of rows sweeps over the panels: its part of A stays in the first level
  * and is fetched once, and C is written along its rows (the loops of Goto and van de Geijn, ACM TOMS 34(3),
- * 2008, with the two innermost exchanged). */
+ * 2008, with the two innermost exchanged).
+ *
+ * Panels hold words (words.h). In the bfloat16 kernels A must be rounded, too: its tiles are packed row by row, in whole
+ * cache lines of words, and read as rows of A are, whichever way it lay. */
 
 enum {
     PANELS_FLOATS = 3 << 15, /* of B packed at a time: most of a small second-level cache */
-    PANELS_HIGH = 8,         /* a packed tile of A: element (i, p) at p * PANELS_HIGH + i */
+    PANELS_HIGH = TILE_ROWS > 8 ? TILE_ROWS : 8, /* a packed tile of A: element (i, p) at p * PANELS_HIGH + i */
     TURNED_FLOATS = 1 << 14, /* of the transpose of C at a time */
     PANELS_TILES = 8         /* of A packed at a time: a cache line of a column of A serves them together */
 };
+
+/* Rows of a panel: words of k elements. */
+static ptrdiff_t FNN(panels_deep)(ptrdiff_t k) { return FNN(words)(k); }
 
 static ptrdiff_t FNN(panels_chunk)(ptrdiff_t n, ptrdiff_t depth)
 {
@@ -19,38 +25,40 @@ static ptrdiff_t FNN(panels_chunk)(ptrdiff_t n, ptrdiff_t depth)
 }
 
 /* From one packed tile of A to the next: a line more than it has, or all would fall into the same cache sets. */
-static ptrdiff_t FNN(panels_high_step)(ptrdiff_t depth) { return FNN(gemm_lines)(PANELS_HIGH * depth) + 16; }
+static ptrdiff_t FNN(panels_high_step)(ptrdiff_t deep) { return PANELS_HIGH * FNN(gemm_lines)(deep) + 16; }
 
 static ptrdiff_t FNN(panels_scratch)(ptrdiff_t n, ptrdiff_t k)
 {
-    const ptrdiff_t depth = FNN(gemm_depth)(k), chunk = FNN(panels_chunk)(n, depth);
-    return FNN(gemm_lines)(chunk * depth) + FNN(gemm_lines)(chunk) +
-           PANELS_TILES * FNN(panels_high_step)(depth);
+    const ptrdiff_t deep = FNN(panels_deep)(FNN(gemm_depth)(k)), chunk = FNN(panels_chunk)(n, deep);
+    return FNN(gemm_lines)(chunk * deep) + FNN(gemm_lines)(chunk) + PANELS_TILES * FNN(panels_high_step)(deep);
 }
 
-/* Packs columns [0, n) of (k, n) `from` into panels of TILE_COLS columns, k rows each, the last filled up
- * with zeros. */
+/* Packs columns [0, n) of (k, n) `from` into panels of TILE_COLS columns, `deep` rows of words each, the last
+ * filled up with zeros. */
 static void FNN(panels_pack_b)(ptrdiff_t n, ptrdiff_t k, FNN(side) from, float *restrict to)
 {
-    const ptrdiff_t whole = n / TILE_COLS * TILE_COLS;
+    const ptrdiff_t whole = n / TILE_COLS * TILE_COLS, deep = FNN(panels_deep)(k), words = FNN(words)(k);
     if (n > whole)
-        memset(to + whole * k, 0, (size_t)(k * TILE_COLS) * sizeof *to);
+        memset(to + whole * deep, 0, (size_t)(deep * TILE_COLS) * sizeof *to);
+    for (ptrdiff_t j = 0; j < whole && deep > words; j += TILE_COLS)
+        memset(to + j * deep + words * TILE_COLS, 0, (size_t)((deep - words) * TILE_COLS) * sizeof *to);
     if (from.along_k) {
         for (ptrdiff_t j = 0; j < n; j += TILE_COLS)
-            FNN(gemm_transpose)(fnn_min(TILE_COLS, n - j), k, from.at + j * from.ld, from.ld, to + j * k,
-                                TILE_COLS);
+            FNN(words_turned)(fnn_min(TILE_COLS, n - j), k, from.at + j * from.ld, from.ld, to + j * deep,
+                              TILE_COLS);
         return;
     }
-    for (ptrdiff_t p = 0; p < k; p++) {
-        const float *row = from.at + p * from.ld;
-        float *panel = to + p * TILE_COLS;
-        for (ptrdiff_t j = 0; j < whole; j += TILE_COLS, panel += k * TILE_COLS) {
+    for (ptrdiff_t p = 0; p < k; p += WORD_DEPTH) {
+        const float *row = from.at + p * from.ld, *next = p + 1 < k ? row + from.ld : NULL;
+        float *panel = to + p / WORD_DEPTH * TILE_COLS;
+        for (ptrdiff_t j = 0; j < whole; j += TILE_COLS, panel += deep * TILE_COLS) {
             TILE_UNROLL
             for (int w = 0; w < TILE_WORDS; w++)
-                tv_store(panel + w * TILE_LANES, tv_load(row + j + w * TILE_LANES));
+                tv_store(panel + w * TILE_LANES, FNN(tile_across)(row + j + w * TILE_LANES,
+                                                                  next ? next + j + w * TILE_LANES : NULL, TILE_LANES));
         }
-        for (ptrdiff_t q = whole; q < n; q++)
-            panel[q - whole] = row[q];
+        for (ptrdiff_t q = whole; q < n; q += TILE_LANES)
+            tv_store(panel + q - whole, FNN(tile_across)(row + q, next ? next + q : NULL, n - q));
     }
 }
 
@@ -83,6 +91,29 @@ static void FNN(panels_turn)(ptrdiff_t rows, ptrdiff_t k, const float *from, ptr
 #endif
 }
 
+/* to[i * ld + w] = word w of row i, for i < rows, and zeros behind a row's words; ld: whole cache lines. */
+static void FNN(panels_rounded)(ptrdiff_t rows, ptrdiff_t k, FNN(side) from, float *restrict to, ptrdiff_t ld)
+{
+    if (from.along_k) {
+        for (ptrdiff_t i = 0; i < rows; i++)
+            for (ptrdiff_t w = 0; w < ld; w += VF_LANES)
+                vf_store(to + i * ld + w, FNN(words_along)(from.at + i * from.ld + w * WORD_DEPTH, k - w * WORD_DEPTH));
+        return;
+    }
+    for (ptrdiff_t w = 0; w < ld; w += VF_LANES)
+        for (ptrdiff_t i = 0; i < rows; i += VF_LANES) {
+            vf r[VF_LANES];
+            for (int l = 0; l < VF_LANES; l++) {
+                const ptrdiff_t p = (w + l) * WORD_DEPTH;
+                const float *row = from.at + p * from.ld + i;
+                r[l] = p < k ? FNN(words_across)(row, p + 1 < k ? row + from.ld : NULL, rows - i) : vf_zero();
+            }
+            vf_transpose(r);
+            for (int l = 0; l < fnn_min(VF_LANES, rows - i); l++)
+                vf_store(to + (i + l) * ld + w, r[l]);
+        }
+}
+
 /* Packs tiles [first, end) of A's m rows, from.at being the first row of all: each into `step` floats. */
 static void FNN(panels_pack_a)(ptrdiff_t m, ptrdiff_t first, ptrdiff_t end, ptrdiff_t k, FNN(side) from,
                                float *restrict to, ptrdiff_t step)
@@ -90,6 +121,12 @@ static void FNN(panels_pack_a)(ptrdiff_t m, ptrdiff_t first, ptrdiff_t end, ptrd
     ptrdiff_t at[PANELS_TILES + 1];
     for (ptrdiff_t t = first; t <= end; t++)
         at[t - first] = FNN(tile_rows_at)(m, t);
+    if (FNN(rounded)) {
+        const ptrdiff_t ld = FNN(gemm_lines)(FNN(panels_deep)(k));
+        for (ptrdiff_t t = 0; t < end - first; t++, to += step)
+            FNN(panels_rounded)(at[t + 1] - at[t], k, FNN(side_at)(from, at[t], 0), to, ld);
+        return;
+    }
     if (from.along_k) {
         for (ptrdiff_t t = 0; t < end - first; t++, to += step)
             FNN(panels_turn)(at[t + 1] - at[t], k, from.at + at[t] * from.ld, from.ld, to);
@@ -175,7 +212,7 @@ TILE_INLINE void FNN(panels_tile)(const int packed, const int rows, const int wo
             const tv ai = tv_set1(packed ? a[p * PANELS_HIGH + i] : a[i * lda + p]);
             TILE_UNROLL
             for (int w = 0; w < words; w++)
-                acc[i][w] = tv_fma(ai, bw[w], acc[i][w]);
+                acc[i][w] = tv_dot(ai, bw[w], acc[i][w]);
         }
     }
     float *c = s->c + j;
@@ -257,44 +294,48 @@ static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_
                                   ptrdiff_t n, float *scratch)
 {
     const FNN(side) a = f->a, b = f->b;
-    const ptrdiff_t depth = FNN(gemm_depth)(f->k), tiles = FNN(tile_count)(m);
+    const ptrdiff_t depth = FNN(gemm_depth)(f->k), tiles = FNN(tile_count)(m), deep = FNN(panels_deep)(depth);
     /* Rows of A are read where they lie, unless they compete for a few cache sets with more than one panel to
      * pass; columns of A always are far apart. */
-    const int pack = !a.along_k || (n > 2 * TILE_COLS && FNN(gemm_rows_collide)(2 * TILE_ROWS, a.ld));
-    const ptrdiff_t chunk = FNN(panels_chunk)(n, depth);
-    float *packed_b = scratch, *bias = packed_b + FNN(gemm_lines)(chunk * depth);
+    const int pack =
+        FNN(rounded) || !a.along_k || (n > 2 * TILE_COLS && FNN(gemm_rows_collide)(2 * TILE_ROWS, a.ld));
+    const ptrdiff_t chunk = FNN(panels_chunk)(n, deep);
+    float *packed_b = scratch, *bias = packed_b + FNN(gemm_lines)(chunk * deep);
     float *packed_a = bias + FNN(gemm_lines)(chunk);
-    const ptrdiff_t step = FNN(panels_high_step)(depth);
+    const ptrdiff_t step = FNN(panels_high_step)(deep);
     FNN(sweep) s = {.lda = a.ld, .b = packed_b, .bias = bias, .ldc = f->ldc};
     for (ptrdiff_t from = j0; from < j0 + n; from += chunk) {
         s.n = fnn_min(chunk, j0 + n - from);
         memset(bias, 0, (size_t)chunk * sizeof *bias);
         for (ptrdiff_t p = 0; p == 0 || p < f->k; p += depth) {
             const int last = p + depth >= f->k;
-            s.k = fnn_min(depth, f->k - p);
+            const ptrdiff_t k = fnn_min(depth, f->k - p);
+            s.k = FNN(panels_deep)(k);
             s.accumulate = p > 0;
             s.floor = last && f->activation == FNN_RELU ? 0.0f : -INFINITY;
             if (last && f->bias)
                 memcpy(bias, f->bias + from, (size_t)s.n * sizeof *bias);
-            FNN(panels_pack_b)(s.n, s.k, FNN(side_at)(b, from, p), packed_b);
-            const ptrdiff_t panels = fnn_max(1, s.n / TILE_COLS), next = fnn_min(depth, f->k - p - s.k);
+            if (FNN(rounded))
+                s.lda = FNN(gemm_lines)(s.k);
+            FNN(panels_pack_b)(s.n, k, FNN(side_at)(b, from, p), packed_b);
+            const ptrdiff_t panels = fnn_max(1, s.n / TILE_COLS), next = fnn_min(depth, f->k - p - k);
             s.a_soon = s.b_soon = FNN(soon_of)(NULL, 0, 0, 0, 1);
             if (!b.along_k && !last)
-                s.b_soon = FNN(soon_of)(FNN(side_at)(b, from, p + s.k).at, b.ld, next, s.n, tiles * panels);
+                s.b_soon = FNN(soon_of)(FNN(side_at)(b, from, p + k).at, b.ld, next, s.n, tiles * panels);
             if (!a.along_k && !last)
-                s.a_soon = FNN(soon_of)(FNN(side_at)(a, i0, p + s.k).at, a.ld, next, m, tiles * panels);
+                s.a_soon = FNN(soon_of)(FNN(side_at)(a, i0, p + k).at, a.ld, next, m, tiles * panels);
             for (ptrdiff_t tile = 0; tile < tiles; tile++) {
                 const ptrdiff_t at = FNN(tile_rows_at)(m, tile), rows = FNN(tile_rows_at)(m, tile + 1) - at;
                 const float *part = FNN(side_at)(a, i0 + at, p).at;
                 if (pack && tile % PANELS_TILES == 0)
-                    FNN(panels_pack_a)(m, tile, fnn_min(tiles, tile + PANELS_TILES), s.k,
+                    FNN(panels_pack_a)(m, tile, fnn_min(tiles, tile + PANELS_TILES), k,
                                        FNN(side_at)(a, i0, p), packed_a, step);
                 s.a = pack ? packed_a + tile % PANELS_TILES * step : part;
                 s.c = f->c + (i0 + at) * f->ldc + from;
                 if (!pack)
                     s.a_soon =
                         FNN(soon_of)(part + rows * a.ld, a.ld, tile + 1 < tiles ? rows : 0, s.k, panels);
-                FNN(panels_rows)(pack, rows, &s);
+                FNN(panels_rows)(pack && !FNN(rounded), rows, &s);
                 if (last && f->activation > FNN_RELU) {
                     const fnn_tile done = {
                         .n = s.n, .c = s.c, .ldc = f->ldc, .activation = f->activation, .alpha = f->alpha};

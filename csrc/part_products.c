@@ -3,4 +3,4 @@
 
 #include "gemm.c"
 
-FNN_PART(products, FNN_GEMM_KERNELS)
+FNN_PART(products, FNN_GEMM_KERNELS FNN_GEMM_PARTS_KERNELS)

@@ -24,6 +24,8 @@
  *
  * Sums run over p, then s, one multiply-add chain an element (base: a multiply, then an add); the result of
  * an element depends on its own row and column alone, never on m, n or where the tile's edges lie.
+ *
+ * The elements of A and B are words (words.h): floats, or in the bfloat16 kernels pairs of rounded ones.
  */
 #ifndef FNN_TILE_H
 #define FNN_TILE_H
@@ -106,6 +108,8 @@ static inline tv tv_max(tv a, tv b) /* the second where either is NaN */
 }
 #endif
 
+#include "words.h"
+
 #define TILE_COLS (TILE_WORDS * TILE_LANES)
 /* A panel of B this deep and one of A leave room in 32 KiB; C is loaded and stored once per so many
  * products. */
@@ -155,7 +159,7 @@ TILE_INLINE void FNN(tile_body)(const int form, const int rows, const int words,
                                                                                   : a[i][p]);
                 TILE_UNROLL
                 for (int w = 0; w < words; w++)
-                    acc[i][w] = tv_fma(ai, bw[w], acc[i][w]);
+                    acc[i][w] = tv_dot(ai, bw[w], acc[i][w]);
             }
             b += ldb;
         }

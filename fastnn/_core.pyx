@@ -67,7 +67,7 @@ READ, WRITE = 1, 2
 MAX_LOOPS = FNN_MAX_LOOPS  # inside one another
 MAX_CHOICES = FNN_MAX_SIZES
 LOOP, CHOICE = "loop", "choice"
-ISAS = ("avx512", "avx2", "base")
+ISAS = ("amx", "avx512bf16", "avx512", "avx2", "base")
 
 
 def best_isa():

@@ -10,9 +10,17 @@ from fastnn.engine.op import OpCall
 from fastnn.engine.tape import GradientTape, backpropagate
 from fastnn.engine.tensor import Tensor
 
-ISAS = _core.available_isas()
+ISAS_BF16 = _core.available_isas()  # products of bfloat16 have tables of their own
+ISAS = tuple(isa for isa in ISAS_BF16 if isa in ("avx512", "avx2", "base"))
 EPS32 = float(np.finfo(np.float32).eps)
 _GUARD = 64
+
+
+def rounded_to_bf16(x):
+    """float32 x rounded to 8 significant bits, halves to even; too large for float32's exponents: infinite."""
+    mantissa, exponent = np.frexp(np.asarray(x, np.float64))
+    with np.errstate(over="ignore"):
+        return np.ldexp(np.rint(mantissa * 256), exponent - 8).astype(np.float32)
 
 
 @contextlib.contextmanager

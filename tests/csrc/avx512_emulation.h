@@ -106,3 +106,70 @@ static inline __m512 emulated_shuffle_f32x4(__m512 a, __m512 b, int choice)
 #define _mm512_cvtps_epi32(word) emulated_cvtps_epi32(word)
 #define _mm512_srai_epi32(word, bits) emulated_srai_epi32(word, bits)
 #define _mm512_extractf32x8_ps(word, which) emulated_extractf32x8_ps(word, which)
+
+/* ---- AVX512_BF16, as Intel's manual gives it: subnormal operands and results are 0 ---- */
+
+static inline float emulated_flushed(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    bits &= bits & 0x7f800000u ? ~0u : 0x80000000u;
+    memcpy(&x, &bits, sizeof x);
+    return x;
+}
+
+static inline uint16_t emulated_rounded(float x)
+{
+    uint32_t bits;
+    x = emulated_flushed(x);
+    memcpy(&bits, &x, sizeof bits);
+    return x == x ? (bits + 0x7fff + (bits >> 16 & 1)) >> 16 : bits >> 16 | 0x40;
+}
+
+static inline float emulated_widened(uint16_t half)
+{
+    const uint32_t bits = (uint32_t)half << 16;
+    float x;
+    memcpy(&x, &bits, sizeof x);
+    return emulated_flushed(x);
+}
+
+static inline __m512 emulated_cvtne2ps_pbh(__m512 high, __m512 low)
+{
+    float from[32];
+    uint16_t halves[32];
+    memcpy(from, &low, sizeof low);
+    memcpy(from + 16, &high, sizeof high);
+    for (int i = 0; i < 32; i++)
+        halves[i] = emulated_rounded(from[i]);
+    memcpy(&low, halves, sizeof low);
+    return low;
+}
+
+/* sums[i] += a[2 i + 1] b[2 i + 1], then a[2 i] b[2 i], `count` of them. */
+static inline void emulated_dots(int count, float *sums, const uint16_t *a, const uint16_t *b)
+{
+    for (int i = 0; i < count; i++) {
+        const float odd = __builtin_fmaf(emulated_widened(a[2 * i + 1]), emulated_widened(b[2 * i + 1]),
+                                         emulated_flushed(sums[i]));
+        sums[i] = emulated_flushed(
+            __builtin_fmaf(emulated_widened(a[2 * i]), emulated_widened(b[2 * i]), emulated_flushed(odd)));
+    }
+}
+
+static inline __m512 emulated_dpbf16_ps(__m512 c, __m512 a, __m512 b)
+{
+    float sums[16];
+    uint16_t first[32], second[32];
+    memcpy(sums, &c, sizeof c);
+    memcpy(first, &a, sizeof a);
+    memcpy(second, &b, sizeof b);
+    emulated_dots(16, sums, first, second);
+    memcpy(&c, sums, sizeof c);
+    return c;
+}
+
+#undef _mm512_cvtne2ps_pbh
+#undef _mm512_dpbf16_ps
+#define _mm512_cvtne2ps_pbh(high, low) emulated_cvtne2ps_pbh(high, low)
+#define _mm512_dpbf16_ps(c, a, b) emulated_dpbf16_ps(c, (__m512)(a), (__m512)(b))
