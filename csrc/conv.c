@@ -20,6 +20,10 @@
  *
  * Filters are read in the order of the kernel, or, if there are many, packed into panels (conv_pack_f32):
  * rows of the kernel's matrix far apart would fall into few sets of the first-level cache.
+ *
+ * conv_bf16, conv_input_grad_bf16, conv_pack_bf16 and conv_flip_bf16 take bfloat16 operands: what a unit sees is always
+ * copied, a pixel's channels as words (words.h), and filters are always packed, rows of words; from there on, what is
+ * said of floats holds for words.
  */
 
 typedef struct {
@@ -95,6 +99,9 @@ typedef struct {
     FNN(conv_axis) axis[3];
     ptrdiff_t channels, made;            /* of what is read and of what is written */
     ptrdiff_t depth, cols;               /* the same of one group */
+    ptrdiff_t images;                    /* that a word is made of; 1: a word is made along the channels */
+    ptrdiff_t all_images;                /* shape.n: images, or pairs of them */
+    ptrdiff_t words;                     /* of the depth */
     int inside;                          /* no tap lies outside: the input is read where it is */
     ptrdiff_t pixel, line, plane, slice; /* floats from one cell, line, plane, slice read to the next */
     ptrdiff_t all_slices, all_lines, all_cells; /* of phase 0, which has the most */
@@ -126,15 +133,24 @@ static ptrdiff_t FNN(conv_words)(ptrdiff_t n) { return fnn_ceil_div(n, TILE_LANE
 /* Floats of scratch, each piece of it rounded up to a cache line. */
 static ptrdiff_t FNN(conv_lines)(ptrdiff_t floats) { return (floats + 15) / 16 * 16; }
 
-static FNN(conv_job)
-    FNN(conv_divide)(const FNN(conv_shape) * s, int transposed, ptrdiff_t cells, ptrdiff_t pieces)
+/* images: in a word. */
+static FNN(conv_job) FNN(conv_divide)(const FNN(conv_shape) * shape, int transposed, ptrdiff_t images,
+                                      ptrdiff_t cells, ptrdiff_t pieces)
 {
-    FNN(conv_job) job = {.shape = *s, .transposed = transposed, .inside = 1};
+    FNN(conv_job)
+    job = {.shape = *shape,
+           .transposed = transposed,
+           .inside = !FNN(rounded),
+           .images = images,
+           .all_images = shape->n};
+    FNN(conv_shape) *const s = &job.shape;
     const ptrdiff_t groups = fnn_max(1, s->groups);
+    s->n = fnn_ceil_div(s->n, images);
     job.channels = transposed ? s->oc : s->c;
     job.made = transposed ? s->c : s->oc;
     job.depth = job.channels / groups;
     job.cols = job.made / groups;
+    job.words = images > 1 ? job.depth : FNN(words)(job.depth);
     ptrdiff_t count[3];
     for (int i = 0; i < 3; i++) {
         FNN(conv_axis) *axis = &job.axis[i];
@@ -175,7 +191,7 @@ static FNN(conv_job)
         job.line = job.axis[2].in * job.pixel;
         job.plane = job.axis[1].in * job.line;
     } else {
-        job.pixel = job.depth;
+        job.pixel = job.words;
         job.line = ((job.length - 1) * job.axis[2].stride + job.axis[2].hi - job.axis[2].lo + 1) * job.pixel;
         job.plane = ((job.lines - 1) * job.axis[1].stride + job.axis[1].hi - job.axis[1].lo + 1) * job.line;
         job.slice = (job.axis[0].hi - job.axis[0].lo + 1) * job.plane;
@@ -196,21 +212,32 @@ typedef struct {
     const float *rows[CONV_MOST_CELLS]; /* extent[0] x extent[1] x extent[2] */
 } FNN(conv_block);
 
-/* to = `count` cells of a line of x (job->channels floats each) from cell `first` on, zeros where there is
- * none. */
-static void FNN(conv_copy_line)(const FNN(conv_job) * job, const float *line, ptrdiff_t first,
-                                ptrdiff_t count, float *to)
+/* From an image read to the next, whose elements share its words; 0: none does. */
+static ptrdiff_t FNN(conv_partner)(const FNN(conv_job) * job, ptrdiff_t image, ptrdiff_t floats)
 {
-    const ptrdiff_t depth = job->depth, width = job->axis[2].in;
+    return image * job->images + 1 < fnn_min(job->all_images, (image + 1) * job->images) ? floats : 0;
+}
+
+/* to = `count` cells of a line of x (job->channels floats each) from cell `first` on, zeros where there is
+ * none. partner: from the line to the one of the image that shares its words, or 0. */
+static void FNN(conv_copy_line)(const FNN(conv_job) * job, const float *line, ptrdiff_t partner,
+                                ptrdiff_t first, ptrdiff_t count, float *to)
+{
+    const ptrdiff_t depth = job->depth, words = job->words, width = job->axis[2].in;
     const ptrdiff_t from = fnn_min(count, fnn_max(0, -first)),
                     end = fnn_max(from, fnn_min(count, width - first));
-    memset(to, 0, (size_t)(from * depth) * sizeof *to);
-    if (depth == job->channels)
-        memcpy(to + from * depth, line + (first + from) * depth, (size_t)((end - from) * depth) * sizeof *to);
-    else
-        for (ptrdiff_t i = from; i < end; i++)
-            memcpy(to + i * depth, line + (first + i) * job->channels, (size_t)depth * sizeof *to);
-    memset(to + end * depth, 0, (size_t)((count - end) * depth) * sizeof *to);
+    /* Cells whose words follow each other as their floats do are one run. */
+    const int together = depth == job->channels && (job->images > 1 || depth % WORD_DEPTH == 0);
+    const ptrdiff_t run = together ? end - from : 1;
+    memset(to, 0, (size_t)(from * words) * sizeof *to);
+    for (ptrdiff_t i = from; i < end; i += run) {
+        const float *cell = line + (first + i) * job->channels;
+        if (job->images > 1)
+            FNN(words_copy_across)(run * depth, cell, partner ? cell + partner : NULL, to + i * words);
+        else
+            FNN(words_copy_along)(run * depth, cell, to + i * words);
+    }
+    memset(to + end * words, 0, (size_t)((count - end) * words) * sizeof *to);
 }
 
 /* Where block number `at` lies. */
@@ -233,6 +260,7 @@ static void FNN(conv_find)(const FNN(conv_job) * job, ptrdiff_t at, const float 
     const ptrdiff_t deep = job->all_slices / job->shape.n;
     FNN(conv_place)(job, at, block);
     const float **rows = block->rows;
+    const ptrdiff_t plane = y->in * w->in * job->channels;
     const ptrdiff_t top = block->start[1] * y->stride + y->lo, left = block->start[2] * w->stride + w->lo;
     const ptrdiff_t high = (block->extent[1] - 1) * y->stride + y->hi - y->lo + 1;
     const ptrdiff_t wide = (block->extent[2] - 1) * w->stride + w->hi - w->lo + 1;
@@ -247,12 +275,12 @@ static void FNN(conv_find)(const FNN(conv_job) * job, ptrdiff_t at, const float 
                 for (ptrdiff_t h = 0; h < high; h++) {
                     float *to = copy + i * job->slice + d * job->plane + h * job->line;
                     if (depth + d < 0 || depth + d >= z->in || top + h < 0 || top + h >= y->in) {
-                        memset(to, 0, (size_t)(wide * job->depth) * sizeof *to);
+                        memset(to, 0, (size_t)(wide * job->words) * sizeof *to);
                         continue;
                     }
-                    const float *line =
-                        x + ((image * z->in + depth + d) * y->in + top + h) * w->in * job->channels;
-                    FNN(conv_copy_line)(job, line, left, wide, to);
+                    const float *line = x + (image * job->images * z->in + depth + d) * plane +
+                                        (top + h) * w->in * job->channels;
+                    FNN(conv_copy_line)(job, line, FNN(conv_partner)(job, image, z->in * plane), left, wide, to);
                 }
             from = copy + i * job->slice;
         }
@@ -281,9 +309,9 @@ static void FNN(conv_next_phase)(const FNN(conv_job) * job, ptrdiff_t index, FNN
         p->axis[i] = FNN(conv_phase_of)(&job->shape, job->transposed, i, p->r[i]);
     }
     const FNN(conv_phase) *x = &p->axis[2];
-    p->merged = x->step == 1 && job->pixel == job->depth ? x->taps : fnn_min(1, x->taps);
+    p->merged = x->step == 1 && job->pixel == job->words ? x->taps : fnn_min(1, x->taps);
     p->blocks = p->merged == 0 ? 0 : p->axis[0].taps * p->axis[1].taps * (x->taps / p->merged);
-    p->k = job->depth * p->merged;
+    p->k = job->words * p->merged;
     p->part = fnn_max(1, fnn_ceil_div(p->k, fnn_max(1, fnn_ceil_div(p->k, CONV_DEPTH))));
     p->together = fnn_max(1, fnn_min(p->blocks, CONV_DEPTH / p->part));
     p->together = fnn_ceil_div(fnn_max(1, p->blocks), fnn_ceil_div(fnn_max(1, p->blocks), p->together));
@@ -405,9 +433,9 @@ static ptrdiff_t FNN(conv_ranges)(const FNN(conv_job) * job)
 /* The job of conv_f32 and conv_input_grad_f32. */
 static FNN(conv_job) FNN(conv_rows_job)(const FNN(conv_shape) * s, int transposed)
 {
-    FNN(conv_job) job = FNN(conv_divide)(s, transposed, CONV_CELLS, CONV_LEAST_UNITS);
+    FNN(conv_job) job = FNN(conv_divide)(s, transposed, 1, CONV_CELLS, CONV_LEAST_UNITS);
     if (FNN(conv_few)(job.cols)) {
-        job = FNN(conv_divide)(s, transposed, FNN(conv_few_cells)(job.depth), CONV_LEAST_UNITS);
+        job = FNN(conv_divide)(s, transposed, 1, FNN(conv_few_cells)(job.words), CONV_LEAST_UNITS);
         job.few = 1;
     }
     return job;
@@ -451,7 +479,7 @@ static void FNN(conv_run_units)(const FNN(conv_job) * job, const float *x, const
             const ptrdiff_t rows = p.blocks * p.k;
             FNN(conv_filters) f = *filters;
             if (packed) {
-                f.b += (p.taps * groups * job->depth + group * rows) * cols;
+                f.b += (p.taps * groups * job->words + group * rows) * cols;
                 f.step = rows;
                 f.ld = 0;
             } else {
@@ -461,7 +489,7 @@ static void FNN(conv_run_units)(const FNN(conv_job) * job, const float *x, const
                 f.bias += group * job->cols;
             if (job->few)
                 FNN(conv_few_block)(job, &planes, &p, &block, scratch, &f, packed ? cols : f.ld,
-                                    y + group * job->cols, scratch + planes.channel * job->depth);
+                                    y + group * job->cols, scratch + planes.channel * job->words);
             else
                 FNN(conv_multiply)(job, &p, &block, runs, count, ldc, j0, j1, &f);
         }
@@ -479,7 +507,7 @@ static void FNN(conv_work)(const fnn_call *call, fnn_work *work)
 
 /* sizes, then: packed (0 or 1: the kernel is as conv_pack_f32 leaves it), bias (0 or 1), activation
  * (fnn_activation). attrs: alpha.  bufs: x, kernel, [bias (oc,),] y */
-static void FNN(conv_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
+static void FNN(PRODUCT(conv))(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     const FNN(conv_shape) s = FNN(conv_sizes)(call);
     const FNN(conv_job) job = FNN(conv_rows_job)(&s, 0);
@@ -504,7 +532,7 @@ static void FNN(conv_input_grad_work)(const fnn_call *call, fnn_work *work)
 }
 
 /* bufs: dy, flipped (as conv_flip_f32 leaves it when it packs), dx */
-static void FNN(conv_input_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
+static void FNN(PRODUCT(conv_input_grad))(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     const FNN(conv_shape) s = FNN(conv_sizes)(call);
     const FNN(conv_job) job = FNN(conv_rows_job)(&s, 1);
@@ -521,44 +549,45 @@ static void FNN(conv_taps_work)(const fnn_call *call, fnn_work *work)
     work->bytes = 8.0 * (double)(FNN(conv_volume)(s.window) * (s.c / fnn_max(s.groups, 1)) * s.oc);
 }
 
-/* Packed: phase by phase, group by group, panel by panel, rows (a tap and a channel each) of a panel's width,
- * the last panel's in whole words: kd * kh * kw * depth * groups * (filters of a group, rounded up to 16)
+/* Packed: phase by phase, group by group, panel by panel, rows (a tap and a word of channels each) of a panel's width,
+ * the last panel's in whole vectors: kd * kh * kw * depth * groups * (filters of a group, rounded up to 16)
  * floats are enough. bufs: kernel, packed */
-static void FNN(conv_pack_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
+static void FNN(PRODUCT(conv_pack))(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     (void)scratch;
     const FNN(conv_shape) s = FNN(conv_sizes)(call);
     const ptrdiff_t depth = s.c / s.groups, n = s.oc / s.groups, cols = FNN(conv_words)(n),
                     panel = FNN(conv_panel)(n);
-    const ptrdiff_t rows = FNN(conv_volume)(s.window) * depth;
+    const ptrdiff_t words = FNN(words)(depth), rows = FNN(conv_volume)(s.window) * words;
     enum { TOGETHER = 4 }; /* panels: a row of them is read at a time, and as many are written side by side */
     for (ptrdiff_t group = 0; group < s.groups; group++)
         for (ptrdiff_t j0 = 0; j0 < n; j0 += TOGETHER * panel) {
             const float *from = (const float *)call->buf[0] + group * n;
             float *to = (float *)call->buf[1] + group * rows * cols;
-            for (ptrdiff_t i = lo * depth; i < hi * depth; i++)
+            for (ptrdiff_t i = lo * words; i < hi * words; i++)
                 for (ptrdiff_t j = j0; j < fnn_min(n, j0 + TOGETHER * panel); j += TILE_LANES) {
                     const ptrdiff_t start = j / panel * panel, width = fnn_min(panel, cols - start);
-                    const float *at = from + i * s.oc + j;
-                    tv_store(to + start * rows + i * width + j - start,
-                             j + TILE_LANES <= n ? tv_load(at) : tv_load_n(at, n - j));
+                    const ptrdiff_t channel = i % words * WORD_DEPTH;
+                    const float *at = from + (i / words * depth + channel) * s.oc + j;
+                    const float *next = channel + 1 < depth ? at + s.oc : NULL;
+                    tv_store(to + start * rows + i * width + j - start, FNN(tile_across)(at, next, n - j));
                 }
         }
 }
 
 /* The taps of the input's gradient, each transposed: packed, with the channels of y as rows, or (packed = 0)
  * as (kd * kh * kw, oc, c / groups).  sizes, then: packed.  bufs: kernel, flipped */
-static void FNN(conv_flip_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
+static void FNN(PRODUCT(conv_flip))(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     (void)scratch;
     const FNN(conv_shape) s = FNN(conv_sizes)(call);
-    const FNN(conv_job) job = FNN(conv_divide)(&s, 1, CONV_CELLS, CONV_LEAST_UNITS);
+    const FNN(conv_job) job = FNN(conv_divide)(&s, 1, 1, CONV_CELLS, CONV_LEAST_UNITS);
     const ptrdiff_t n = job.cols, cols = FNN(conv_words)(n), panel = FNN(conv_panel)(n);
     FNN(conv_product) p = {.taps = 0};
     for (ptrdiff_t phase = 0; phase < FNN(conv_volume)(s.stride); phase++) {
         FNN(conv_next_phase)(&job, phase, &p);
         const FNN(conv_phase) *z = &p.axis[0], *y = &p.axis[1], *x = &p.axis[2];
-        const ptrdiff_t taps = z->taps * y->taps * x->taps, rows = taps * job.depth;
+        const ptrdiff_t taps = z->taps * y->taps * x->taps, rows = taps * job.words;
         for (ptrdiff_t at = fnn_max(lo, p.taps); at < fnn_min(hi, p.taps + taps); at++) {
             const ptrdiff_t t = at - p.taps;
             const ptrdiff_t tz = z->last - t / x->taps / y->taps * z->apart;
@@ -573,16 +602,17 @@ static void FNN(conv_flip_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi,
             for (ptrdiff_t group = 0; group < s.groups; group++)
                 for (ptrdiff_t j = 0; j < n; j += panel) {
                     const ptrdiff_t width = fnn_min(panel, cols - j);
-                    float *to = (float *)call->buf[1] + (p.taps * s.oc + group * rows) * cols + j * rows;
-                    FNN(gemm_transpose)(fnn_min(panel, n - j), job.depth, from + j * s.oc + group * job.depth,
-                                        s.oc, to + t * job.depth * width, width);
+                    float *to = (float *)call->buf[1] +
+                                (p.taps * s.groups * job.words + group * rows) * cols + j * rows;
+                    FNN(words_turned)(fnn_min(panel, n - j), job.depth, from + j * s.oc + group * job.depth,
+                                      s.oc, to + t * job.words * width, width);
                 }
         }
     }
 }
 
 #define FNN_CONV_KERNELS                                                                                     \
-    FNN_KERNEL(conv_f32, conv_work)                                                                          \
-    FNN_KERNEL(conv_input_grad_f32, conv_input_grad_work)                                                    \
-    FNN_KERNEL(conv_pack_f32, conv_taps_work)                                                                \
-    FNN_KERNEL(conv_flip_f32, conv_taps_work)
+    FNN_KERNEL(PRODUCT(conv), conv_work)                                                                     \
+    FNN_KERNEL(PRODUCT(conv_input_grad), conv_input_grad_work)                                               \
+    FNN_KERNEL(PRODUCT(conv_pack), conv_taps_work)                                                           \
+    FNN_KERNEL(PRODUCT(conv_flip), conv_taps_work)

@@ -10,7 +10,10 @@
  * (conv_planes.h), so that a row's cells lie side by side: read where they lie, each would fetch a cache line
  * of its own. A panel of dy is copied together for the same reason.
  *
- * With few filters, words run along the cells, of x and of dy alike, and their lanes are added up in the end.
+ * With few filters, vectors run along the cells, of x and of dy alike, and their lanes are added up in the end.
+ *
+ * conv_kernel_grad_bf16 makes words (words.h) of two images each, so that a word's elements stay together whichever tap
+ * reads them: x's copy or planes and the panels of dy have half as many images, the last one's partner may be zeros.
  */
 
 /* Cells of a block with few filters, whose lanes are added up once a block. */
@@ -32,8 +35,8 @@ static FNN(conv_kernel_job) FNN(conv_kernel_divide)(const fnn_call *call)
     const FNN(conv_shape) s = FNN(conv_sizes)(call);
     const ptrdiff_t splits = call->size[CONV_SIZES], groups = fnn_max(1, s.groups);
     FNN(conv_kernel_job) f = {.splits = splits};
-    f.few = VF_LANES > 1 && s.oc / groups <= FNN(conv_dots_cols) && s.c / groups >= FNN(conv_dots_depth);
-    f.job = FNN(conv_divide)(&s, 0, f.few ? CONV_GRAD_FEW_CELLS : CONV_GRAD_CELLS, splits);
+    f.few = !FNN(rounded) && VF_LANES > 1 && s.oc / groups <= FNN(conv_dots_cols) && s.c / groups >= FNN(conv_dots_depth);
+    f.job = FNN(conv_divide)(&s, 0, WORD_DEPTH, f.few ? CONV_GRAD_FEW_CELLS : CONV_GRAD_CELLS, splits);
     f.planes = FNN(conv_planes_of)(&f.job);
     f.taps = FNN(conv_volume)(s.window);
     f.rows = f.taps * f.job.depth;
@@ -60,8 +63,9 @@ static ptrdiff_t FNN(conv_kernel_read)(const FNN(conv_kernel_job) * f)
 static void FNN(conv_kernel_grad_work)(const fnn_call *call, fnn_work *work)
 {
     const FNN(conv_kernel_job) f = FNN(conv_kernel_divide)(call);
+    const FNN(conv_shape) s = FNN(conv_sizes)(call);
     const ptrdiff_t width = f.few ? f.job.cols : TILE_COLS;
-    FNN(conv_cost)(&f.job.shape, work);
+    FNN(conv_cost)(&s, work);
     work->units = f.splits * f.job.shape.groups * f.cuts;
     work->scratch = FNN(conv_kernel_read)(&f) +
                     FNN(conv_kernel_cells)(&f.job) * width * (ptrdiff_t)sizeof(float) +
@@ -75,7 +79,8 @@ typedef struct {
     ptrdiff_t lines, length;
     const ptrdiff_t *line; /* where each line of cells begins */
     const ptrdiff_t *taps; /* see conv_kernel_taps */
-    const float *dy;       /* of the block's first cell */
+    const float *dy;       /* of the first image's first cell */
+    const FNN(conv_block) * block;
     float *packed;         /* room for a panel of dy, or for all of it turned */
     int first;             /* nothing has been summed yet */
 } FNN(conv_kernel_block);
@@ -111,12 +116,38 @@ static void FNN(conv_kernel_rows)(const FNN(conv_kernel_job) * f, const FNN(conv
     }
 }
 
+/* dy of the first cell of the block's slice number `at`; *partner: from there to the one that shares its words, or 0. */
+static const float *FNN(conv_kernel_dy)(const FNN(conv_job) * job, const FNN(conv_kernel_block) * b, ptrdiff_t at,
+                                        ptrdiff_t *partner)
+{
+    const ptrdiff_t slice = b->block->start[0] + at, deep = fnn_max(1, job->all_slices / fnn_max(1, job->shape.n));
+    const ptrdiff_t image = slice / deep, plane = job->all_lines * job->all_cells * job->shape.oc;
+    *partner = FNN(conv_partner)(job, image, deep * plane);
+    return b->dy + (image * job->images * deep + slice % deep) * plane +
+           (b->block->start[1] * job->all_cells + b->block->start[2]) * job->shape.oc;
+}
+
+/* to = the words of n filters' dy from filter j on, cell by cell. */
+static void FNN(conv_kernel_panel)(const FNN(conv_job) * job, const FNN(conv_kernel_block) * b, ptrdiff_t j, ptrdiff_t n,
+                                   float *to)
+{
+    const ptrdiff_t *extent = b->block->extent;
+    for (ptrdiff_t slice = 0; slice < extent[0]; slice++) {
+        ptrdiff_t partner;
+        const float *from = FNN(conv_kernel_dy)(job, b, slice, &partner) + j;
+        for (ptrdiff_t q = 0; q < extent[1] * extent[2]; q++, from += job->shape.oc, to += n)
+            FNN(words_copy_across)(n, from, partner ? from + partner : NULL, to);
+    }
+}
+
 /* partial (rows, oc) += the sums over one block's cells; =, if they are the first. */
 static void FNN(conv_kernel_product)(const FNN(conv_kernel_job) * f, const FNN(conv_kernel_block) * b,
                                      float *partial)
 {
     const FNN(conv_job) *job = &f->job;
-    const ptrdiff_t oc = job->shape.oc, panel = FNN(conv_panel)(job->cols), cells = b->lines * b->length;
+    const ptrdiff_t oc = job->shape.oc, panel = FNN(conv_panel)(job->cols);
+    ptrdiff_t partner;
+    const float *const dy = FNN(conv_kernel_dy)(job, b, 0, &partner);
     /* Rows whose channels are all at hand follow each other; others are taken tap by tap. */
     const int whole = b->c1 - b->c0 == job->depth;
     const ptrdiff_t runs = whole ? 1 : f->taps, run = whole ? f->rows : b->c1 - b->c0,
@@ -128,20 +159,12 @@ static void FNN(conv_kernel_product)(const FNN(conv_kernel_job) * f, const FNN(c
     t.blocks = b->lines;
     for (ptrdiff_t j = 0; j < job->cols; j += panel) {
         t.n = fnn_min(panel, job->cols - j);
-        t.ldb = f->turned ? t.n : oc; /* with few channels, too few rows would share the copy */
+        t.ldb = f->turned || FNN(rounded) ? t.n : oc; /* with few channels, too few rows would share the copy */
         t.b_step = b->length * t.ldb;
-        t.b = b->dy + j;
-        if (t.ldb != oc) {
+        t.b = dy + j;
+        if (t.ldb != oc || FNN(rounded)) {
             t.b = b->packed;
-            for (ptrdiff_t q = 0; q < cells; q++) {
-                const float *from = b->dy + q * oc + j;
-                float *to = b->packed + q * t.ldb;
-                ptrdiff_t l = 0;
-                for (; l + TILE_LANES <= t.n; l += TILE_LANES)
-                    tv_store(to + l, tv_load(from + l));
-                for (; l < t.n; l++)
-                    to[l] = from[l];
-            }
+            FNN(conv_kernel_panel)(job, b, j, t.n, b->packed);
         }
         for (ptrdiff_t r = 0; r < runs; r++) {
             FNN(conv_kernel_row) row = {r, b->c0};
@@ -244,7 +267,9 @@ static void FNN(conv_kernel_few)(const FNN(conv_kernel_job) * f, const FNN(conv_
     const ptrdiff_t pitch = FNN(conv_kernel_cells)(job), fours = fnn_ceil_div(job->cols, 4);
     const int whole = b->c1 - b->c0 == job->depth;
     const ptrdiff_t runs = whole ? 1 : f->taps, run = whole ? f->rows : b->c1 - b->c0;
-    FNN(gemm_transpose)(b->lines * b->length, job->cols, b->dy, job->shape.oc, b->packed, pitch);
+    ptrdiff_t partner;
+    FNN(gemm_transpose)(b->lines * b->length, job->cols, FNN(conv_kernel_dy)(job, b, 0, &partner), job->shape.oc, b->packed,
+                        pitch);
     for (ptrdiff_t r = 0; r < runs; r++)
         for (ptrdiff_t four = 0, o = 0; four < fours; four++) {
             const FNN(conv_kernel_row) row = {r, b->c0};
@@ -266,13 +291,13 @@ static void FNN(conv_kernel_few)(const FNN(conv_kernel_job) * f, const FNN(conv_
 }
 
 /* sizes, then: splits.  bufs: x, dy, partial (splits, kd, kh, kw, c / groups, oc) */
-static void FNN(conv_kernel_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
+static void FNN(PRODUCT(conv_kernel_grad))(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     const FNN(conv_kernel_job) f = FNN(conv_kernel_divide)(call);
     const FNN(conv_job) *job = &f.job;
     const ptrdiff_t oc = job->shape.oc, groups = job->shape.groups, blocks = FNN(conv_blocks)(job);
     FNN(conv_product) p = {.taps = 0};
-    FNN(conv_block) block;
+    FNN(conv_block) block = {.extent = {0}}; /* until there are cells */
     FNN(conv_next_phase)(job, 0, &p);
     float *packed = (float *)((char *)scratch + FNN(conv_kernel_read)(&f));
     ptrdiff_t *taps = (ptrdiff_t *)(packed + FNN(conv_kernel_cells)(job) * (f.few ? job->cols : TILE_COLS));
@@ -287,16 +312,17 @@ static void FNN(conv_kernel_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdif
              .c1 = job->depth * (cut + 1) / f.cuts,
              .line = line,
              .taps = taps,
+             .dy = (const float *)call->buf[1] + group * job->cols,
+             .block = &block,
              .packed = packed};
         FNN(conv_job) part = *job; /* of its channels alone */
-        part.depth = b.c1 - b.c0;
+        part.words = part.depth = b.c1 - b.c0;
         const float *x = (const float *)call->buf[0] + group * job->depth;
-        const float *dy = (const float *)call->buf[1] + group * job->cols;
         float *partial = (float *)call->buf[2] + split * f.rows * oc + group * job->cols;
         for (ptrdiff_t at = begin; at < end || at == begin; at++) { /* none at all: zeros */
             if (at < end) {
                 FNN(conv_place)(job, at, &block);
-                const ptrdiff_t *start = block.start, *extent = block.extent;
+                const ptrdiff_t *extent = block.extent;
                 if (f.turned) {
                     FNN(conv_planes_copy)(&part, &f.planes, &block, x + b.c0, scratch);
                 } else {
@@ -305,7 +331,6 @@ static void FNN(conv_kernel_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdif
                 }
                 b.length = extent[2];
                 b.lines = extent[0] * extent[1];
-                b.dy = dy + ((start[0] * job->all_lines + start[1]) * job->all_cells + start[2]) * oc;
                 if (f.turned && f.planes.line == extent[2]) { /* nothing lies between a slice's lines */
                     b.length *= extent[1];
                     b.lines = extent[0];
@@ -349,5 +374,6 @@ static void FNN(conv_kernel_sum_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff
 }
 
 #define FNN_CONV_GRAD_KERNELS                                                                                \
-    FNN_KERNEL(conv_kernel_grad_f32, conv_kernel_grad_work)                                                  \
+    FNN_KERNEL(PRODUCT(conv_kernel_grad), conv_kernel_grad_work)
+#define FNN_CONV_SUM_KERNELS                                                                                 \
     FNN_KERNEL(conv_kernel_sum_f32, conv_kernel_sum_work)

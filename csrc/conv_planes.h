@@ -48,37 +48,43 @@ static ptrdiff_t FNN(conv_planes_shift)(const FNN(conv_job) * job, const FNN(con
 /* to[channel][q] = cell first + q * step of a line, for q < count; zeros for those that do not lie in [0,
  * width). line: NULL for zeros alone. Words are written whole: the next class or line goes over what is too
  * much. */
-static void FNN(conv_planes_line)(const float *line, ptrdiff_t first, ptrdiff_t step, ptrdiff_t width,
-                                  ptrdiff_t count, ptrdiff_t pixel, ptrdiff_t depth, float *to,
-                                  ptrdiff_t channel)
+static void FNN(conv_planes_line)(const FNN(conv_job) * job, const float *line, ptrdiff_t partner,
+                                  ptrdiff_t first, ptrdiff_t count, float *to, ptrdiff_t channel)
 {
+    const ptrdiff_t step = job->axis[2].stride, width = job->axis[2].in, pixel = job->channels;
+    const ptrdiff_t depth = job->depth, words = job->words, spread = job->images > 1 ? 1 : WORD_DEPTH;
     const ptrdiff_t from = line ? fnn_min(count, first < 0 ? fnn_ceil_div(-first, step) : 0) : count;
     const ptrdiff_t end =
         line && first < width ? fnn_max(from, fnn_min(count, (width - 1 - first) / step + 1)) : from;
-    if (depth == 1 || VF_LANES == 1) {
-        for (ptrdiff_t i = 0; i < depth; i++, to += channel) {
+    if (words == 1 || VF_LANES == 1) {
+        for (ptrdiff_t i = 0; i < words; i++, to += channel) {
+            const ptrdiff_t next = partner ? partner : job->images == 1 && i * spread + 1 < depth ? 1 : 0;
             memset(to, 0, (size_t)from * sizeof *to);
-            if (pixel == 1 && step == 1 && from < end)
+            if (!FNN(rounded) && pixel == 1 && step == 1 && from < end)
                 memcpy(to + from, line + first + from, (size_t)(end - from) * sizeof *to);
             else
-                for (ptrdiff_t q = from; q < end; q++)
-                    to[q] = line[(first + q * step) * pixel + i];
+                for (ptrdiff_t q = from; q < end; q++) {
+                    const float *at = line + (first + q * step) * pixel + i * spread;
+                    to[q] = FNN(word_of)(*at, next ? at[next] : 0.0f);
+                }
             memset(to + end, 0, (size_t)(count - end) * sizeof *to);
         }
         return;
     }
-    for (ptrdiff_t i = 0; i < depth; i += VF_LANES) {
-        const ptrdiff_t lanes = fnn_min(VF_LANES, depth - i);
+    for (ptrdiff_t i = 0; i < words; i += VF_LANES) {
+        const ptrdiff_t lanes = fnn_min(VF_LANES, words - i), left = depth - i * spread;
         float *row = to + i * channel;
         for (ptrdiff_t q = 0; q < count; q += VF_LANES) {
             vf r[VF_LANES];
-            if (lanes == VF_LANES && q >= from && q + VF_LANES <= end) {
-                vf_load_turned(line + (first + q * step) * pixel + i, step * pixel, r);
+            const float *cell = line + (first + q * step) * pixel + i * spread;
+            if (!FNN(rounded) && lanes == VF_LANES && q >= from && q + VF_LANES <= end) {
+                vf_load_turned(cell, step * pixel, r);
             } else {
-                for (int l = 0; l < VF_LANES; l++)
-                    r[l] = q + l < from || q + l >= end
-                               ? vf_zero()
-                               : vf_load_n(line + (first + (q + l) * step) * pixel + i, lanes);
+                for (int l = 0; l < VF_LANES; l++, cell += step * pixel)
+                    r[l] = q + l < from || q + l >= end ? vf_zero()
+                           : job->images > 1
+                               ? FNN(words_across)(cell, partner ? cell + partner : NULL, left)
+                               : FNN(words_along)(cell, left);
                 vf_transpose(r);
             }
             if (lanes == VF_LANES) {
@@ -122,9 +128,12 @@ static void FNN(conv_planes_copy)(const FNN(conv_job) * job, const FNN(conv_plan
                     continue;
                 for (ptrdiff_t h = v; h < high; h += p->down, to += p->line) {
                     const int inside = depth + d >= 0 && depth + d < z->in && top + h >= 0 && top + h < y->in;
-                    const ptrdiff_t line = ((image * z->in + depth + d) * y->in + top + h) * w->in;
-                    FNN(conv_planes_line)(inside ? x + line * job->channels : NULL, left + c, p->across,
-                                          w->in, p->line, job->channels, job->depth, to, p->channel);
+                    const ptrdiff_t plane = y->in * w->in * job->channels;
+                    const float *line = x + (image * job->images * z->in + depth + d) * plane +
+                                        (top + h) * w->in * job->channels;
+                    FNN(conv_planes_line)(job, inside ? line : NULL,
+                                          FNN(conv_partner)(job, image, z->in * plane), left + c, p->line, to,
+                                          p->channel);
                 }
             }
     }
@@ -158,7 +167,7 @@ static ptrdiff_t FNN(conv_few_scratch)(const FNN(conv_job) * job)
 {
     const FNN(conv_planes) p = FNN(conv_planes_of)(job);
     int joined;
-    return (p.channel * job->depth + FNN(conv_few_run)(job, &p, &joined) * job->cols) *
+    return (p.channel * job->words + FNN(conv_few_run)(job, &p, &joined) * job->cols) *
            (ptrdiff_t)sizeof(float);
 }
 
@@ -222,10 +231,10 @@ static void FNN(conv_few_multiply)(const FNN(conv_job) * job, const FNN(conv_pla
 {
     const FNN(conv_phase) *ax = p->axis;
     const ptrdiff_t all = ax[0].taps * ax[1].taps * ax[2].taps, tiles = FNN(tile_count)(job->cols);
-    const ptrdiff_t parts = fnn_max(1, fnn_ceil_div(job->depth, CONV_FEW_DEPTH));
-    const ptrdiff_t part = fnn_max(1, fnn_ceil_div(job->depth, parts));
+    const ptrdiff_t parts = fnn_max(1, fnn_ceil_div(job->words, CONV_FEW_DEPTH));
+    const ptrdiff_t part = fnn_max(1, fnn_ceil_div(job->words, parts));
     fnn_tile t = {
-        .shift = shift, .lda = ld, .a_step = job->depth * ld, .ldb = planes_of->channel, .ldc = run};
+        .shift = shift, .lda = ld, .a_step = job->words * ld, .ldb = planes_of->channel, .ldc = run};
     for (ptrdiff_t first = 0; first == 0 || first < all; first += CONV_DEPTH) {
         t.blocks = fnn_min(CONV_DEPTH, all - first);
         for (ptrdiff_t s = 0; s < t.blocks && *known != first; s++) {
@@ -234,13 +243,13 @@ static void FNN(conv_few_multiply)(const FNN(conv_job) * job, const FNN(conv_pla
                                               at % ax[2].taps);
         }
         *known = first;
-        for (ptrdiff_t k = 0; k == 0 || k < job->depth; k += part) {
-            t.k = fnn_min(part, job->depth - k);
+        for (ptrdiff_t k = 0; k == 0 || k < job->words; k += part) {
+            t.k = fnn_min(part, job->words - k);
             t.accumulate = first > 0 || k > 0;
             t.b = planes + k * planes_of->channel;
             for (ptrdiff_t tile = 0; tile < tiles; tile++) {
                 const ptrdiff_t i = FNN(tile_rows_at)(job->cols, tile);
-                t.a = f->b + (first * job->depth + k) * ld + i;
+                t.a = f->b + (first * job->words + k) * ld + i;
                 t.c = c + i * run;
                 FNN(conv_few_rows)(FNN(tile_rows_at)(job->cols, tile + 1) - i, &t, run / TILE_LANES);
             }

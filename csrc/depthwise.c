@@ -39,7 +39,7 @@ static FNN(depthwise_job) FNN(depthwise_divide)(const fnn_call *call, int transp
     FNN(depthwise_job) d = {.multiplier = s.c == 0 ? 1 : fnn_max(1, s.oc / s.c)};
     d.repeat = transposed ? 1 : d.multiplier;
     s.groups = 1;
-    d.job = FNN(conv_divide)(&s, transposed, CONV_CELLS, CONV_LEAST_UNITS);
+    d.job = FNN(conv_divide)(&s, transposed, 1, CONV_CELLS, CONV_LEAST_UNITS);
     const FNN(conv_axis) *ax = d.job.axis;
     if (d.job.all_slices * d.job.all_lines * d.job.all_cells * s.oc <= 0)
         return d;

@@ -309,8 +309,7 @@ FNN_GEMM(gemm_tt, 1, 1)
     FNN_KERNEL(PRODUCT(gemm_nn), gemm_nn_work)                                                               \
     FNN_KERNEL(PRODUCT(gemm_nt), gemm_nt_work)                                                               \
     FNN_KERNEL(PRODUCT(gemm_tn), gemm_tn_work)                                                               \
-    FNN_KERNEL(PRODUCT(gemm_tt), gemm_tt_work)
-#define FNN_GEMM_PARTS_KERNELS                                                                               \
-    FNN_KERNEL(gemm_nn_parts_f32, gemm_nn_parts_work)                                                        \
-    FNN_KERNEL(gemm_tn_parts_f32, gemm_tn_parts_work)                                                        \
-    FNN_KERNEL(gemm_join_f32, gemm_join_work)
+    FNN_KERNEL(PRODUCT(gemm_tt), gemm_tt_work)                                                               \
+    FNN_KERNEL(PRODUCT(gemm_nn_parts), gemm_nn_parts_work)                                                   \
+    FNN_KERNEL(PRODUCT(gemm_tn_parts), gemm_tn_parts_work)
+#define FNN_GEMM_JOIN_KERNELS FNN_KERNEL(gemm_join_f32, gemm_join_work)

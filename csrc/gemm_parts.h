@@ -77,7 +77,7 @@ static void FNN(parts_run)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, flo
     {                                                                                                        \
         FNN(parts_cost)(call, work, turn_a);                                                                 \
     }                                                                                                        \
-    static void FNN(name##_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)             \
+    static void FNN(PRODUCT(name))(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)          \
     {                                                                                                        \
         FNN(parts_run)(call, lo, hi, scratch, turn_a);                                                       \
     }

@@ -4,5 +4,7 @@
 #include "families.h"
 
 #include "gemm.c"
+#include "conv.c"
+#include "conv_grad.c"
 
-FNN_PART(bf16, FNN_GEMM_KERNELS)
+FNN_PART(bf16, FNN_GEMM_KERNELS FNN_CONV_KERNELS FNN_CONV_GRAD_KERNELS)

@@ -6,10 +6,12 @@ from .tensor import Spec, Traced
 
 
 class Context(threading.local):
-    """What the current Python thread is doing: `graph`, being traced, or None; `tapes`, open ones."""
+    """What the current Python thread is doing: `graph`, being traced, or None; `tapes`, open ones; `precision`, what
+    the policy of the layer being called rounds the operands of products to, or None."""
 
     graph = None
     tapes = ()
+    precision = None
 
 
 context = Context()

@@ -2,14 +2,15 @@
 
 A 1 x 1 convolution of stride 1 is a matrix product. 3 x 3 windows of stride 1 take Winograd's form where
 that saves more than its transforms cost (csrc/winograd.c). Filters of a channel by itself are depthwise
-(csrc/depthwise.c). All others are summed as they stand (csrc/conv.c,
-csrc/conv_grad.c).
+(csrc/depthwise.c). All others are summed as they stand (csrc/conv.c, csrc/conv_grad.c); so are all that
+round their operands to bfloat16, because Winograd's transforms would add to what rounding loses.
 """
 
 import math
 
 from . import windows
 from .matmul import emit_gemm
+from .precision import kernel_name
 
 _MOST_SPLITS = 16  # partial sums of a kernel's gradient
 _SPLIT_PIXELS = 256  # a partial sum is over at least so many output pixels: a block of csrc/conv_grad.c
@@ -100,6 +101,8 @@ def _winograd_sizes(call, kernel_shape, x_shape, y_shape):
 
 def _tiled(call, kernel_shape, x_shape, y_shape):
     """`_winograd_sizes`, or None where they are no gain."""
+    if call.attrs.get("precision") is not None:
+        return None
     sizes = _winograd_sizes(call, kernel_shape, x_shape, y_shape)
     if sizes is None:
         return None
@@ -136,11 +139,12 @@ def emit_conv(call, activation=0, alpha=0.0):
     if _is_depthwise(call, kernel, x):
         call.emit("depthwise_f32", reads=reads, writes=call.outputs, attrs=[alpha], sizes=[*sizes, *epilogue])
         return
-    packed = y[-1] // call.groups > _FEW_FILTERS
+    name = kernel_name(call, "conv")
+    packed = y[-1] // call.groups > _FEW_FILTERS or name != "conv_f32"
     if packed:
         reads[1] = call.workspace(_packed_bytes(math.prod(kernel[:-1]), y[-1], call.groups))
-        call.emit("conv_pack_f32", reads=[call.inputs[1]], writes=[reads[1]], sizes=sizes)
-    call.emit("conv_f32", reads=reads, writes=call.outputs, attrs=[alpha], sizes=[*sizes, packed, *epilogue])
+        call.emit(kernel_name(call, "conv_pack"), [call.inputs[1]], [reads[1]], sizes)
+    call.emit(name, reads=reads, writes=call.outputs, attrs=[alpha], sizes=[*sizes, packed, *epilogue])
 
 
 def emit_input_grad(call):
@@ -166,8 +170,8 @@ def emit_input_grad(call):
         return
     taps = math.prod(kernel.shape[:-2])
     flipped = call.workspace(_packed_bytes(taps * kernel.shape[-1] // call.groups, x[-1], call.groups))
-    call.emit("conv_flip_f32", reads=[kernel], writes=[flipped], sizes=[*sizes, 1])
-    call.emit("conv_input_grad_f32", reads=[dy, flipped], writes=call.outputs, sizes=sizes)
+    call.emit(kernel_name(call, "conv_flip"), reads=[kernel], writes=[flipped], sizes=[*sizes, 1])
+    call.emit(kernel_name(call, "conv_input_grad"), reads=[dy, flipped], writes=call.outputs, sizes=sizes)
 
 
 def emit_kernel_grad(call):
@@ -178,7 +182,7 @@ def emit_kernel_grad(call):
         sizes = [x.shape[-1], dy.shape[-1], math.prod(x.shape[:-1]), 0, 0]
         emit_gemm(call, "tn", sizes)
         return
-    size, name = math.prod(kernel), "conv_kernel_grad_f32"
+    size, name = math.prod(kernel), kernel_name(call, "conv_kernel_grad")
     sizes = _sizes(call, x.shape, kernel, dy.shape)
     work = max(1 + (size < _SMALL_KERNEL), math.prod(dy.shape[:-1]) // _SPLIT_PIXELS)
     tiled = _tiled(call, kernel, x.shape, dy.shape)

@@ -7,6 +7,7 @@ transpose of the map of the kernel for a fixed x. All three share the attributes
     strides, dilation: an int a spatial axis.
     padding: a (before, after) pair a spatial axis.
     groups: input channels and filters fall into this many blocks; filters see their own block only.
+    precision: "bfloat16" where operands are rounded (precision.py); not for filters of a channel by itself.
 """
 
 import math
@@ -21,6 +22,7 @@ from ..engine.variable import convert
 from . import windows
 from .conv_lowering import all_float32, emit_conv, emit_input_grad, emit_kernel_grad
 from .epilogue import activated, before_activation, check_activation, kernel_code
+from .precision import layer_precision, precision_of, rounded
 from .shape import reshape_op, transpose_op
 
 
@@ -30,6 +32,7 @@ def _attributes(call):
         "padding": call.padding,
         "dilation": call.dilation,
         "groups": call.groups,
+        **precision_of(call),
     }
 
 
@@ -37,7 +40,7 @@ def _counts(x_shape, window, strides, padding, dilation):
     return windows.output_extents(x_shape[1:-1], window, strides, padding, dilation, "conv")
 
 
-def _conv_shape(x, kernel, *, strides, padding, dilation, groups):
+def _conv_shape(x, kernel, *, strides, padding, dilation, groups, precision=None):
     if len(kernel.shape) != len(x.shape):
         raise ValueError(
             f"conv: an input of shape {tuple(x.shape)} needs a kernel with {len(x.shape)} axes (window, "
@@ -81,8 +84,8 @@ def _grouped(y, groups):
     return np.moveaxis(y.reshape(pixels, groups, y.shape[-1] // groups), 1, 0)
 
 
-def _conv_reference(x, kernel, *, strides, padding, dilation, groups):
-    x, kernel = _wide(x, kernel)
+def _conv_reference(x, kernel, *, strides, padding, dilation, groups, precision=None):
+    x, kernel = _wide(*rounded(precision, x, kernel))
     window = kernel.shape[:-2]
     counts = _counts(x.shape, window, strides, padding, dilation)
     products = _patches(x, window, counts, strides, padding, dilation, groups) @ _grouped_kernel(
@@ -91,8 +94,10 @@ def _conv_reference(x, kernel, *, strides, padding, dilation, groups):
     return np.moveaxis(products, 0, 1).reshape(x.shape[0], *counts, kernel.shape[-1])
 
 
-def _conv_input_grad_reference(dy, kernel, *, input_shape, strides, padding, dilation, groups):
-    dy, kernel = _wide(dy, kernel)
+def _conv_input_grad_reference(
+    dy, kernel, *, input_shape, strides, padding, dilation, groups, precision=None
+):
+    dy, kernel = _wide(*rounded(precision, dy, kernel))
     window, counts = kernel.shape[:-2], dy.shape[1:-1]
     depth = kernel.shape[-2]
     dpatches = _grouped(dy, groups) @ np.swapaxes(_grouped_kernel(kernel, groups), 1, 2)
@@ -104,8 +109,10 @@ def _conv_input_grad_reference(dy, kernel, *, input_shape, strides, padding, dil
     return windows.pad(dx, [(-before, -after) for before, after in padding])
 
 
-def _conv_kernel_grad_reference(x, dy, *, kernel_shape, strides, padding, dilation, groups):
-    x, dy = _wide(x, dy)
+def _conv_kernel_grad_reference(
+    x, dy, *, kernel_shape, strides, padding, dilation, groups, precision=None
+):
+    x, dy = _wide(*rounded(precision, x, dy))
     patches = _patches(x, kernel_shape[:-2], dy.shape[1:-1], strides, padding, dilation, groups)
     return np.moveaxis(np.swapaxes(patches, 1, 2) @ _grouped(dy, groups), 0, 1).reshape(kernel_shape)
 
@@ -128,7 +135,7 @@ def _kernel_grad_kernel(call):
 # ---- the records ----
 
 
-def _input_grad_shape(dy, kernel, *, input_shape, strides, padding, dilation, groups):
+def _input_grad_shape(dy, kernel, *, input_shape, strides, padding, dilation, groups, precision=None):
     counts = _counts(input_shape, kernel.shape[:-2], strides, padding, dilation)
     if (input_shape[0], *counts, kernel.shape[-1]) != tuple(dy.shape) or input_shape[-1] != kernel.shape[
         -2
@@ -141,7 +148,7 @@ def _input_grad_shape(dy, kernel, *, input_shape, strides, padding, dilation, gr
     return Spec(tuple(input_shape), dtypes.promote(dy.dtype, kernel.dtype))
 
 
-def _kernel_grad_shape(x, dy, *, kernel_shape, strides, padding, dilation, groups):
+def _kernel_grad_shape(x, dy, *, kernel_shape, strides, padding, dilation, groups, precision=None):
     counts = _counts(x.shape, kernel_shape[:-2], strides, padding, dilation)
     if (x.shape[0], *counts, kernel_shape[-1]) != tuple(dy.shape) or x.shape[-1] != kernel_shape[-2] * groups:
         raise ValueError(
@@ -280,7 +287,13 @@ class _Arguments:
             padding, self.x.shape[1:-1], kernel.shape[:-2], self.strides, self.dilation, self.caller
         )
         y = conv_op(
-            self.x, kernel, strides=self.strides, padding=pairs, dilation=self.dilation, groups=groups
+            self.x,
+            kernel,
+            strides=self.strides,
+            padding=pairs,
+            dilation=self.dilation,
+            groups=groups,
+            **({} if 1 < groups == self.channels else layer_precision()),  # depthwise: memory is what limits
         )
         return _restored(y, self.first)
 
@@ -439,5 +452,6 @@ def conv_transpose(
         dilation=a.dilation,
         groups=1,
         padding=tuple([(before, after) for _, before, after in axes]),
+        **layer_precision(),
     )
     return _restored(y, a.first)

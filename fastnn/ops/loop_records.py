@@ -282,7 +282,7 @@ class _Later:
             elif self.loop.open or node is None or id(value) not in self.back.own:
                 rest.append(value)
             elif self._contracts_rows(node):
-                terms.append(self._product(*node.inputs))
+                terms.append(self._product(node))
             elif node.op.name == "sum" and 0 in (node.attrs["axis"] or ()) and not node.attrs["keepdims"]:
                 sums.append(node)
             else:
@@ -309,7 +309,8 @@ class _Later:
         at = len(self.ys) - 1
         return lambda outputs: outputs[self.at + at]
 
-    def _product(self, a, b):
+    def _product(self, node):
+        a, b = node.inputs
         first, second = self._stacked(a), self._stacked(b)
         rows = self.loop.steps * a.shape[0]
 
@@ -318,7 +319,7 @@ class _Later:
                 records["reshape"](stack(outputs), newshape=(rows, x.shape[1]))
                 for stack, x in ((first, a), (second, b))
             ]
-            return records["matmul"](*flat, transpose_a=True, transpose_b=False)
+            return records["matmul"](*flat, **node.attrs)
 
         return part
 

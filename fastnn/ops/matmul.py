@@ -11,6 +11,7 @@ from ..engine.variable import convert
 from .arithmetic import multiply_op
 from .epilogue import activated, before_activation, check_activation, kernel_code
 from .pointwise import one_dtype, operands, sum_to
+from .precision import kernel_name, layer_precision, precision_of, rounded
 from .shape import reshaped, transposed
 
 # ---- matmul ----
@@ -24,7 +25,7 @@ def _turned(x, transposed):
     return np.swapaxes(x, -1, -2) if transposed else x
 
 
-def _matmul_shape(a, b, *, transpose_a=False, transpose_b=False):
+def _matmul_shape(a, b, *, transpose_a=False, transpose_b=False, precision=None):
     dtype = one_dtype("matmul", (a, b))
     first, second = tuple(a.shape), tuple(b.shape)
     if len(first) < 2 or len(second) < 2:
@@ -45,7 +46,8 @@ def _matmul_shape(a, b, *, transpose_a=False, transpose_b=False):
     return Spec((*batch, m, n), dtype)
 
 
-def _matmul_reference(a, b, *, transpose_a=False, transpose_b=False):
+def _matmul_reference(a, b, *, transpose_a=False, transpose_b=False, precision=None):
+    a, b = rounded(precision, a, b)
     with np.errstate(all="ignore"):  # an infinity or a NaN is an answer here, not an accident
         return np.matmul(_turned(a, transpose_a), _turned(b, transpose_b))
 
@@ -57,12 +59,13 @@ def _is_one_matrix(shape):
 def _matmul_grad(call, dy):
     a, b = call.inputs
     ta, tb = call.attrs.get("transpose_a", False), call.attrs.get("transpose_b", False)
+    exact = precision_of(call)
     da = db = None
     if call.needs is None or call.needs[0]:
         da = (
-            matmul_op(b, dy, transpose_a=tb, transpose_b=True)
+            matmul_op(b, dy, transpose_a=tb, transpose_b=True, **exact)
             if ta
-            else matmul_op(dy, b, transpose_a=False, transpose_b=not tb)
+            else matmul_op(dy, b, transpose_a=False, transpose_b=not tb, **exact)
         )
         da = sum_to(da, a.shape)
     if call.needs is None or call.needs[1]:
@@ -70,9 +73,9 @@ def _matmul_grad(call, dy):
             rows = math.prod(a.shape[:-1])
             a, dy = reshaped(a, (rows, a.shape[-1])), reshaped(dy, (rows, dy.shape[-1]))
         db = (
-            matmul_op(dy, a, transpose_a=True, transpose_b=ta)
+            matmul_op(dy, a, transpose_a=True, transpose_b=ta, **exact)
             if tb
-            else matmul_op(a, dy, transpose_a=not ta, transpose_b=False)
+            else matmul_op(a, dy, transpose_a=not ta, transpose_b=False, **exact)
         )
         db = reshaped(db, tuple(b.shape)) if db.size == b.size else sum_to(db, b.shape)
     return [da, db]
@@ -108,10 +111,10 @@ def emit_gemm(call, turns, sizes, alpha=0.0):
 
     `turns`: "nn", "nt", "tn" or "tt". Where it pays k is cut into parts that are joined afterwards.
     """
-    (m, n, _, *finish), parts = sizes[:5], f"gemm_{turns}_parts_f32"
+    (m, n, _, *finish), parts = sizes[:5], kernel_name(call, f"gemm_{turns}_parts")
     size = call.workspace_of(parts, sizes) if turns in ("nn", "tn") and len(sizes) == 5 else 0
     if not size:
-        call.emit(f"gemm_{turns}_f32", call.inputs, call.outputs, sizes, attrs=[alpha])
+        call.emit(kernel_name(call, f"gemm_{turns}"), call.inputs, call.outputs, sizes, attrs=[alpha])
         return
     call.emit(parts, call.inputs[:2], [], sizes)
     joined = [m, n, size // (4 * m * n), *finish]
@@ -140,7 +143,7 @@ def _matmul_kernel(call):
 
 
 # op(a) op(b); a (..., m, k), or (..., k, m) with transpose_a; b (..., k, n), or (..., n, k) with transpose_b.
-# Leading axes broadcast as numpy.matmul's do.
+# Leading axes broadcast as numpy.matmul's do. `precision`: see precision.py.
 matmul_op = define_op(
     "matmul", shape=_matmul_shape, reference=_matmul_reference, grad=_matmul_grad, kernel=_matmul_kernel
 )
@@ -148,7 +151,7 @@ matmul_op = define_op(
 # ---- dense ----
 
 
-def _dense_shape(x, w, *bias, activation=None, alpha=0.0):
+def _dense_shape(x, w, *bias, activation=None, alpha=0.0, precision=None):
     check_activation(activation, "dense")
     dtype = one_dtype("dense", (x, w, *bias))
     if len(w.shape) != 2 or not x.shape or x.shape[-1] != w.shape[0]:
@@ -161,8 +164,8 @@ def _dense_shape(x, w, *bias, activation=None, alpha=0.0):
     return Spec((*x.shape[:-1], w.shape[1]), dtype)
 
 
-def _dense_reference(x, w, *bias, activation=None, alpha=0.0):
-    y = _matmul_reference(x, w)
+def _dense_reference(x, w, *bias, activation=None, alpha=0.0, precision=None):
+    y = _matmul_reference(x, w, precision=precision)
     if bias:
         y = y + bias[0]
     return activated(y, activation, alpha)
@@ -173,12 +176,13 @@ def _dense_grad(call, dy):
     dy = before_activation(call.output, dy, call.attrs.get("activation"), call.attrs.get("alpha", 0.0))
     rows = math.prod(x.shape[:-1])
     x_rows, dy_rows = reshaped(x, (rows, x.shape[-1])), reshaped(dy, (rows, dy.shape[-1]))
-    needs = call.needs or (True,) * len(call.inputs)
+    needs, exact = call.needs or (True,) * len(call.inputs), precision_of(call)
     gradients = [None] * len(needs)
     if needs[0]:
-        gradients[0] = reshaped(matmul_op(dy_rows, w, transpose_a=False, transpose_b=True), tuple(x.shape))
+        dx = matmul_op(dy_rows, w, transpose_a=False, transpose_b=True, **exact)
+        gradients[0] = reshaped(dx, tuple(x.shape))
     if needs[1]:
-        gradients[1] = matmul_op(x_rows, dy_rows, transpose_a=True, transpose_b=False)
+        gradients[1] = matmul_op(x_rows, dy_rows, transpose_a=True, transpose_b=False, **exact)
     if len(needs) > 2 and needs[2]:
         gradients[2] = records["sum"](dy_rows, axis=(0,), keepdims=False)
     return gradients
@@ -225,7 +229,7 @@ def matmul(x1, x2):
         a = reshaped(a, (1, *a.shape))
     if column:
         b = reshaped(b, (*b.shape, 1))
-    y = matmul_op(a, b, transpose_a=False, transpose_b=False)
+    y = matmul_op(a, b, transpose_a=False, transpose_b=False, **layer_precision())
     if row or column:
         shape = (*y.shape[:-2], *(() if row else y.shape[-2:-1]), *(() if column else y.shape[-1:]))
         y = reshaped(y, shape)
@@ -258,7 +262,7 @@ def contract(a, b, batch, contracted):
         contracted = sorted(contracted, key=lambda pair: pair[0 if a.size >= b.size else 1])
     left, ta = _as_matrix(a, [i for i, _ in batch], free_a, [i for i, _ in contracted])
     right, tb = _as_matrix(b, [i for _, i in batch], [i for _, i in contracted], free_b)
-    return reshaped(matmul_op(left, right, transpose_a=ta, transpose_b=tb), shape)
+    return reshaped(matmul_op(left, right, transpose_a=ta, transpose_b=tb, **layer_precision()), shape)
 
 
 @public

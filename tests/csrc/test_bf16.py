@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
-from support import EPS32, ISAS_BF16, rounded_to_bf16, run_kernel
+from support import EPS32, ISAS_BF16, check_kernel, rounded_to_bf16, run_kernel
+
+from fastnn.ops import convolution
 
 # On both sides of: a tile's rows and columns, a word and a pair, the depths where k is cut, more rows than columns.
 SIZES = [
@@ -105,3 +107,96 @@ def test_rounding_is_to_nearest_even_and_keeps_what_is_not_finite(isa):
     a[1, 3:] = np.array([0x7F800001], "uint32").view("float32")
     run_kernel(isa, "gemm_nn_bf16", [a, np.ones(4, "float32")], [c], [3, 1, 4, 0, 0], [0.0])
     np.testing.assert_array_equal(c[:3, 0], [4, np.nan, 4])
+
+
+# input shape, kernel shape, strides, padding, dilation, groups: odd channels and images, edges, phases, few filters.
+CONVOLUTIONS = [
+    ((2, 9, 9, 1), (3, 3, 1, 16), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
+    ((3, 9, 8, 3), (3, 3, 3, 17), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
+    ((3, 13, 7, 33), (3, 3, 33, 5), (2, 1), ((1, 1), (1, 1)), (1, 1), 1),
+    ((1, 4, 4, 70), (3, 3, 70, 49), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
+    ((1, 3, 3, 661), (2, 2, 661, 20), (1, 1), ((1, 0), (0, 1)), (1, 1), 1),  # parts of a tap
+    ((1, 9, 10, 4), (3, 3, 4, 6), (2, 3), ((2, 1), (1, 2)), (2, 3), 1),
+    ((2, 6, 6, 6), (3, 2, 2, 9), (1, 2), ((1, 1), (0, 1)), (1, 1), 3),
+    ((2, 5, 6, 12), (1, 1, 12, 20), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),  # a plain product
+    ((2, 5, 6, 12), (1, 1, 12, 20), (2, 2), ((0, 0), (0, 0)), (1, 1), 1),
+    ((2, 7, 7, 4), (2, 2, 4, 3), (3, 3), ((0, -2), (-1, 0)), (1, 1), 1),
+    ((2, 700, 2), (4, 2, 3), (1,), ((3, 0),), (1,), 1),
+    ((2, 6, 7, 6), (3, 3, 3, 42), (1, 1), ((1, 1), (1, 1)), (1, 1), 2),  # an odd number of channels in a group
+    ((41, 4, 4, 2), (3, 3, 2, 3), (2, 2), ((0, 1), (0, 1)), (1, 1), 1),
+    ((3, 4, 5, 6, 3), (2, 3, 2, 3, 5), (1, 2, 2), ((0, 1), (1, 1), (0, 0)), (1, 1, 1), 1),
+    ((0, 5, 5, 3), (3, 3, 3, 4), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
+    ((5, 15, 17, 49), (3, 3, 49, 20), (2, 2), ((0, 1), (1, 0)), (1, 1), 1),
+    ((1, 14, 14, 131), (3, 2, 131, 6), (1, 2), ((1, 1), (0, 1)), (2, 3), 1),
+    ((5, 8, 8, 32), (3, 3, 32, 64), (1, 1), ((1, 1), (1, 1)), (1, 1), 1),
+    ((1, 19, 20, 1), (19, 20, 1, 2), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),
+    ((3, 6, 7, 9, 42), (2, 3, 3, 42, 3), (2, 1, 2), ((0, 1), (1, 1), (1, 0)), (1, 2, 1), 1),
+]
+
+
+@pytest.mark.parametrize("isa", ISAS_BF16)
+@pytest.mark.parametrize("case", CONVOLUTIONS, ids=lambda case: f"{'x'.join(map(str, case[0]))}-{case[5]}")
+def test_convolution_and_both_gradients(isa, case, rng):
+    attributes = dict(zip(("strides", "padding", "dilation", "groups"), case[2:], strict=True))
+    x, kernel = (rng.uniform(-1, 1, shape).astype(np.float32) for shape in case[:2])
+    counts = convolution.conv_op.shape(x, kernel, **attributes).shape
+    dy = rng.uniform(-1, 1, counts).astype(np.float32)
+    attributes["precision"] = "bfloat16"
+    depth, taps, cells = kernel[..., 0].size, kernel[..., 0, :].size, max(dy[..., 0].size, 1)
+    check_kernel(convolution.conv_op, [x, kernel], isa=isa, atol=EPS32 * depth, **attributes)
+    check_kernel(
+        convolution.conv_input_grad_op,
+        [dy, kernel],
+        isa=isa,
+        atol=EPS32 * taps,
+        input_shape=x.shape,
+        **attributes,
+    )
+    check_kernel(
+        convolution.conv_kernel_grad_op,
+        [x, dy],
+        isa=isa,
+        atol=EPS32 * cells,
+        kernel_shape=kernel.shape,
+        **attributes,
+    )
+
+
+@pytest.mark.parametrize("isa", ISAS_BF16)
+def test_convolution_with_bias_and_activation(isa, rng):
+    shapes = (3, 6, 7, 5), (3, 3, 5, 19), (19,)
+    x, kernel, bias = (rng.uniform(-1, 1, shape).astype(np.float32) for shape in shapes)
+    attributes = dict(strides=(1, 1), padding=((0, 0), (1, 0)), dilation=(1, 1), groups=1)
+    for activation in ("relu", "tanh"):
+        check_kernel(
+            convolution.conv_bias_act_op,
+            [x, kernel, bias],
+            isa=isa,
+            atol=EPS32 * 45,
+            activation=activation,
+            precision="bfloat16",
+            **attributes,
+        )
+
+
+@pytest.mark.parametrize("isa", ISAS_BF16)
+@pytest.mark.parametrize("channels, filters", [(24, 40), (57, 3), (3, 24)])
+def test_bits_of_convolutions_do_not_depend_on_threads(isa, channels, filters, rng):
+    x, kernel, dy = _operands(rng, (7, 15, 15, channels), (3, 3, channels, filters), (7, 7, 7, filters))
+    sizes = [7, 1, 15, 15, channels, 1, *dy.shape[1:], 1, 3, 3, 1, 2, 2, 0, 0, 0, 1, 1, 1, 1]
+    results = []
+    for threads in (1, 2, 3):
+        room = (3, 3, max(channels, filters), max(channels, filters) + 16)
+        y, dx, packed, flipped, partial = (
+            np.full(shape, np.nan, np.float32)
+            for shape in (dy.shape, x.shape, room, room, (4, *kernel.shape))
+        )
+        run_kernel(isa, "conv_pack_bf16", [kernel], [packed], sizes, threads=threads)
+        run_kernel(isa, "conv_bf16", [x, packed], [y], [*sizes, 1, 0, 0], [0.0], threads)
+        run_kernel(isa, "conv_flip_bf16", [kernel], [flipped], [*sizes, 1], threads=threads)
+        run_kernel(isa, "conv_input_grad_bf16", [dy, flipped], [dx], sizes, threads=threads)
+        run_kernel(isa, "conv_kernel_grad_bf16", [x, dy], [partial], [*sizes, 4], threads=threads)
+        results.append((y, dx, partial))
+    for other in results[1:]:
+        for got, want in zip(other, results[0], strict=True):
+            np.testing.assert_array_equal(got, want)

@@ -48,7 +48,7 @@ def fuse_epilogues(body):
                 last = act
         if last is node:
             continue
-        extra = {} if node.op.name == "matmul" else node.attrs
+        extra = {name: value for name, value in node.attrs.items() if not name.startswith("transpose_")}
         first = []
         if len(inputs) == 3 and len(inputs[2].shape) != 1:
             reshape = new_call(records["reshape"], [inputs[2]], {"newshape": (inputs[2].size,)})
