@@ -1,5 +1,6 @@
 """Dtype policies: which float type a layer computes in and which its variables have."""
 
+import functools
 import warnings
 
 from .engine import dtypes, settings
@@ -9,11 +10,19 @@ _global = None  # set by set_dtype_policy; None: floatx
 
 
 class DTypePolicy:
-    """A named pair of dtypes: "float32", "float64", another dtype's name, "mixed_float16" or
-    "mixed_bfloat16".
+    """A named pair of dtypes: "float32", "float64", another dtype's name, "mixed_bfloat16" or "mixed_float16".
 
-    The mixed policies are kept by name, so that files made with them load and save unchanged, and compute in
-    float32, which is as exact as they promise and more; a warning says so.
+    "mixed_bfloat16": layers round the operands of matrix products and convolutions, and of their gradients' products, to
+    bfloat16 and sum in float32. Everything else stays float32: variables, what layers return, norms, losses, recurrent
+    and depthwise layers. `compute_dtype` is "bfloat16", as in Keras, though no tensor has this dtype: where a dtype is
+    asked for, "bfloat16" makes float32 tensors. Fast on CPUs with AVX512_BF16 or AMX; elsewhere results are the same up to
+    the order of sums, and a warning says once that float32 would be faster.
+
+    "mixed_float16" is kept by name, so that files made with it load and save unchanged, and computes in float32, which is
+    as exact as it promises and more; a warning says so.
+
+    compute_dtype, variable_dtype: as in Keras. tensor_dtype: what the layer's tensors have. precision: "bfloat16" where
+    products round, or None.
 
     >>> DTypePolicy("float64").compute_dtype
     'float64'
@@ -25,23 +34,20 @@ class DTypePolicy:
         name = dtype_policy().name if name is None else name
         if not isinstance(name, str):
             raise TypeError(f"DTypePolicy: `name` must be a string such as 'float32', received {name!r}")
-        if name in _MIXED:
+        self.precision = None
+        if name == "mixed_bfloat16":
+            self.precision = "bfloat16"
+            if not settings.has_bfloat16():
+                _warn_of_speed(settings.kernels().isa)
+        elif name == "mixed_float16":
             warnings.warn(
-                f"{name}: fastnn has no kernels for 16-bit floats and computes in float32: results are at least as "
-                "exact, and steps take as long as with float32",
+                f"{name}: fastnn has no kernels for float16 and computes in float32: results are at least as "
+                "exact, and steps take as long as with float32; mixed_bfloat16 is faster on CPUs made for it",
                 stacklevel=2,
             )
-            self.compute_dtype = self.variable_dtype = "float32"
-        else:
-            try:
-                name = dtypes.standardize(name)
-            except ValueError:
-                raise ValueError(
-                    f"DTypePolicy: `name` must be {', '.join(map(repr, _MIXED))} or the name of "
-                    f"a dtype, received {name!r}"
-                ) from None
-            self.compute_dtype = self.variable_dtype = name
-        self.name = name
+        self.name = name if name in _MIXED else _standard(name)
+        self.tensor_dtype = self.variable_dtype = "float32" if name in _MIXED else self.name
+        self.compute_dtype = self.precision or self.tensor_dtype
 
     def get_config(self):
         return {"name": self.name}
@@ -61,6 +67,28 @@ class DTypePolicy:
 
 
 FloatDTypePolicy = DTypePolicy
+
+
+def _standard(name):
+    """The standard name of a dtype that a policy can have."""
+    try:
+        if name == "bfloat16":  # elsewhere another name for float32
+            raise ValueError(name)
+        return dtypes.standardize(name)
+    except ValueError:
+        raise ValueError(
+            f"DTypePolicy: `name` must be {', '.join(map(repr, _MIXED))} or the name of a dtype that variables can "
+            f"have, received {name!r}"
+        ) from None
+
+
+@functools.cache  # one warning a process
+def _warn_of_speed(isa):
+    warnings.warn(
+        f"mixed_bfloat16: the kernels in use ({isa}) have no instructions for bfloat16 (AVX512_BF16 or AMX). Results "
+        "are right all the same, but steps are slower than with float32",
+        stacklevel=4,
+    )
 
 
 def dtype_policy():

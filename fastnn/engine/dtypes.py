@@ -8,7 +8,14 @@ ALL = (*FLOATS, *INTEGERS, "bool", "complex64", "complex128")
 
 NUMPY = {name: np.dtype(name) for name in ALL}
 NAME = {dtype: name for name, dtype in NUMPY.items()}
-_ALIASES = {"float": "float32", "int": "int32", "half": "float16", "double": "float64", "long": "int64"}
+_ALIASES = {
+    "float": "float32",
+    "int": "int32",
+    "half": "float16",
+    "double": "float64",
+    "long": "int64",
+    "bfloat16": "float32",  # what layers compute in under "mixed_bfloat16": tensors are wide, products round
+}
 
 
 def standardize(dtype):

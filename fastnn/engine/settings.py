@@ -53,6 +53,11 @@ def kernels():
     return _kernels
 
 
+def has_bfloat16():
+    """Whether the table in use multiplies bfloat16 by instructions of its own, and so faster than float32."""
+    return kernels().isa in ("avx512bf16", "amx")
+
+
 def available_isas():
     """The instruction sets that this machine can run, fastest first."""
     return _core.available_isas()

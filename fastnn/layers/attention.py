@@ -28,6 +28,8 @@ class Attention(Layer):
     Source: Keras 3 `layers.Attention`; Luong et al., EMNLP 2015.
     """
 
+    rounds_products = False  # attention by blocks, which is float32, gives the same
+
     def __init__(self, use_scale=False, score_mode="dot", dropout=0.0, seed=None, **kwargs):
         super().__init__(**kwargs)
         kind = type(self).__name__
@@ -118,10 +120,10 @@ class Attention(Layer):
         self, inputs, mask=None, return_attention_scores=False, training=None, use_causal_mask=False
     ):
         self._check(inputs, mask)
-        output = KerasTensor(self.compute_output_shape([x.shape for x in inputs]), self.compute_dtype)
+        output = KerasTensor(self.compute_output_shape([x.shape for x in inputs]), self._compute_dtype)
         if not return_attention_scores:
             return output
-        return output, KerasTensor((*inputs[0].shape[:-1], inputs[-1].shape[-2]), self.compute_dtype)
+        return output, KerasTensor((*inputs[0].shape[:-1], inputs[-1].shape[-2]), self._compute_dtype)
 
     def _check(self, inputs, mask=None):
         names = "[query, value] or [query, value, key]"

@@ -110,7 +110,7 @@ class BatchNormalization(Affine):
             else:
                 self._move(mean, variance)
             y = self._normalized(x, mean, variance, gamma, beta)
-        return convert(y, dtype=self.compute_dtype) if dtypes.is_float(given) else y
+        return convert(y, dtype=self._compute_dtype) if dtypes.is_float(given) else y
 
     def _trained(self, x):
         """Normalised by its own statistics, in one op that gives those out for the averages."""

@@ -85,7 +85,7 @@ class Bidirectional(Layer):
         if self.return_state:
             states = (*y[1:], *y_back[1:])
             y, y_back = y[0], y_back[0]
-        y, y_back = convert(y, dtype=self.compute_dtype), convert(y_back, dtype=self.compute_dtype)
+        y, y_back = convert(y, dtype=self._compute_dtype), convert(y_back, dtype=self._compute_dtype)
         if self.return_sequences:
             y_back = ops.flip(y_back, axis=1)
         if self.merge_mode is None:

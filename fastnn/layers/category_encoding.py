@@ -92,7 +92,7 @@ class CategoryEncoding(Adapting):
             convert(inputs, dtype="int32"),
             self.output_mode,
             self.num_tokens,
-            self.compute_dtype,
+            self._compute_dtype,
             count_weights,
         )
 

@@ -22,6 +22,7 @@ class CellLayer(RNN):
     Arguments: the cell's and RNN's, by name.
     """
 
+    rounds_products = False
     cell_class = None
 
     def __init_subclass__(cls, **kwargs):

@@ -96,7 +96,7 @@ class ConvLSTMCell(LSTMGates):
     def get_initial_state(self, batch_size=None):
         """Zeros for h and c, in the shape that `build` has seen steps in."""
         shape = self.state_shape((batch_size, *self._step_shape[1:]))
-        return [ops.zeros(shape, dtype=self.compute_dtype), ops.zeros(shape, dtype=self.compute_dtype)]
+        return [ops.zeros(shape, dtype=self._compute_dtype), ops.zeros(shape, dtype=self._compute_dtype)]
 
     def _channel_axis(self):
         return -1 if self.data_format == "channels_last" else 1

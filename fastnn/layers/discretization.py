@@ -82,7 +82,7 @@ class Discretization(Adapting):
                 "`bin_boundaries`"
             )
         bins = ops.digitize(convert(inputs, dtype="float32"), np.asarray(self.bin_boundaries, "float32"))
-        dtype = "int32" if self.output_mode == "int" else self.compute_dtype
+        dtype = "int32" if self.output_mode == "int" else self._compute_dtype
         return encode(bins, self.output_mode, self._depth, dtype)
 
     @property

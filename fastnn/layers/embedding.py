@@ -77,7 +77,7 @@ class Embedding(Layer):
     def call(self, inputs):
         if inputs.dtype not in ("int32", "int64"):
             inputs = ops.cast(inputs, "int32")
-        return convert(ops.take(self.embeddings, inputs, axis=0), dtype=self.compute_dtype)
+        return convert(ops.take(self.embeddings, inputs, axis=0), dtype=self._compute_dtype)
 
     def compute_mask(self, inputs, mask=None):
         return ops.not_equal(inputs, 0) if self.mask_zero else None

@@ -48,7 +48,7 @@ class FusedRNN(CellLayer):
         names = self._activations(mask, training)
         if names is None:
             return super().inner_loop(sequences, initial_state, mask, training=training)
-        cell, dtype = self.cell, self.cell.compute_dtype
+        cell, dtype = self.cell, self.cell._compute_dtype
         x = convert(sequences, dtype=dtype)
         if training and 0 < cell.dropout < 1 and x.shape[1]:
             with held_masks(cell):

@@ -78,7 +78,7 @@ class GroupNormalization(Affine):
             x = x * ops.reshape(convert(self.gamma, dtype=x.dtype), along)
         if self.beta is not None:
             x = x + ops.reshape(convert(self.beta, dtype=x.dtype), along)
-        return convert(x, dtype=self.compute_dtype)
+        return convert(x, dtype=self._compute_dtype)
 
     def compute_output_shape(self, input_shape):
         if not -len(input_shape) <= self.axis < len(input_shape):

@@ -22,6 +22,7 @@ class HeadedAttention(Layer):
     `_equations` (einsum's, for scores and result), `_attention_axes` (of the tokens) and `_scores_rank`.
     """
 
+    rounds_products = False  # attention is float32; projections are layers with policies of their own
     _gate_dense = None
     _attention_axes = None
 
@@ -125,10 +126,10 @@ class HeadedAttention(Layer):
         use_causal_mask=False,
     ):
         shape = self.compute_output_shape(query.shape, value.shape, None if key is None else key.shape)
-        output = KerasTensor(shape, self.compute_dtype)
+        output = KerasTensor(shape, self._compute_dtype)
         if not return_attention_scores:
             return output
-        return output, KerasTensor(self._scores_shape(query.shape, value.shape), self.compute_dtype)
+        return output, KerasTensor(self._scores_shape(query.shape, value.shape), self._compute_dtype)
 
     def _masks_of(self, query_mask, value_mask, key_mask, attention_mask, rank, axes):
         """Bool tensors that broadcast to the scores, which have `rank` axes, the last ones `axes` of queries

@@ -63,10 +63,10 @@ class ImageLayer(Layer):
 
     def transform_images(self, images, transformation=None, training=True):
         """A batch of images changed; as they are where nothing was drawn, or outside training."""
-        images = convert(images, dtype=self.compute_dtype)
+        images = convert(images, dtype=self._compute_dtype)
         if not training:
             return images
-        return convert(self.change(images, transformation), dtype=self.compute_dtype)
+        return convert(self.change(images, transformation), dtype=self._compute_dtype)
 
     def transform_labels(self, labels, transformation=None, training=True):
         """The labels that go with changed images."""
@@ -77,7 +77,7 @@ class ImageLayer(Layer):
         if not training or not self.moves:
             return segmentation_masks
         masks = convert(segmentation_masks)
-        floats = convert(masks, dtype=self.compute_dtype)
+        floats = convert(masks, dtype=self._compute_dtype)
         return convert(self.change(floats, transformation, "nearest"), dtype=masks.dtype)
 
     def transform_bounding_boxes(self, bounding_boxes, transformation=None, training=True):

@@ -22,7 +22,7 @@ class _Mixing(RandomImageLayer):
         """Labels as numbers a class, mixed as the images are."""
         if not training or transformation is None:
             return labels
-        labels = convert(labels, dtype=self.compute_dtype)
+        labels = convert(labels, dtype=self._compute_dtype)
         weight = ops.reshape(convert(transformation["mix_weight"], dtype=labels.dtype), (-1, 1))
         return weight * labels + (1.0 - weight) * ops.take(
             labels, transformation["permutation_order"], axis=0
@@ -57,7 +57,7 @@ class MixUp(_Mixing):
         """Masks averaged as the images are."""
         if not training:
             return segmentation_masks
-        return self.change(convert(segmentation_masks, dtype=self.compute_dtype), transformation)
+        return self.change(convert(segmentation_masks, dtype=self._compute_dtype), transformation)
 
 
 class CutMix(_Mixing):

@@ -105,7 +105,7 @@ class CenterCrop(_Sized):
         super().__init__(height, width, data_format, **kwargs)
 
     def call(self, inputs):
-        images = inputs if is_float(inputs.dtype) else convert(inputs, dtype=self.compute_dtype)
+        images = inputs if is_float(inputs.dtype) else convert(inputs, dtype=self._compute_dtype)
         rows, columns = (images.shape[axis] for axis in self._axes(len(images.shape)))
         if rows >= self.height and columns >= self.width:
             return crop_images(

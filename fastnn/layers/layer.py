@@ -32,6 +32,8 @@ class Layer(Building, LayerState, LayerLosses, LayerCall, Operation):
     Source: Keras 3 `layers.Layer`.
     """
 
+    rounds_products = True  # under "mixed_bfloat16"; not where a product serves another computation
+
     def __new__(cls, *args, **kwargs):
         self = super().__new__(cls)
         own = self.__dict__
@@ -98,8 +100,9 @@ class Layer(Building, LayerState, LayerLosses, LayerCall, Operation):
     def dtype_policy(self, value):
         policy = dtype_policies.get(value)
         self._dtype_policy = policy
-        self._compute_dtype = policy.compute_dtype
-        self._casts = dtypes.is_float(policy.compute_dtype)
+        self._compute_dtype = policy.tensor_dtype
+        self._casts = dtypes.is_float(policy.tensor_dtype)
+        self._precision = policy.precision if self.rounds_products else None
 
     @property
     def dtype(self):
@@ -113,13 +116,13 @@ class Layer(Building, LayerState, LayerLosses, LayerCall, Operation):
 
     @property
     def compute_dtype(self):
-        """The dtype it computes in."""
-        return self._compute_dtype
+        """The dtype it computes in, by its policy; "bfloat16" means what `DTypePolicy` says."""
+        return self._dtype_policy.compute_dtype
 
     @property
     def input_dtype(self):
-        """The dtype that float inputs are converted to."""
-        return self._compute_dtype
+        """The same, under the name that Keras has for it where inputs are meant."""
+        return self._dtype_policy.compute_dtype
 
     # ---- configuration
 

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from ..engine import dtypes, masks, nest
+from ..engine.op import context
 from ..engine.symbolic import KerasTensor, _Leaf, infer
 from ..engine.tensor import Spec, Tensor, Traced, check_array
 from ..engine.variable import Variable, convert
@@ -164,14 +165,14 @@ class LayerCall:
 
     def _compute(self, signature, args, kwargs, first, training, mask):
         """Run `call` with the training flag found: the caller's, else the outer layer's, else the default."""
-        outer = state.training
+        outer, outer_precision = state.training, context.precision
         if training is None:
             training = outer if outer is not None else signature.training_default
         if signature.has_training:
             kwargs["training"] = training
         if state.losses_exist and not state.stack:
             self._clear_losses()
-        state.training = training
+        state.training, context.precision = training, self._precision
         state.stack.append(self)
         try:
             outputs = self.call(*args, **kwargs)
@@ -182,7 +183,7 @@ class LayerCall:
             raise
         finally:
             state.stack.pop()
-            state.training = outer
+            state.training, context.precision = outer, outer_precision
         if mask is not None or signature.makes_masks:
             self._mask_outputs(first, outputs, mask)
         return outputs

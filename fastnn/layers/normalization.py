@@ -95,9 +95,9 @@ class Normalization(Adapting):
     def _statistic(self, given, name):
         if given is None:
             return convert(
-                ops.reshape(getattr(self, f"adapt_{name}"), self._spread), dtype=self.compute_dtype
+                ops.reshape(getattr(self, f"adapt_{name}"), self._spread), dtype=self._compute_dtype
             )
-        given = np.asarray(given, self.compute_dtype)
+        given = np.asarray(given, self._compute_dtype)
         shape = [1] * len(self._spread)
         for axis, extent in zip(self._kept[::-1], given.shape[::-1], strict=False):
             shape[axis] = extent
@@ -114,9 +114,9 @@ class Normalization(Adapting):
         return self._statistic(self.input_variance, "variance") if self.built else None
 
     def call(self, inputs):
-        inputs = convert(inputs, dtype=self.compute_dtype)
+        inputs = convert(inputs, dtype=self._compute_dtype)
         deviation = ops.maximum(
-            ops.sqrt(self.variance), convert(settings.epsilon(), dtype=self.compute_dtype)
+            ops.sqrt(self.variance), convert(settings.epsilon(), dtype=self._compute_dtype)
         )
         if self.invert:
             return ops.add(self.mean, ops.multiply(inputs, deviation))

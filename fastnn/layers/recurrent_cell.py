@@ -73,6 +73,7 @@ class RecurrentCell(DropoutMasks, Layer):
     recurrent_dropout, seed.
     """
 
+    rounds_products = False  # a whole sequence as one instruction, which is float32, gives the same
     gates = 1
     in_kwargs = ()
 
@@ -137,7 +138,7 @@ class DenseCell(RecurrentCell):
     def get_initial_state(self, batch_size=None):
         """A list of zeros (batch, units), one a state."""
         sizes = self.state_size if isinstance(self.state_size, list) else [self.state_size]
-        return [ops.zeros((batch_size, n), dtype=self.compute_dtype) for n in sizes]
+        return [ops.zeros((batch_size, n), dtype=self._compute_dtype) for n in sizes]
 
     def get_config(self):
         return {**super().get_config(), "units": self.units}

@@ -24,7 +24,7 @@ class Rescaling(Layer):
         self.supports_masking = True
 
     def call(self, inputs):
-        dtype = self.compute_dtype
+        dtype = self._compute_dtype
         scale = np.asarray(self.scale, dtype)
         if scale.ndim and settings.image_data_format() == "channels_first":
             scale = scale.reshape(scale.shape + (1,) * (3 - scale.ndim))

@@ -51,7 +51,7 @@ class ReversibleEmbedding(Embedding):
             masks.set_mask(vectors, super().compute_mask(inputs))
             return vectors
         table = ops.transpose(self.embeddings) if self.tie_weights else self.reverse_embeddings
-        dtype = self.reverse_dtype or self.compute_dtype
+        dtype = self.reverse_dtype or self._compute_dtype
         products = ops.matmul(convert(inputs, dtype=dtype), convert(table, dtype=dtype))
         if self.logit_soft_cap is None:
             return products
@@ -67,7 +67,7 @@ class ReversibleEmbedding(Embedding):
         return (*input_shape, self.output_dim)
 
     def output_specs(self, inputs, reverse=False):
-        return Leaf(Spec(self.compute_output_shape(tuple(inputs.shape), reverse), self.compute_dtype))
+        return Leaf(Spec(self.compute_output_shape(tuple(inputs.shape), reverse), self._compute_dtype))
 
     def get_config(self):
         config = super().get_config()

@@ -90,7 +90,7 @@ class RNN(Layer):
 
     @property
     def _cell_dtype(self):
-        return getattr(self.cell, "compute_dtype", self.compute_dtype)
+        return getattr(self.cell, "_compute_dtype", self._compute_dtype)
 
     def reset_state(self):
         """Set the states of a stateful layer back to 0."""
@@ -109,11 +109,11 @@ class RNN(Layer):
         if isinstance(mask, (list, tuple)):
             mask = mask[0]
         last, outputs, states = self.inner_loop(sequences, initial_state, mask, training=training)
-        states = nest.map_leaves(lambda x: convert(x, dtype=self.compute_dtype), list(states))
+        states = nest.map_leaves(lambda x: convert(x, dtype=self._compute_dtype), list(states))
         if self.stateful:
             for variable, value in zip(nest.flatten(self.states), nest.flatten(states), strict=False):
                 variable.assign(convert(value, dtype=variable.dtype))
-        output = convert(outputs if self.return_sequences else last, dtype=self.compute_dtype)
+        output = convert(outputs if self.return_sequences else last, dtype=self._compute_dtype)
         return (output, *states) if self.return_state else output
 
     def _check_batch(self, sequences):

@@ -70,7 +70,7 @@ class LayerNormalization(_OverAxes, Affine):
 
     def call(self, inputs):
         y = ops.layer_normalization(inputs, self.gamma, self.beta, tuple(self.axis), self.epsilon)
-        return convert(y, dtype=self.compute_dtype)
+        return convert(y, dtype=self._compute_dtype)
 
     def get_config(self):
         return {**super().get_config(), **self._affine_config(), "rms_scaling": False}

@@ -21,6 +21,8 @@ class SpectralNormalization(Wrapper):
     Source: Keras 3 `layers.SpectralNormalization`; Miyato et al., ICLR 2018.
     """
 
+    rounds_products = False
+
     def __init__(self, layer, power_iterations=1, **kwargs):
         super().__init__(layer, **kwargs)
         self.power_iterations = checked_count("SpectralNormalization", "power_iterations", power_iterations)

@@ -37,6 +37,8 @@ class MelSpectrogram(Layer):
     Source: Keras 3 `layers.MelSpectrogram`.
     """
 
+    rounds_products = False
+
     def __init__(
         self,
         fft_length=2048,
@@ -75,7 +77,7 @@ class MelSpectrogram(Layer):
         return np.pad(np.maximum(weights, 0.0), [(1, 0), (0, 0)])
 
     def call(self, inputs):
-        dtype = self.compute_dtype if self.compute_dtype in ("float32", "float64") else "float32"
+        dtype = self._compute_dtype if self._compute_dtype in ("float32", "float64") else "float32"
         signal = convert(inputs, dtype=dtype)
         real, imaginary = ops.stft(
             signal,
@@ -91,7 +93,7 @@ class MelSpectrogram(Layer):
             reference = 10.0 * math.log10(max(abs(self.ref_power), self.min_power))
             power = 10.0 * ops.log10(ops.maximum(power, float(self.min_power))) - reference
             power = ops.maximum(power, ops.max(power) - float(self.top_db))
-        return convert(ops.swapaxes(power, -1, -2), dtype=self.compute_dtype)
+        return convert(ops.swapaxes(power, -1, -2), dtype=self._compute_dtype)
 
     def compute_output_shape(self, input_shape):
         samples = input_shape[-1]
@@ -123,6 +125,8 @@ class STFTSpectrogram(Layer):
     Weights: real_kernel, imag_kernel, which may be trained.
     Source: Keras 3 `layers.STFTSpectrogram`.
     """
+
+    rounds_products = False
 
     def __init__(
         self,

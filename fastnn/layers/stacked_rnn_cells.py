@@ -79,7 +79,7 @@ class StackedRNNCells(Layer):
             else:
                 states.append(
                     nest.map_leaves(
-                        lambda n: ops.zeros((batch_size, n), dtype=self.compute_dtype), cell.state_size
+                        lambda n: ops.zeros((batch_size, n), dtype=self._compute_dtype), cell.state_size
                     )
                 )
         return states

@@ -70,7 +70,7 @@ class TimeDistributed(Wrapper):
             rows = self.layer.call(ops.reshape(inputs, (batch * steps, *inputs.shape[2:])), **options)
             return ops.reshape(rows, (batch, steps, *rows.shape[1:]))
         if steps == 0:
-            return ops.zeros(self.compute_output_shape(inputs.shape), dtype=self.compute_dtype)
+            return ops.zeros(self.compute_output_shape(inputs.shape), dtype=self._compute_dtype)
         xs = {"x": ops.moveaxis(inputs, 1, 0)}
         if masked:
             xs["mask"] = ops.moveaxis(mask, 1, 0)

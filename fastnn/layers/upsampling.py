@@ -42,6 +42,7 @@ def _matrix(interpolation, extent, factor, dtype):
 class _UpSampling(Spatial):
     """The base: `factors` one a spatial axis."""
 
+    rounds_products = False  # its product only interpolates
     interpolation = "nearest"
 
     def __init__(self, factors, data_format, **kwargs):

@@ -88,7 +88,7 @@ class Model(Fitting, Layer):
         if not arrays or not all(array.dtype.kind in "fiub" and array.ndim for array in arrays):
             return None
         specs = [
-            (array.shape, given or plan_dtype(array.dtype, self.compute_dtype))
+            (array.shape, given or plan_dtype(array.dtype, self._compute_dtype))
             for array, given in zip(arrays, self.input_dtypes_for(inputs))
         ]
         template = nest.map_leaves(lambda leaf: None if leaf is None else True, inputs)
@@ -129,7 +129,7 @@ class Model(Fitting, Layer):
     def build(self, input_shape):
         """Make all weights for inputs of this shape (a tuple, or a structure of tuples; None for the
         batch)."""
-        inputs = _symbolic(input_shape, self.compute_dtype)
+        inputs = _symbolic(input_shape, self._compute_dtype)
         given = inputs if isinstance(inputs, tuple) else (inputs,)
         infer(self._call_inferred, given, {})
         names = (self._signature or self._read_signature()).names

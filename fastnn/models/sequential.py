@@ -246,7 +246,7 @@ class Sequential(Model):
 
 def _feeds(layer):
     """The dtype of an Input made for a layer."""
-    return "int32" if type(layer).__name__ == "Embedding" else layer.compute_dtype
+    return "int32" if type(layer).__name__ == "Embedding" else layer._compute_dtype
 
 
 def _is_shape(shape):
