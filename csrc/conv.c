@@ -112,7 +112,7 @@ typedef struct {
 /* A part of the product's depth: its panel of filters stays in the first-level cache. */
 #define CONV_DEPTH (TILE_DEPTH + TILE_DEPTH / 4)
 /* Cells of a block: row tiles that share a panel of filters. */
-#define CONV_CELLS (16 * TILE_ROWS)
+#define CONV_CELLS (TILE_ROWS > 16 ? CONV_MOST_CELLS : 16 * TILE_ROWS)
 /* The same for the kernel's gradient: a panel of their dy fits in the first-level cache. */
 #define CONV_GRAD_CELLS 256
 #define CONV_MOST_CELLS CONV_GRAD_CELLS
@@ -280,7 +280,8 @@ static void FNN(conv_find)(const FNN(conv_job) * job, ptrdiff_t at, const float 
                     }
                     const float *line = x + (image * job->images * z->in + depth + d) * plane +
                                         (top + h) * w->in * job->channels;
-                    FNN(conv_copy_line)(job, line, FNN(conv_partner)(job, image, z->in * plane), left, wide, to);
+                    FNN(conv_copy_line)(job, line, FNN(conv_partner)(job, image, z->in * plane), left, wide,
+                                        to);
                 }
             from = copy + i * job->slice;
         }

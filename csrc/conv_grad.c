@@ -35,12 +35,14 @@ static FNN(conv_kernel_job) FNN(conv_kernel_divide)(const fnn_call *call)
     const FNN(conv_shape) s = FNN(conv_sizes)(call);
     const ptrdiff_t splits = call->size[CONV_SIZES], groups = fnn_max(1, s.groups);
     FNN(conv_kernel_job) f = {.splits = splits};
-    f.few = !FNN(rounded) && VF_LANES > 1 && s.oc / groups <= FNN(conv_dots_cols) && s.c / groups >= FNN(conv_dots_depth);
+    f.few = !FNN(rounded) && VF_LANES > 1 && s.oc / groups <= FNN(conv_dots_cols) &&
+            s.c / groups >= FNN(conv_dots_depth);
     f.job = FNN(conv_divide)(&s, 0, WORD_DEPTH, f.few ? CONV_GRAD_FEW_CELLS : CONV_GRAD_CELLS, splits);
     f.planes = FNN(conv_planes_of)(&f.job);
     f.taps = FNN(conv_volume)(s.window);
     f.rows = f.taps * f.job.depth;
-    f.turned = f.few || (f.job.depth >= FNN(conv_turned_depth) && f.taps * f.job.cols >= 64);
+    /* With AMX, too: it loads rows, whose cells must lie side by side. */
+    f.turned = f.few || TILE_ROWS > 8 || (f.job.depth >= FNN(conv_turned_depth) && f.taps * f.job.cols >= 64);
     f.cuts =
         fnn_max(1, fnn_min(fnn_ceil_div(CONV_LEAST_UNITS, splits * groups), f.job.depth / (4 * TILE_ROWS)));
     return f;
@@ -81,8 +83,8 @@ typedef struct {
     const ptrdiff_t *taps; /* see conv_kernel_taps */
     const float *dy;       /* of the first image's first cell */
     const FNN(conv_block) * block;
-    float *packed;         /* room for a panel of dy, or for all of it turned */
-    int first;             /* nothing has been summed yet */
+    float *packed; /* room for a panel of dy, or for all of it turned */
+    int first;     /* nothing has been summed yet */
 } FNN(conv_kernel_block);
 
 /* What the first cell reads with each tap, from b->x on. */
@@ -117,10 +119,11 @@ static void FNN(conv_kernel_rows)(const FNN(conv_kernel_job) * f, const FNN(conv
 }
 
 /* dy of the first cell of the block's slice number `at`; *partner: from there to the one that shares its words, or 0. */
-static const float *FNN(conv_kernel_dy)(const FNN(conv_job) * job, const FNN(conv_kernel_block) * b, ptrdiff_t at,
-                                        ptrdiff_t *partner)
+static const float *FNN(conv_kernel_dy)(const FNN(conv_job) * job, const FNN(conv_kernel_block) * b,
+                                        ptrdiff_t at, ptrdiff_t *partner)
 {
-    const ptrdiff_t slice = b->block->start[0] + at, deep = fnn_max(1, job->all_slices / fnn_max(1, job->shape.n));
+    const ptrdiff_t slice = b->block->start[0] + at,
+                    deep = fnn_max(1, job->all_slices / fnn_max(1, job->shape.n));
     const ptrdiff_t image = slice / deep, plane = job->all_lines * job->all_cells * job->shape.oc;
     *partner = FNN(conv_partner)(job, image, deep * plane);
     return b->dy + (image * job->images * deep + slice % deep) * plane +
@@ -128,8 +131,8 @@ static const float *FNN(conv_kernel_dy)(const FNN(conv_job) * job, const FNN(con
 }
 
 /* to = the words of n filters' dy from filter j on, cell by cell. */
-static void FNN(conv_kernel_panel)(const FNN(conv_job) * job, const FNN(conv_kernel_block) * b, ptrdiff_t j, ptrdiff_t n,
-                                   float *to)
+static void FNN(conv_kernel_panel)(const FNN(conv_job) * job, const FNN(conv_kernel_block) * b, ptrdiff_t j,
+                                   ptrdiff_t n, float *to)
 {
     const ptrdiff_t *extent = b->block->extent;
     for (ptrdiff_t slice = 0; slice < extent[0]; slice++) {
@@ -159,7 +162,8 @@ static void FNN(conv_kernel_product)(const FNN(conv_kernel_job) * f, const FNN(c
     t.blocks = b->lines;
     for (ptrdiff_t j = 0; j < job->cols; j += panel) {
         t.n = fnn_min(panel, job->cols - j);
-        t.ldb = f->turned || FNN(rounded) ? t.n : oc; /* with few channels, too few rows would share the copy */
+        t.ldb =
+            f->turned || FNN(rounded) ? t.n : oc; /* with few channels, too few rows would share the copy */
         t.b_step = b->length * t.ldb;
         t.b = dy + j;
         if (t.ldb != oc || FNN(rounded)) {
@@ -268,8 +272,8 @@ static void FNN(conv_kernel_few)(const FNN(conv_kernel_job) * f, const FNN(conv_
     const int whole = b->c1 - b->c0 == job->depth;
     const ptrdiff_t runs = whole ? 1 : f->taps, run = whole ? f->rows : b->c1 - b->c0;
     ptrdiff_t partner;
-    FNN(gemm_transpose)(b->lines * b->length, job->cols, FNN(conv_kernel_dy)(job, b, 0, &partner), job->shape.oc, b->packed,
-                        pitch);
+    FNN(gemm_transpose)(b->lines * b->length, job->cols, FNN(conv_kernel_dy)(job, b, 0, &partner),
+                        job->shape.oc, b->packed, pitch);
     for (ptrdiff_t r = 0; r < runs; r++)
         for (ptrdiff_t four = 0, o = 0; four < fours; four++) {
             const FNN(conv_kernel_row) row = {r, b->c0};
@@ -373,7 +377,5 @@ static void FNN(conv_kernel_sum_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff
     }
 }
 
-#define FNN_CONV_GRAD_KERNELS                                                                                \
-    FNN_KERNEL(PRODUCT(conv_kernel_grad), conv_kernel_grad_work)
-#define FNN_CONV_SUM_KERNELS                                                                                 \
-    FNN_KERNEL(conv_kernel_sum_f32, conv_kernel_sum_work)
+#define FNN_CONV_GRAD_KERNELS FNN_KERNEL(PRODUCT(conv_kernel_grad), conv_kernel_grad_work)
+#define FNN_CONV_SUM_KERNELS FNN_KERNEL(conv_kernel_sum_f32, conv_kernel_sum_work)

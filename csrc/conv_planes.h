@@ -82,9 +82,8 @@ static void FNN(conv_planes_line)(const FNN(conv_job) * job, const float *line, 
             } else {
                 for (int l = 0; l < VF_LANES; l++, cell += step * pixel)
                     r[l] = q + l < from || q + l >= end ? vf_zero()
-                           : job->images > 1
-                               ? FNN(words_across)(cell, partner ? cell + partner : NULL, left)
-                               : FNN(words_along)(cell, left);
+                           : job->images > 1 ? FNN(words_across)(cell, partner ? cell + partner : NULL, left)
+                                             : FNN(words_along)(cell, left);
                 vf_transpose(r);
             }
             if (lanes == VF_LANES) {
@@ -142,7 +141,10 @@ static void FNN(conv_planes_copy)(const FNN(conv_job) * job, const FNN(conv_plan
 /* ---- few filters ---- */
 
 /* Where so few filters a group leave more of a word empty than turning the image costs. */
-static int FNN(conv_few)(ptrdiff_t cols) { return cols <= (VF_LANES == 16 ? 12 : TILE_LANES); }
+static int FNN(conv_few)(ptrdiff_t cols)
+{
+    return TILE_ROWS <= 8 && cols <= (VF_LANES == 16 ? 12 : TILE_LANES); /* AMX reads no planes */
+}
 
 /* Channels summed at a time: their lines of a tap stay in the first-level cache. */
 #define CONV_FEW_DEPTH 128

@@ -13,9 +13,13 @@
 #define TABLE(isa, rest)                                                                                     \
     extern const fnn_kernel fnn_products_##rest[], fnn_images_##rest[], fnn_rows_##rest[],                   \
         fnn_elements_##rest[], fnn_sequences_##rest[], fnn_bf16_##isa[];                                     \
-    static const fnn_kernel *const parts_##isa[] = {                                                         \
-        fnn_products_##rest,  fnn_images_##rest, fnn_rows_##rest, fnn_elements_##rest,                       \
-        fnn_sequences_##rest, fnn_bf16_##isa,    NULL};                                                      \
+    static const fnn_kernel *const parts_##isa[] = {fnn_products_##rest,                                     \
+                                                    fnn_images_##rest,                                       \
+                                                    fnn_rows_##rest,                                         \
+                                                    fnn_elements_##rest,                                     \
+                                                    fnn_sequences_##rest,                                    \
+                                                    fnn_bf16_##isa,                                          \
+                                                    NULL};                                                   \
     static const fnn_table table_##isa = {#isa, parts_##isa};
 TABLE(base, base)
 #if defined(__x86_64__)
@@ -58,13 +62,20 @@ static int runs_amx(void)
 #if defined(FNN_EMULATE_AVX512)
     return 1;
 #else
-    enum { AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, TILE_STATES = 3 << 17, ARCH_REQ_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
+    enum {
+        AMX_BF16 = 1 << 22,
+        AMX_TILE = 1 << 24,
+        TILE_STATES = 3 << 17,
+        ARCH_REQ_XCOMP_PERM = 0x1023,
+        TILE_DATA = 18
+    };
     unsigned a, b, c, d, states, high;
     if (!runs_avx512() || !__builtin_cpu_supports("avx512bf16") || !__get_cpuid_count(7, 0, &a, &b, &c, &d) ||
         (d & (AMX_BF16 | AMX_TILE)) != (AMX_BF16 | AMX_TILE))
         return 0;
     __asm__("xgetbv" : "=a"(states), "=d"(high) : "c"(0)); /* AVX-512's presence says that this is allowed */
-    return (states & TILE_STATES) == TILE_STATES && syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0;
+    return (states & TILE_STATES) == TILE_STATES &&
+           syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, TILE_DATA) == 0;
 #endif
 }
 #endif

@@ -107,7 +107,8 @@ static void FNN(gemm_transpose)(ptrdiff_t rows, ptrdiff_t cols, const float *res
 }
 
 /* dst[w * ldd + i] = word w of the k elements of row i, which lie side by side, for i < rows. */
-static void FNN(words_turned)(ptrdiff_t rows, ptrdiff_t k, const float *src, ptrdiff_t lds, float *dst, ptrdiff_t ldd)
+static void FNN(words_turned)(ptrdiff_t rows, ptrdiff_t k, const float *src, ptrdiff_t lds, float *dst,
+                              ptrdiff_t ldd)
 {
     const ptrdiff_t count = FNN(words)(k);
     if (!FNN(rounded)) {
@@ -119,7 +120,8 @@ static void FNN(words_turned)(ptrdiff_t rows, ptrdiff_t k, const float *src, ptr
             const ptrdiff_t high = fnn_min(VF_LANES, rows - i), deep = fnn_min(VF_LANES, count - w);
             vf r[VF_LANES];
             for (int l = 0; l < VF_LANES; l++)
-                r[l] = l < high ? FNN(words_along)(src + (i + l) * lds + w * WORD_DEPTH, k - w * WORD_DEPTH) : vf_zero();
+                r[l] = l < high ? FNN(words_along)(src + (i + l) * lds + w * WORD_DEPTH, k - w * WORD_DEPTH)
+                                : vf_zero();
             vf_transpose(r);
             for (int l = 0; l < deep; l++)
                 vf_store_n(dst + (w + l) * ldd + i, r[l], high);

@@ -10,13 +10,21 @@
 
 enum {
     PANELS_FLOATS = 3 << 15, /* of B packed at a time: most of a small second-level cache */
-    PANELS_HIGH = TILE_ROWS > 8 ? TILE_ROWS : 8, /* a packed tile of A: element (i, p) at p * PANELS_HIGH + i */
-    TURNED_FLOATS = 1 << 14, /* of the transpose of C at a time */
-    PANELS_TILES = 8         /* of A packed at a time: a cache line of a column of A serves them together */
+    PANELS_HIGH = TILE_ROWS > 8 ? TILE_ROWS
+                                : 8, /* a packed tile of A: element (i, p) at p * PANELS_HIGH + i */
+    TURNED_FLOATS = 1 << 14,         /* of the transpose of C at a time */
+    PANELS_TILES = 8 /* of A packed at a time: a cache line of a column of A serves them together */
 };
 
-/* Rows of a panel: words of k elements. */
-static ptrdiff_t FNN(panels_deep)(ptrdiff_t k) { return FNN(words)(k); }
+/* Rows of a panel: words of k elements. AMX takes 16 at a time. */
+static ptrdiff_t FNN(panels_deep)(ptrdiff_t k)
+{
+#if defined(FNN_AMX)
+    return FNN(gemm_lines)(FNN(words)(k));
+#else
+    return FNN(words)(k);
+#endif
+}
 
 static ptrdiff_t FNN(panels_chunk)(ptrdiff_t n, ptrdiff_t depth)
 {
@@ -54,8 +62,9 @@ static void FNN(panels_pack_b)(ptrdiff_t n, ptrdiff_t k, FNN(side) from, float *
         for (ptrdiff_t j = 0; j < whole; j += TILE_COLS, panel += deep * TILE_COLS) {
             TILE_UNROLL
             for (int w = 0; w < TILE_WORDS; w++)
-                tv_store(panel + w * TILE_LANES, FNN(tile_across)(row + j + w * TILE_LANES,
-                                                                  next ? next + j + w * TILE_LANES : NULL, TILE_LANES));
+                tv_store(panel + w * TILE_LANES,
+                         FNN(tile_across)(row + j + w * TILE_LANES, next ? next + j + w * TILE_LANES : NULL,
+                                          TILE_LANES));
         }
         for (ptrdiff_t q = whole; q < n; q += TILE_LANES)
             tv_store(panel + q - whole, FNN(tile_across)(row + q, next ? next + q : NULL, n - q));
@@ -97,7 +106,8 @@ static void FNN(panels_rounded)(ptrdiff_t rows, ptrdiff_t k, FNN(side) from, flo
     if (from.along_k) {
         for (ptrdiff_t i = 0; i < rows; i++)
             for (ptrdiff_t w = 0; w < ld; w += VF_LANES)
-                vf_store(to + i * ld + w, FNN(words_along)(from.at + i * from.ld + w * WORD_DEPTH, k - w * WORD_DEPTH));
+                vf_store(to + i * ld + w,
+                         FNN(words_along)(from.at + i * from.ld + w * WORD_DEPTH, k - w * WORD_DEPTH));
         return;
     }
     for (ptrdiff_t w = 0; w < ld; w += VF_LANES)
@@ -189,6 +199,22 @@ typedef struct {
     FNN(soon) a_soon, b_soon; /* the next tile's rows, or the next part's */
 } FNN(sweep);
 
+#if defined(FNN_AMX)
+static void FNN(panels_rows)(int packed, ptrdiff_t rows, FNN(sweep) * s)
+{
+    float sums[TILE_ROWS * TILE_COLS];
+    (void)packed;
+    _tile_loadconfig(&FNN(amx_tiles));
+    for (ptrdiff_t j = 0; j < s->n; j += TILE_COLS) {
+        const ptrdiff_t n = fnn_min(TILE_COLS, s->n - j);
+        FNN(soon_fetch)(&s->a_soon);
+        FNN(soon_fetch)(&s->b_soon);
+        FNN(amx_multiply)(rows, n > TILE_LANES, s->k, s->a, s->lda, s->b + j * s->k, TILE_COLS, sums);
+        FNN(amx_finish)(rows, n, sums, s->accumulate, s->bias + j, s->floor, s->c + j, s->ldc);
+    }
+    _tile_release();
+}
+#else
 TILE_INLINE void FNN(panels_tile)(const int packed, const int rows, const int words, const int edge,
                                   const FNN(sweep) * s, ptrdiff_t j)
 {
@@ -288,6 +314,7 @@ static void FNN(panels_rows)(int packed, ptrdiff_t rows, FNN(sweep) * s)
         assert(0);
     }
 }
+#endif
 
 /* Rows [i0, i0 + m) and columns [j0, j0 + n) of C. */
 static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_t m, ptrdiff_t j0,

@@ -65,7 +65,12 @@ typedef vf tv;
 #define tv_add vf_add
 #define tv_fma vf_fma
 #define tv_max vf_max
-#if defined(FNN_AVX512)
+#if defined(FNN_AMX) /* see amx.h */
+#define TILE_ROWS 32
+#define TILE_WORDS 2
+#define TILE_MOST_WORDS 2
+#define TILE_WIDE_WORDS(rows) 2
+#elif defined(FNN_AVX512)
 #define TILE_ROWS 8
 #define TILE_WORDS 3
 #define TILE_MOST_WORDS 8
@@ -240,6 +245,9 @@ TILE_INLINE void FNN(tile_sweep)(const int form, const int rows, const fnn_tile 
         FNN(tile_activate)(rows, t);
 }
 
+#if defined(FNN_AMX)
+#include "amx.h"
+#else
 #define TILE_CASE(form, rows)                                                                                \
     case rows:                                                                                               \
         FNN(tile_sweep)(form, rows, t);                                                                      \
@@ -283,6 +291,8 @@ TILE_FORM(tile_direct, TILE_DIRECT)
 TILE_FORM(tile_columns, TILE_COLUMNS)
 TILE_FORM(tile_shifted, TILE_SHIFTED)
 TILE_FORM(tile_flat, TILE_FLAT)
+
+#endif
 
 /* Where tile number `at` of `rows` rows in all starts, when they are shared out evenly: tile t is rows
  * [tile_rows_at(rows, t), tile_rows_at(rows, t + 1)), for t < tile_count(rows). */

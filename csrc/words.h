@@ -61,8 +61,8 @@ static inline vf vf_dot(vf a, vf b, vf c) { return _mm512_dpbf16_ps(c, (__m512bh
 /* Lane l: the pair of first[l] and second[l]. */
 static inline vf FNN(words_of)(vf first, vf second)
 {
-    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23, 7, 22, 6, 21,
-                                           5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
+    const __m512i order = _mm512_set_epi16(31, 15, 30, 14, 29, 13, 28, 12, 27, 11, 26, 10, 25, 9, 24, 8, 23,
+                                           7, 22, 6, 21, 5, 20, 4, 19, 3, 18, 2, 17, 1, 16, 0);
     return (vf)_mm512_permutexvar_epi16(order, (__m512i)_mm512_cvtne2ps_pbh(second, first));
 }
 /* The pairs of low's elements, then high's. */
@@ -95,8 +95,8 @@ static inline vf FNN(words_part)(const float *at, ptrdiff_t n)
 static inline vf FNN(words_along)(const float *at, ptrdiff_t n)
 {
     const vf low = FNN(words_part)(at, n);
-    return FNN(words_of_run)(low, WORD_DEPTH == 2 && n > VF_LANES ? FNN(words_part)(at + VF_LANES, n - VF_LANES)
-                                                                   : vf_zero());
+    return FNN(words_of_run)(
+        low, WORD_DEPTH == 2 && n > VF_LANES ? FNN(words_part)(at + VF_LANES, n - VF_LANES) : vf_zero());
 }
 
 /* A vector of words from n elements of two rows; next: NULL for zeros. */

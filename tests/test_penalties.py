@@ -123,9 +123,9 @@ def test_policies():
     policy = dtype_policies.DTypePolicy("float64")
     assert (policy.compute_dtype, policy.variable_dtype) == ("float64", "float64")
     assert dtype_policies.get(dtype_policies.serialize(policy)) == policy
-    theirs = keras.dtype_policies.serialize(keras.dtype_policies.DTypePolicy("mixed_bfloat16"))
+    theirs = keras.dtype_policies.serialize(keras.dtype_policies.DTypePolicy("mixed_float16"))
     with pytest.warns(UserWarning, match="computes in float32"):
-        ours = dtype_policies.get("mixed_bfloat16")
+        ours = dtype_policies.get("mixed_float16")
     assert dtype_policies.serialize(ours) == theirs
     dtype_policies.set_dtype_policy("float64")
     try:

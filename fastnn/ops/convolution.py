@@ -109,9 +109,7 @@ def _conv_input_grad_reference(
     return windows.pad(dx, [(-before, -after) for before, after in padding])
 
 
-def _conv_kernel_grad_reference(
-    x, dy, *, kernel_shape, strides, padding, dilation, groups, precision=None
-):
+def _conv_kernel_grad_reference(x, dy, *, kernel_shape, strides, padding, dilation, groups, precision=None):
     x, dy = _wide(*rounded(precision, x, dy))
     patches = _patches(x, kernel_shape[:-2], dy.shape[1:-1], strides, padding, dilation, groups)
     return np.moveaxis(np.swapaxes(patches, 1, 2) @ _grouped(dy, groups), 0, 1).reshape(kernel_shape)

@@ -173,3 +173,66 @@ static inline __m512 emulated_dpbf16_ps(__m512 c, __m512 a, __m512 b)
 #undef _mm512_dpbf16_ps
 #define _mm512_cvtne2ps_pbh(high, low) emulated_cvtne2ps_pbh(high, low)
 #define _mm512_dpbf16_ps(c, a, b) emulated_dpbf16_ps(c, (__m512)(a), (__m512)(b))
+
+/* ---- AMX-BF16: eight tiles of up to 16 rows of up to 64 bytes, a set for each thread ---- */
+
+typedef struct {
+    uint8_t palette, start_row, reserved[14];
+    uint16_t row_bytes[16];
+    uint8_t rows[16];
+} emulated_tile_config;
+
+static __thread emulated_tile_config emulated_config;
+static __thread unsigned char emulated_tiles[8][16][64];
+
+static inline void emulated_tile_loadconfig(const void *config)
+{
+    memcpy(&emulated_config, config, sizeof emulated_config);
+    memset(emulated_tiles, 0, sizeof emulated_tiles);
+}
+
+static inline void emulated_tile_release(void) { memset(&emulated_config, 0, sizeof emulated_config); }
+
+static inline void emulated_tile_zero(int tile) { memset(emulated_tiles[tile], 0, sizeof emulated_tiles[tile]); }
+
+static inline void emulated_tile_loadd(int tile, const void *from, ptrdiff_t step)
+{
+    emulated_tile_zero(tile);
+    for (int i = 0; i < emulated_config.rows[tile]; i++)
+        memcpy(emulated_tiles[tile][i], (const char *)from + i * step, emulated_config.row_bytes[tile]);
+}
+
+static inline void emulated_tile_stored(int tile, void *to, ptrdiff_t step)
+{
+    for (int i = 0; i < emulated_config.rows[tile]; i++)
+        memcpy((char *)to + i * step, emulated_tiles[tile][i], emulated_config.row_bytes[tile]);
+}
+
+static inline void emulated_tile_dpbf16ps(int c, int a, int b)
+{
+    for (int i = 0; i < emulated_config.rows[c]; i++)
+        for (int p = 0; p < emulated_config.row_bytes[a] / 4; p++) {
+            uint16_t pair[2], pairs[32], repeated[32];
+            float sums[16];
+            memcpy(pair, emulated_tiles[a][i] + 4 * p, sizeof pair);
+            memcpy(pairs, emulated_tiles[b][p], sizeof pairs);
+            memcpy(sums, emulated_tiles[c][i], sizeof sums);
+            for (int l = 0; l < 32; l++)
+                repeated[l] = pair[l % 2];
+            emulated_dots(16, sums, repeated, pairs);
+            memcpy(emulated_tiles[c][i], sums, sizeof sums);
+        }
+}
+
+#undef _tile_loadconfig
+#undef _tile_release
+#undef _tile_zero
+#undef _tile_loadd
+#undef _tile_stored
+#undef _tile_dpbf16ps
+#define _tile_loadconfig emulated_tile_loadconfig
+#define _tile_release emulated_tile_release
+#define _tile_zero emulated_tile_zero
+#define _tile_loadd emulated_tile_loadd
+#define _tile_stored emulated_tile_stored
+#define _tile_dpbf16ps emulated_tile_dpbf16ps

@@ -95,7 +95,17 @@ def test_batches_and_repeated_operands(isa, rng):
 def test_rounding_is_to_nearest_even_and_keeps_what_is_not_finite(isa):
     ulp = 2.0**-7  # of bfloat16 at 1
     a = np.array(
-        [1, 1 + ulp / 2, 1 + 3 * ulp / 2, 1 + ulp / 2 + 2**-20, -1 - ulp / 2, 3.4e38, -3.4e38, np.inf, np.nan],
+        [
+            1,
+            1 + ulp / 2,
+            1 + 3 * ulp / 2,
+            1 + ulp / 2 + 2**-20,
+            -1 - ulp / 2,
+            3.4e38,
+            -3.4e38,
+            np.inf,
+            np.nan,
+        ],
         "float32",
     )
     want = np.array([1, 1, 1 + 2 * ulp, 1 + ulp, -1, np.inf, -np.inf, np.inf, np.nan], "float32")
@@ -122,7 +132,14 @@ CONVOLUTIONS = [
     ((2, 5, 6, 12), (1, 1, 12, 20), (2, 2), ((0, 0), (0, 0)), (1, 1), 1),
     ((2, 7, 7, 4), (2, 2, 4, 3), (3, 3), ((0, -2), (-1, 0)), (1, 1), 1),
     ((2, 700, 2), (4, 2, 3), (1,), ((3, 0),), (1,), 1),
-    ((2, 6, 7, 6), (3, 3, 3, 42), (1, 1), ((1, 1), (1, 1)), (1, 1), 2),  # an odd number of channels in a group
+    (
+        (2, 6, 7, 6),
+        (3, 3, 3, 42),
+        (1, 1),
+        ((1, 1), (1, 1)),
+        (1, 1),
+        2,
+    ),  # an odd number of channels in a group
     ((41, 4, 4, 2), (3, 3, 2, 3), (2, 2), ((0, 1), (0, 1)), (1, 1), 1),
     ((3, 4, 5, 6, 3), (2, 3, 2, 3, 5), (1, 2, 2), ((0, 1), (1, 1), (0, 0)), (1, 1, 1), 1),
     ((0, 5, 5, 3), (3, 3, 3, 4), (1, 1), ((0, 0), (0, 0)), (1, 1), 1),

@@ -166,8 +166,8 @@ def test_dtype_of_weights():
     layer = layers.Dense(2, dtype="float64")
     assert layer(np.ones((1, 3))).dtype == "float64" and layer.kernel.dtype == "float64"
     with pytest.warns(UserWarning, match="computes in float32"):
-        mixed = layers.Dense(2, dtype="mixed_bfloat16")
-    assert mixed.get_config()["dtype"]["config"] == {"name": "mixed_bfloat16"}
+        mixed = layers.Dense(2, dtype="mixed_float16")
+    assert mixed.get_config()["dtype"]["config"] == {"name": "mixed_float16"}
 
 
 class Penalised(layers.Layer):
