@@ -3,7 +3,9 @@
 Each system runs in a process of its own and trains an epoch when asked; the systems take turns (A B C A B C ...), with
 equal threads. Systems that run the same Keras source are first checked to predict the same from the same weights.
 Peers that are not installed are left out; --python NAME=PATH gives a system its own interpreter. `fastnn@1` is fastnn
-on one thread. A new workload is one function in workloads.py, and where it pays one branch in raw_*.py.
+on one thread. `fastnn-bf16`, which runs where it is asked for, is fastnn under the policy mixed_bfloat16, and says where
+the CPU lacks the instructions: python bench/compare.py big_mlp vgg_block --systems fastnn,fastnn-bf16
+A new workload is one function in workloads.py, and where it pays one branch in raw_*.py.
 """
 
 import argparse
@@ -97,6 +99,9 @@ def measure(workload, systems, pythons, threads, rounds):
             workers[system] = Worker(system, workload, pythons.get(system, sys.executable), threads)
         except (RuntimeError, OSError) as error:
             print(f"  {system}: left out ({error})", file=sys.stderr)
+    for system, worker in workers.items():
+        for note in worker.start["notes"]:
+            print(f"  {system}: {note}", file=sys.stderr)
     for complaint in _agree(workers, workload):
         print(f"  {complaint}", file=sys.stderr)
     for system, worker in workers.items():

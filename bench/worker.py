@@ -12,6 +12,7 @@ import resource
 import statistics
 import sys
 import time
+import warnings
 
 import numpy as np
 
@@ -31,14 +32,18 @@ def _median_seconds(call, runs=200, budget=2.0):
 
 
 class KerasLike:
-    """A workload of workloads.py on any module with Keras's surface."""
+    """A workload of workloads.py on any module with Keras's surface. `fastnn-bf16`: under mixed_bfloat16."""
 
     def __init__(self, system, name):
         start = time.perf_counter()
         if system in KERAS:
             os.environ["KERAS_BACKEND"] = KERAS[system]
-        keras = importlib.import_module("fastnn" if system == "fastnn" else "keras")
+        keras = importlib.import_module("fastnn" if system.startswith("fastnn") else "keras")
         self.import_seconds = time.perf_counter() - start
+        with warnings.catch_warnings(record=True) as caught:
+            if system == "fastnn-bf16":
+                keras.config.set_dtype_policy("mixed_bfloat16")
+        self.notes = [str(warning.message) for warning in caught]
         workloads = importlib.import_module("workloads")
         self.model, self.x, self.y, self.batch = getattr(workloads, name)(keras)
         rows = len(self.x[0]) if isinstance(self.x, list) else len(self.x)
@@ -73,6 +78,7 @@ class ByHand:
 
     def __init__(self, system, name):
         start = time.perf_counter()
+        self.notes = []
         module = importlib.import_module(BY_HAND[system])
         self.import_seconds = time.perf_counter() - start
         self.epoch, self.steps = module.epoch(name, system == "torch-compile")
@@ -83,7 +89,8 @@ def main():
     start = time.perf_counter()
     work = (ByHand if system in BY_HAND else KerasLike)(system, name)
     work.epoch()
-    answer = {"first": time.perf_counter() - start, "import": work.import_seconds, "steps": work.steps}
+    first = time.perf_counter() - start
+    answer = {"first": first, "import": work.import_seconds, "steps": work.steps, "notes": work.notes}
     while True:
         print(json.dumps(answer), flush=True)
         words = sys.stdin.readline().split()

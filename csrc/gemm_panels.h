@@ -38,7 +38,8 @@ static ptrdiff_t FNN(panels_high_step)(ptrdiff_t deep) { return PANELS_HIGH * FN
 static ptrdiff_t FNN(panels_scratch)(ptrdiff_t n, ptrdiff_t k)
 {
     const ptrdiff_t deep = FNN(panels_deep)(FNN(gemm_depth)(k)), chunk = FNN(panels_chunk)(n, deep);
-    return FNN(gemm_lines)(chunk * deep) + FNN(gemm_lines)(chunk) + PANELS_TILES * FNN(panels_high_step)(deep);
+    return FNN(gemm_lines)(chunk * deep) + FNN(gemm_lines)(chunk) +
+           PANELS_TILES * FNN(panels_high_step)(deep);
 }
 
 /* Packs columns [0, n) of (k, n) `from` into panels of TILE_COLS columns, `deep` rows of words each, the last

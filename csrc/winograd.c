@@ -27,10 +27,14 @@
  * A kernel of depth `taps`, 3 x 3 across, is as many convolutions of planes, added up at the 36 points: plane z of y
  * sees planes z - front to z - front + taps - 1 of x.
  *
- *     sizes: n  h w c  oh ow oc  top left  taps  d od  front
- *     images, pixels and channels of x and of y, padding before; planes of x and y, padding in front of them
+ *     sizes: n  h w c  oh ow oc  top left  taps  d od  front  rounded
+ *     images, pixels and channels of x and of y, padding before; planes of x and y, padding in front of them; 0 or 1
  *
  * (n counts images; the kernel's gradient takes taps = 1 and planes for images.)
+ *
+ * Operands may be rounded to bfloat16 as they are read: what follows is float32, because rounding the points would lose more
+ * than rounding pixels and filters does. So this form is not faster for it, and taken where it beats the direct one all the
+ * same (ops/conv_lowering.py).
  */
 
 #define WINO_A 0.70710678118654752f
@@ -120,12 +124,12 @@ TILE_INLINE void FNN(wino_unkernel)(const tv *w, int from, tv *k, int to)
 /* ---- shapes ---- */
 
 typedef struct {
-    ptrdiff_t n, h, w, c, oh, ow, oc, top, left, taps, d, od, front;
+    ptrdiff_t n, h, w, c, oh, ow, oc, top, left, taps, d, od, front, rounded;
     ptrdiff_t down, across, tiles; /* tiles of a plane, tiles in all */
     ptrdiff_t pitch, cols, panel;  /* c and oc in whole words; the width of a panel of columns */
 } FNN(wino_job);
 
-enum { WINO_SIZES = 13 };
+enum { WINO_SIZES = 14 };
 
 static FNN(wino_job) FNN(wino_sizes)(const fnn_call *call)
 {
@@ -143,7 +147,8 @@ static FNN(wino_job) FNN(wino_sizes)(const fnn_call *call)
            .taps = size[9],
            .d = size[10],
            .od = size[11],
-           .front = size[12]};
+           .front = size[12],
+           .rounded = size[13]};
     job.down = fnn_ceil_div(job.oh, WINO_TILE);
     job.across = fnn_ceil_div(job.ow, WINO_TILE);
     job.tiles = job.n * job.od * job.down * job.across;
@@ -169,8 +174,8 @@ static ptrdiff_t FNN(wino_plane)(ptrdiff_t floats) { return (floats + 15) / 16 *
 
 /* The 6 x 6 pixels at x (line and pixel: floats to the next), or where at is given at[36], as `lanes`
  * channels of 36 points at v, `plane` apart. */
-TILE_INLINE void FNN(wino_patch_word)(const int edge, const int whole, ptrdiff_t lanes, const float *x,
-                                      ptrdiff_t line, ptrdiff_t pixel, const float *const *at,
+TILE_INLINE void FNN(wino_patch_word)(const int rounded, const int edge, const int whole, ptrdiff_t lanes,
+                                      const float *x, ptrdiff_t line, ptrdiff_t pixel, const float *const *at,
                                       ptrdiff_t channel, float *v, ptrdiff_t plane)
 {
     tv half[36];
@@ -181,6 +186,8 @@ TILE_INLINE void FNN(wino_patch_word)(const int edge, const int whole, ptrdiff_t
         for (int i = 0; i < WINO_PATCH; i++) {
             const float *p = (edge ? at[i * 6 + j] : x + i * line + j * pixel) + channel;
             d[i] = whole ? tv_load(p) : tv_load_n(p, lanes);
+            if (rounded)
+                d[i] = tv_rounded(d[i]);
         }
         FNN(wino_patch)(d, 1, half + j, 6);
     }
@@ -196,8 +203,9 @@ TILE_INLINE void FNN(wino_patch_word)(const int edge, const int whole, ptrdiff_t
 
 /* V[36][tile - first][pitch] of tiles [first, first + count), of the planes that kernel plane `tap` meets. zeros: c of
  * them. */
-static void FNN(wino_patches)(const FNN(wino_job) * job, const float *x, ptrdiff_t tap, ptrdiff_t first,
-                              ptrdiff_t count, ptrdiff_t pitch, const float *zeros, float *v, ptrdiff_t plane)
+TILE_INLINE void FNN(wino_patches_of)(const int rounded, const FNN(wino_job) * job, const float *x,
+                                      ptrdiff_t tap, ptrdiff_t first, ptrdiff_t count, ptrdiff_t pitch,
+                                      const float *zeros, float *v, ptrdiff_t plane)
 {
     const ptrdiff_t c = job->c, line = job->w * c, whole = c / TILE_LANES * TILE_LANES;
     for (ptrdiff_t r = 0; r < count; r++, v += pitch) {
@@ -213,9 +221,10 @@ static void FNN(wino_patches)(const FNN(wino_job) * job, const float *x, ptrdiff
         const ptrdiff_t at = ((image * job->h + y) * job->w + across) * c;
         if (y >= 0 && across >= 0 && y + WINO_PATCH <= job->h && across + WINO_PATCH <= job->w) {
             for (ptrdiff_t i = 0; i < whole; i += TILE_LANES)
-                FNN(wino_patch_word)(0, 1, TILE_LANES, x + at, line, c, NULL, i, v + i, plane);
+                FNN(wino_patch_word)(rounded, 0, 1, TILE_LANES, x + at, line, c, NULL, i, v + i, plane);
             if (whole < c)
-                FNN(wino_patch_word)(0, 0, c - whole, x + at, line, c, NULL, whole, v + whole, plane);
+                FNN(wino_patch_word)(rounded, 0, 0, c - whole, x + at, line, c, NULL, whole, v + whole,
+                                     plane);
             continue;
         }
         const float *pixel[36];
@@ -225,10 +234,19 @@ static void FNN(wino_patches)(const FNN(wino_job) * job, const float *x, ptrdiff
                 pixel[i * 6 + j] = inside ? x + at + i * line + j * c : zeros;
             }
         for (ptrdiff_t i = 0; i < whole; i += TILE_LANES)
-            FNN(wino_patch_word)(1, 1, TILE_LANES, NULL, 0, 0, pixel, i, v + i, plane);
+            FNN(wino_patch_word)(rounded, 1, 1, TILE_LANES, NULL, 0, 0, pixel, i, v + i, plane);
         if (whole < c)
-            FNN(wino_patch_word)(1, 0, c - whole, NULL, 0, 0, pixel, whole, v + whole, plane);
+            FNN(wino_patch_word)(rounded, 1, 0, c - whole, NULL, 0, 0, pixel, whole, v + whole, plane);
     }
+}
+
+static void FNN(wino_patches)(const FNN(wino_job) * job, const float *x, ptrdiff_t tap, ptrdiff_t first,
+                              ptrdiff_t count, ptrdiff_t pitch, const float *zeros, float *v, ptrdiff_t plane)
+{
+    if (job->rounded)
+        FNN(wino_patches_of)(1, job, x, tap, first, count, pitch, zeros, v, plane);
+    else
+        FNN(wino_patches_of)(0, job, x, tap, first, count, pitch, zeros, v, plane);
 }
 
 typedef struct {
@@ -416,12 +434,12 @@ static void FNN(winograd_kernel_work)(const fnn_call *call, fnn_work *work)
 /* The 36 points of each filter, in panels of columns as the product reads them: points (taps, 36, panels, c,
  * panel), the last panel as narrow as whole words allow, the 36 planes apart as wino_plane says;
  * taps * 36 * (c * (oc rounded up to 16) + 32) floats are enough.
- * sizes: c oc taps.  bufs: kernel (taps, 3, 3, c, oc), points */
+ * sizes: c oc taps rounded.  bufs: kernel (taps, 3, 3, c, oc), points */
 static void FNN(winograd_kernel_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     (void)scratch;
     const ptrdiff_t c = call->size[0], oc = call->size[1], cols = FNN(conv_words)(oc),
-                    panel = FNN(conv_panel)(cols);
+                    panel = FNN(conv_panel)(cols), rounded = call->size[3];
     for (ptrdiff_t unit = lo; unit < hi; unit++)
         for (ptrdiff_t j = 0; j < cols; j += TILE_LANES) {
             const ptrdiff_t plane = unit / c, i = unit % c;
@@ -438,6 +456,8 @@ static void FNN(winograd_kernel_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff
                 for (int h = 0; h < 3; h++) {
                     const float *tap = kernel + (h * 3 + w) * c * oc;
                     k[h] = lanes == TILE_LANES ? tv_load(tap) : tv_load_n(tap, lanes);
+                    if (rounded)
+                        k[h] = tv_rounded(k[h]);
                 }
                 FNN(wino_kernel)(k, 1, half + w, 3);
             }
@@ -490,9 +510,9 @@ static void FNN(winograd_kernel_grad_work)(const fnn_call *call, fnn_work *work)
                     (ptrdiff_t)sizeof(float);
 }
 
-TILE_INLINE void FNN(wino_untile_word)(const int whole, ptrdiff_t lanes, const float *dy, ptrdiff_t line,
-                                       ptrdiff_t pixel, ptrdiff_t high, ptrdiff_t wide, float *d,
-                                       ptrdiff_t plane)
+TILE_INLINE void FNN(wino_untile_word)(const int rounded, const int whole, ptrdiff_t lanes, const float *dy,
+                                       ptrdiff_t line, ptrdiff_t pixel, ptrdiff_t high, ptrdiff_t wide,
+                                       float *d, ptrdiff_t plane)
 {
     tv half[24];
     WINO_UNROLL
@@ -502,6 +522,8 @@ TILE_INLINE void FNN(wino_untile_word)(const int whole, ptrdiff_t lanes, const f
         for (int i = 0; i < WINO_TILE; i++) {
             const float *p = dy + i * line + j * pixel;
             column[i] = i >= high || j >= wide ? tv_zero() : whole ? tv_load(p) : tv_load_n(p, lanes);
+            if (rounded)
+                column[i] = tv_rounded(column[i]);
         }
         FNN(wino_untile)(column, 1, half + j, 4);
     }
@@ -516,8 +538,9 @@ TILE_INLINE void FNN(wino_untile_word)(const int whole, ptrdiff_t lanes, const f
 }
 
 /* dy's points of tiles [first, first + count), filters [j0, j1), as (36, panels, run, panel). */
-static void FNN(wino_untiles)(const FNN(wino_job) * job, const FNN(wino_grad_cut) * cut, const float *dy,
-                              ptrdiff_t first, ptrdiff_t count, ptrdiff_t j0, ptrdiff_t j1, float *d)
+TILE_INLINE void FNN(wino_untiles_of)(const int rounded, const FNN(wino_job) * job,
+                                      const FNN(wino_grad_cut) * cut, const float *dy, ptrdiff_t first,
+                                      ptrdiff_t count, ptrdiff_t j0, ptrdiff_t j1, float *d)
 {
     const ptrdiff_t oc = job->oc, line = job->ow * oc;
     for (ptrdiff_t r = 0; r < count; r++) {
@@ -530,14 +553,24 @@ static void FNN(wino_untiles)(const FNN(wino_job) * job, const FNN(wino_grad_cut
                             width = fnn_min(job->panel, j1 - j0 - start);
             float *to = d + start * cut->run + r * width + j - j0 - start;
             if (oc - j < TILE_LANES)
-                FNN(wino_untile_word)(0, oc - j, from + j, line, oc, high, wide, to, cut->outputs);
+                FNN(wino_untile_word)(rounded, 0, oc - j, from + j, line, oc, high, wide, to, cut->outputs);
             else if (high == WINO_TILE && wide == WINO_TILE)
-                FNN(wino_untile_word)(1, TILE_LANES, from + j, line, oc, WINO_TILE, WINO_TILE, to,
+                FNN(wino_untile_word)(rounded, 1, TILE_LANES, from + j, line, oc, WINO_TILE, WINO_TILE, to,
                                       cut->outputs);
             else
-                FNN(wino_untile_word)(1, TILE_LANES, from + j, line, oc, high, wide, to, cut->outputs);
+                FNN(wino_untile_word)(rounded, 1, TILE_LANES, from + j, line, oc, high, wide, to,
+                                      cut->outputs);
         }
     }
+}
+
+static void FNN(wino_untiles)(const FNN(wino_job) * job, const FNN(wino_grad_cut) * cut, const float *dy,
+                              ptrdiff_t first, ptrdiff_t count, ptrdiff_t j0, ptrdiff_t j1, float *d)
+{
+    if (job->rounded)
+        FNN(wino_untiles_of)(1, job, cut, dy, first, count, j0, j1, d);
+    else
+        FNN(wino_untiles_of)(0, job, cut, dy, first, count, j0, j1, d);
 }
 
 /* dkernel (3, 3, c, oc), filters [j0, j1), from the sums over tiles W[36][c][width]. */

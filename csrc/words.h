@@ -9,6 +9,13 @@
  *         large. The missing half of a last pair is 0, on both sides.
  *     elsewhere a word is the rounded float: the same sums, in another order.
  *
+ * The float32 tile of 8 rows by 3 vectors suits vdpbf16ps as it does the FMA: 24 sums are chains enough for a latency of
+ * 6 cycles and two a cycle, and a step of it, 24 products of 16 pairs, takes 12 cycles, in which 3 vectors of B come from
+ * the second-level cache (16 bytes a cycle) and 8 pairs of A are broadcast from the first: 11 loads where there is room
+ * for 24. 14 rows by 2 would load 16 times for 28 products, 6 by 4 10 times for 24 and a third more from the second
+ * level. What a product loses against twice float32's speed is packing, which is not halved: A must be rounded too, once
+ * for each chunk of columns. So the operand of which every thread packs all is the smaller one (gemm_choose).
+ *
  * AVX512_BF16 takes subnormal operands for 0, and flushes subnormal results; the other tables keep both.
  *
  * Who packs gives a pair's elements in one of two ways: `along` memory, where they lie side by side, or `across` it, an
@@ -23,6 +30,32 @@
 /* Words of n elements. */
 static inline ptrdiff_t FNN(words)(ptrdiff_t n) { return fnn_ceil_div(n, WORD_DEPTH); }
 
+/* The bits of x rounded; a NaN stays one. */
+static inline uint32_t FNN(round_bits)(float x)
+{
+    uint32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    return x == x ? (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u : (bits | 0x00400000u) & 0xffff0000u;
+}
+
+/* The same in each lane, as floats. */
+static inline vf vf_rounded(vf x)
+{
+    const vi bits = vf_bits(x), odd = vi_and(vi_shr(bits, 16), vi_set1(1));
+    const vi up = vi_and(vi_add(bits, vi_add(odd, vi_set1(0x7fff))), vi_set1((int32_t)0xffff0000u));
+    return vf_select(vf_eq(x, x), vi_as_float(up), x);
+}
+#if defined(FNN_AVX512) || defined(FNN_AVX2)
+#define tv_rounded vf_rounded
+#else
+static inline tv tv_rounded(tv x)
+{
+    for (int l = 0; l < TILE_LANES; l++)
+        x[l] = vf_rounded(x[l]);
+    return x;
+}
+#endif
+
 #if !defined(FNN_BF16)
 #define PRODUCT(name) name##_f32
 enum { FNN(rounded) = 0 };
@@ -35,14 +68,6 @@ static inline float FNN(word_of)(float first, float second) { return (void)secon
 #else
 #define PRODUCT(name) name##_bf16
 enum { FNN(rounded) = 1 };
-
-/* The bits of x rounded; a NaN stays one. */
-static inline uint32_t FNN(round_bits)(float x)
-{
-    uint32_t bits;
-    memcpy(&bits, &x, sizeof bits);
-    return x == x ? (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u : (bits | 0x00400000u) & 0xffff0000u;
-}
 
 /* One word. */
 static inline float FNN(word_of)(float first, float second)
@@ -68,13 +93,7 @@ static inline vf FNN(words_of)(vf first, vf second)
 /* The pairs of low's elements, then high's. */
 static inline vf FNN(words_of_run)(vf low, vf high) { return (vf)_mm512_cvtne2ps_pbh(high, low); }
 #else
-static inline vf FNN(words_of)(vf x, vf second)
-{
-    (void)second;
-    const vi bits = vf_bits(x), odd = vi_and(vi_shr(bits, 16), vi_set1(1));
-    const vi up = vi_and(vi_add(bits, vi_add(odd, vi_set1(0x7fff))), vi_set1((int32_t)0xffff0000u));
-    return vf_select(vf_eq(x, x), vi_as_float(up), x);
-}
+static inline vf FNN(words_of)(vf x, vf second) { return (void)second, vf_rounded(x); }
 static inline vf FNN(words_of_run)(vf low, vf high) { return FNN(words_of)(low, high); }
 #define vf_dot vf_fma
 #endif

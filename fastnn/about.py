@@ -18,7 +18,9 @@ def _cpu():
 def show_config():
     """Print the version, the CPU, the instruction set in use, and how many threads and why that many."""
     count, why = threads.explain()
-    halves = "by instructions of its own" if settings.has_bfloat16() else "none; mixed_bfloat16 is slow here"
+    halves = (
+        "by instructions of its own" if settings.bfloat16_speed() > 1 else "none; mixed_bfloat16 is slow here"
+    )
     print(
         f"fastnn {VERSION}\ncpu: {_cpu()}\nkernels: {settings.kernels().isa} (this machine can run "
         f"{', '.join(settings.available_isas())}; FASTNN_ISA forces one)\nbfloat16: {halves}\nthreads: {count} ({why})"

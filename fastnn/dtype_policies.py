@@ -12,14 +12,14 @@ _global = None  # set by set_dtype_policy; None: floatx
 class DTypePolicy:
     """A named pair of dtypes: "float32", "float64", another dtype's name, "mixed_bfloat16" or "mixed_float16".
 
-    "mixed_bfloat16": layers round the operands of matrix products and convolutions, and of their gradients' products, to
-    bfloat16 and sum in float32. Everything else stays float32: variables, what layers return, norms, losses, recurrent
-    and depthwise layers. `compute_dtype` is "bfloat16", as in Keras, though no tensor has this dtype: where a dtype is
-    asked for, "bfloat16" makes float32 tensors. Fast on CPUs with AVX512_BF16 or AMX; elsewhere results are the same up to
-    the order of sums, and a warning says once that float32 would be faster.
+    "mixed_bfloat16": layers round the operands of matrix products and convolutions, and of their gradients'
+    products, to bfloat16 and sum in float32. Everything else stays float32: variables, what layers return, norms,
+    losses, recurrent and depthwise layers. `compute_dtype` is "bfloat16", as in Keras, though no tensor has this
+    dtype: where a dtype is asked for, "bfloat16" makes float32 tensors. Fast on CPUs with AVX512_BF16 or AMX;
+    elsewhere results are the same up to the order of sums, and a warning says once that float32 would be faster.
 
-    "mixed_float16" is kept by name, so that files made with it load and save unchanged, and computes in float32, which is
-    as exact as it promises and more; a warning says so.
+    "mixed_float16" is kept by name, so that files made with it load and save unchanged, and computes in float32,
+    which is as exact as it promises and more; a warning says so.
 
     compute_dtype, variable_dtype: as in Keras. tensor_dtype: what the layer's tensors have. precision: "bfloat16" where
     products round, or None.
@@ -37,7 +37,7 @@ class DTypePolicy:
         self.precision = None
         if name == "mixed_bfloat16":
             self.precision = "bfloat16"
-            if not settings.has_bfloat16():
+            if settings.bfloat16_speed() == 1:
                 _warn_of_speed(settings.kernels().isa)
         elif name == "mixed_float16":
             warnings.warn(

@@ -2,12 +2,13 @@
 
 A 1 x 1 convolution of stride 1 is a matrix product. 3 x 3 windows of stride 1 take Winograd's form where
 that saves more than its transforms cost (csrc/winograd.c). Filters of a channel by itself are depthwise
-(csrc/depthwise.c). All others are summed as they stand (csrc/conv.c, csrc/conv_grad.c); so are all that
-round their operands to bfloat16, because Winograd's transforms would add to what rounding loses.
+(csrc/depthwise.c). All others are summed as they stand (csrc/conv.c, csrc/conv_grad.c). Operands rounded to
+bfloat16 make the sum as it stands faster where the table has instructions for them, Winograd's form never.
 """
 
 import math
 
+from ..engine import settings
 from . import windows
 from .matmul import emit_gemm
 from .precision import kernel_name
@@ -71,12 +72,13 @@ def _kernel_cycles(pairs):
     return pairs * (12.0 if pairs < 1 << 13 else 35.0 if pairs < 1 << 17 else 80.0)
 
 
-def _winograd_pays(planes, pixels, channels, filters, taps=1):
-    """Whether tiles of 4 x 4 make `filters` filters at (planes, *pixels) faster. taps: planes of the kernel."""
+def _winograd_pays(planes, pixels, channels, filters, taps=1, speed=1.0):
+    """Whether tiles of 4 x 4 make `filters` filters at (planes, *pixels) faster. taps: planes of the kernel; speed: of
+    the direct sum, float32's being 1."""
     if min(channels, filters) < _FEW_CHANNELS:
         return False
     tiles = _tiles(planes, pixels)
-    direct = planes * math.prod(pixels) * 9 * taps * channels * filters / 16 / 0.8
+    direct = planes * math.prod(pixels) * 9 * taps * channels * filters / 16 / 0.8 / speed
     products = tiles * 36 * taps * channels * filters / 16 / 0.75
     transforms = tiles * _TRANSFORM_CYCLES * (taps * channels + filters) + _kernel_cycles(
         taps * channels * filters
@@ -95,27 +97,26 @@ def _winograd_sizes(call, kernel_shape, x_shape, y_shape):
         if deep != made or origin[0] != 0:
             return None
         batch, deep, made = batch * deep, 1, 1  # planes are images
-    planes = [window[0], deep, made, origin[0]]
+    planes = [window[0], deep, made, origin[0], call.attrs.get("precision") is not None]
     return [batch, *x, x_shape[-1], *y, y_shape[-1], *origin[1:], *planes]
 
 
 def _tiled(call, kernel_shape, x_shape, y_shape):
     """`_winograd_sizes`, or None where they are no gain."""
-    if call.attrs.get("precision") is not None:
-        return None
+    speed = settings.bfloat16_speed() if call.attrs.get("precision") == "bfloat16" else 1.0
     sizes = _winograd_sizes(call, kernel_shape, x_shape, y_shape)
     if sizes is None:
         return None
     n, c, oh, ow, oc, taps, made = (sizes[i] for i in (0, 3, 4, 5, 6, 9, 11))
-    return sizes if _winograd_pays(n * made, (oh, ow), c, oc, taps) else None
+    return sizes if _winograd_pays(n * made, (oh, ow), c, oc, taps, speed) else None
 
 
 def _winograd(call, source, kernel, kernel_shape, sizes, extra, alpha=0.0):
     """Emits the convolution of `source` with planes of 3 x 3 kernels, which are transformed first."""
     channels, filters = kernel_shape[-2:]
-    taps = sizes[9]
+    taps, rounded = sizes[9], sizes[13]
     points = call.workspace(4 * 36 * taps * (channels * (-filters // 16 * -16) + 32))
-    call.emit("winograd_kernel_f32", reads=[kernel], writes=[points], sizes=[channels, filters, taps])
+    call.emit("winograd_kernel_f32", [kernel], [points], [channels, filters, taps, rounded])
     reads = [source, points, *call.inputs[2:]]
     call.emit("winograd_f32", reads=reads, writes=call.outputs, sizes=[*sizes, *extra], attrs=[alpha])
 
@@ -161,8 +162,8 @@ def emit_input_grad(call):
         return
     tiled = _tiled(call, kernel.shape, dy.shape, x)
     if tiled:
-        top, left, taps, deep, made, front = tiled[7:]
-        tiled[7:] = [2 - top, 2 - left, taps, deep, made, taps - 1 - front]
+        top, left, taps, deep, made, front = tiled[7:13]
+        tiled[7:13] = [2 - top, 2 - left, taps, deep, made, taps - 1 - front]
         flipped = call.workspace(kernel.nbytes)
         call.emit("conv_flip_f32", reads=[kernel], writes=[flipped], sizes=[*sizes, 0])
         turned = (*kernel.shape[:-2], kernel.shape[-1], kernel.shape[-2])

@@ -1,9 +1,9 @@
 """Products whose operands are rounded to bfloat16: what the attribute `precision` of their records means.
 
-`precision="bfloat16"` rounds both operands to nearest even and sums in float32; without the attribute they are taken as
-they are. A layer's policy sets it for the products that the layer's call makes, gradient rules hand it on, and the
-lowering picks other kernels by it. Whoever computes something else with a product, a table of sines or an average, makes
-the record itself, which then has no such attribute.
+`precision="bfloat16"` rounds both operands to nearest even and sums in float32; without the attribute they are
+taken as they are. A layer's policy sets it for the products that the layer's call makes, gradient rules hand it on,
+and the lowering picks other kernels by it. A layer that computes something else with a product, an average or a
+spectrum, has `rounds_products = False`.
 """
 
 import numpy as np

@@ -107,7 +107,10 @@ static inline __m512 emulated_shuffle_f32x4(__m512 a, __m512 b, int choice)
 #define _mm512_srai_epi32(word, bits) emulated_srai_epi32(word, bits)
 #define _mm512_extractf32x8_ps(word, which) emulated_extractf32x8_ps(word, which)
 
-/* ---- AVX512_BF16, as Intel's manual gives it: subnormal operands and results are 0 ---- */
+/* ---- AVX512_BF16, as Intel's manual gives it: subnormal operands and results are 0. Not inlined, or compiling the
+ * unrolled tiles takes minutes. ---- */
+
+#define EMULATED_CALL static __attribute__((noinline, unused))
 
 static inline float emulated_flushed(float x)
 {
@@ -134,7 +137,7 @@ static inline float emulated_widened(uint16_t half)
     return emulated_flushed(x);
 }
 
-static inline __m512 emulated_cvtne2ps_pbh(__m512 high, __m512 low)
+EMULATED_CALL __m512 emulated_cvtne2ps_pbh(__m512 high, __m512 low)
 {
     float from[32];
     uint16_t halves[32];
@@ -157,7 +160,7 @@ static inline void emulated_dots(int count, float *sums, const uint16_t *a, cons
     }
 }
 
-static inline __m512 emulated_dpbf16_ps(__m512 c, __m512 a, __m512 b)
+EMULATED_CALL __m512 emulated_dpbf16_ps(__m512 c, __m512 a, __m512 b)
 {
     float sums[16];
     uint16_t first[32], second[32];
@@ -193,22 +196,22 @@ static inline void emulated_tile_loadconfig(const void *config)
 
 static inline void emulated_tile_release(void) { memset(&emulated_config, 0, sizeof emulated_config); }
 
-static inline void emulated_tile_zero(int tile) { memset(emulated_tiles[tile], 0, sizeof emulated_tiles[tile]); }
+EMULATED_CALL void emulated_tile_zero(int tile) { memset(emulated_tiles[tile], 0, sizeof emulated_tiles[tile]); }
 
-static inline void emulated_tile_loadd(int tile, const void *from, ptrdiff_t step)
+EMULATED_CALL void emulated_tile_loadd(int tile, const void *from, ptrdiff_t step)
 {
     emulated_tile_zero(tile);
     for (int i = 0; i < emulated_config.rows[tile]; i++)
         memcpy(emulated_tiles[tile][i], (const char *)from + i * step, emulated_config.row_bytes[tile]);
 }
 
-static inline void emulated_tile_stored(int tile, void *to, ptrdiff_t step)
+EMULATED_CALL void emulated_tile_stored(int tile, void *to, ptrdiff_t step)
 {
     for (int i = 0; i < emulated_config.rows[tile]; i++)
         memcpy((char *)to + i * step, emulated_tiles[tile][i], emulated_config.row_bytes[tile]);
 }
 
-static inline void emulated_tile_dpbf16ps(int c, int a, int b)
+EMULATED_CALL void emulated_tile_dpbf16ps(int c, int a, int b)
 {
     for (int i = 0; i < emulated_config.rows[c]; i++)
         for (int p = 0; p < emulated_config.row_bytes[a] / 4; p++) {

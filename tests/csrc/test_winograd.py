@@ -6,7 +6,7 @@ about half of that. A direct sum in any order is only bounded by n u sum |x k|, 
 
 import numpy as np
 import pytest
-from support import EPS32, ISAS, check_kernel, run_kernel
+from support import EPS32, ISAS, check_kernel, on_isa, run_kernel
 
 from fastnn.engine.lower import Buffer, lower
 from fastnn.ops import convolution
@@ -24,7 +24,7 @@ CASES = [
     ((1, 6, 12, 12, 40), 33, ((2, 0), (0, 1), (1, 1)), 2),  # uneven planes in front and behind
 ]
 
-FLAT = [1, 1, 1, 0]  # one plane of kernel and image
+FLAT = [1, 1, 1, 0, 0]  # one plane of kernel and image, nothing rounded
 
 
 def _case(case, rng):
@@ -45,7 +45,18 @@ def _kernels(op, arrays, shape, **attributes):
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: "x".join(map(str, (*case[0], case[1]))))
 def test_convolution_by_tiles_matches_float64(isa, case, rng):
+    _check_by_tiles(isa, *_case(case, rng))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("case", [*CASES[2:4], CASES[-1]], ids=lambda case: "x".join(map(str, case[0])))
+def test_convolution_by_tiles_of_operands_rounded_to_bfloat16(isa, case, rng):
     x, kernel, dy, attributes = _case(case, rng)
+    with on_isa(isa):  # where bfloat16 has instructions of its own, the direct form may be faster
+        _check_by_tiles(isa, x, kernel, dy, {**attributes, "precision": "bfloat16"})
+
+
+def _check_by_tiles(isa, x, kernel, dy, attributes):
     conv, input_grad, kernel_grad = (
         convolution.conv_op,
         convolution.conv_input_grad_op,
@@ -58,7 +69,9 @@ def test_convolution_by_tiles_matches_float64(isa, case, rng):
     check_kernel(input_grad, [dy, kernel], isa=isa, atol=2 * EPS32 * kernel[..., 0, :].size, **attributes)
     del attributes["input_shape"]
     attributes["kernel_shape"] = kernel.shape
-    form = "conv_kernel_grad_f32" if case[3:] else "winograd_kernel_grad_f32"
+    form = "winograd_kernel_grad_f32"
+    if len(attributes["strides"]) == 3 and kernel.shape[0] > 1:
+        form = f"conv_kernel_grad_{'bf16' if 'precision' in attributes else 'f32'}"
     assert form in _kernels(kernel_grad, [x, dy], kernel.shape, **attributes)
     check_kernel(kernel_grad, [x, dy], isa=isa, atol=2 * EPS32 * dy[..., 0].size, **attributes)
 
@@ -86,7 +99,7 @@ def test_a_nan_reaches_every_output_that_sees_it(isa, rng):
     x[0, 5, 6, 3] = np.nan
     y = np.zeros((1, 16, 16, 16), np.float32)
     points = np.zeros(36 * (16 * 16 + 32), np.float32)
-    run_kernel(isa, "winograd_kernel_f32", [kernel], [points], [16, 16, 1])
+    run_kernel(isa, "winograd_kernel_f32", [kernel], [points], [16, 16, 1, 0])
     run_kernel(isa, "winograd_f32", [x, points], [y], [1, 16, 16, 16, 16, 16, 16, 1, 1, *FLAT, 0, 1], [0.0])
     assert np.isnan(y[0, 4:7, 5:8]).all()
     assert np.isfinite(y[0, 8:]).all() and np.isfinite(y[0, :, 12:]).all()
@@ -99,7 +112,7 @@ def test_the_bits_do_not_depend_on_threads(isa, rng):
     for threads in (1, 2, 3):
         shapes = (36, 24 * 48 + 32), dy.shape, (3, *kernel.shape)
         points, y, partial = (np.full(shape, np.nan, np.float32) for shape in shapes)
-        run_kernel(isa, "winograd_kernel_f32", [kernel], [points], [24, 40, 1], threads=threads)
+        run_kernel(isa, "winograd_kernel_f32", [kernel], [points], [24, 40, 1, 0], threads=threads)
         run_kernel(isa, "winograd_f32", [x, points], [y], [*sizes, 0, 0], [0.0], threads)
         run_kernel(isa, "winograd_kernel_grad_f32", [x, dy], [partial], [*sizes, 3], threads=threads)
         results.append((y, partial))
