@@ -3,8 +3,8 @@
 Each system runs in a process of its own and trains an epoch when asked; the systems take turns (A B C A B C ...), with
 equal threads. Systems that run the same Keras source are first checked to predict the same from the same weights.
 Peers that are not installed are left out; --python NAME=PATH gives a system its own interpreter. `fastnn@1` is fastnn
-on one thread. `fastnn-bf16`, which runs where it is asked for, is fastnn under the policy mixed_bfloat16, and says where
-the CPU lacks the instructions: python bench/compare.py big_mlp vgg_block --systems fastnn,fastnn-bf16
+on one thread. `fastnn-bf16`, which runs where it is asked for, is fastnn under the policy mixed_bfloat16, and says
+where the CPU lacks the instructions: python bench/compare.py big_mlp vgg_block --systems fastnn,fastnn-bf16
 A new workload is one function in workloads.py, and where it pays one branch in raw_*.py.
 """
 
