@@ -105,6 +105,7 @@ typedef struct {
     ptrdiff_t s, row, rows, column, n; /* rows [row, row + rows), columns [column, column + n) */
     const float *h;                    /* the state before, from row 0 and column 0 on */
     ptrdiff_t ldh;
+    FNN(recurrent_rows) a; /* fused: x and h' side by side, else h' */
 } FNN(recurrent_block);
 
 /* The parts of x W + h' R + b that this block needs, into z: each part's rows of `panel` floats, one after the other. */
@@ -113,7 +114,6 @@ static void FNN(recurrent_sums)(const FNN(recurrence) * f, const FNN(recurrent_b
     const ptrdiff_t units = f->units, panel = f->panel, part = at->rows * panel, groups = f->groups;
     const ptrdiff_t t = FNN(recurrent_time)(at->s, f->steps, f->backwards);
     const ptrdiff_t above = f->fused ? f->features : 0, ldb = f->packed ? panel : groups * units;
-    const float *h = at->h + at->row * at->ldh;
     for (ptrdiff_t g = 0; g < groups; g++) {
         /* h' R_h is multiplied by r: its sum stays by itself. */
         const int apart = f->kind == FNN_GRU && g == 2;
@@ -124,19 +124,18 @@ static void FNN(recurrent_sums)(const FNN(recurrence) * f, const FNN(recurrent_b
         float *c = z + g * part;
         if (f->fused && f->kind != FNN_GRU) {
             /* x and h' lie side by side, as their kernels lie one above the other. */
-            FNN(recurrent_product)(at->rows, at->n, above + units, h - above, at->ldh, b, ldb, c, panel, bias,
-                                   0);
+            FNN(recurrent_product)(at->rows, at->n, above + units, &at->a, 0, b, ldb, c, panel, bias, 0);
             continue;
         }
         if (f->fused)
-            FNN(recurrent_product)(at->rows, at->n, above, h - above, at->ldh, b, ldb, c, panel, bias, 0);
+            FNN(recurrent_product)(at->rows, at->n, above, &at->a, 0, b, ldb, c, panel, bias, 0);
         else
             for (ptrdiff_t i = 0; i < at->rows; i++)
                 memcpy(c + i * panel,
                        f->xp + (((at->row + i) * f->steps + t) * groups + g) * units + at->column,
                        (size_t)at->n * sizeof(float));
-        FNN(recurrent_product)(at->rows, at->n, units, h, at->ldh, b + above * ldb, ldb, apart ? c + part : c,
-                               panel, bias2, !apart);
+        FNN(recurrent_product)(at->rows, at->n, units, &at->a, above, b + above * ldb, ldb,
+                               apart ? c + part : c, panel, bias2, !apart);
     }
 }
 
@@ -284,37 +283,40 @@ static void FNN(recurrent_fill)(const FNN(recurrence) * f, ptrdiff_t s, ptrdiff_
     }
 }
 
-static void FNN(recurrent_block_run)(const FNN(recurrence) * f, FNN(recurrent_block) * at, ptrdiff_t p,
-                                     float *z)
+/* Rows whose panels of weights are passed together: from further away they come once for as many rows as keep their sums
+ * in the first level. */
+static ptrdiff_t FNN(recurrent_blocks)(ptrdiff_t rows, int near)
 {
-    at->column = p * f->panel;
-    at->n = fnn_min(f->panel, f->units - at->column);
-    FNN(recurrent_sums)(f, at, z);
-    FNN(recurrent_cells)(f, at, z);
+    return fnn_ceil_div(rows, near ? TILE_ROWS : RECURRENT_ROWS);
 }
 
-/* Rows [r0, r1) and panels [p0, p1) of step s. Near weights stream by once for each tile of rows, in order; from
- * further away a panel is fetched once for as many rows as keep their sums in the first level. */
+/* Rows [r0, r1) and panels [p0, p1) of step s. */
 static void FNN(recurrent_step)(const FNN(recurrence) * f, ptrdiff_t s, ptrdiff_t r0, ptrdiff_t r1,
                                 ptrdiff_t p0, ptrdiff_t p1, float *z)
 {
-    const ptrdiff_t ld = f->lead + f->units,
-                    blocks = fnn_ceil_div(r1 - r0, f->near ? TILE_ROWS : RECURRENT_ROWS);
+    const ptrdiff_t ld = f->lead + f->units, blocks = FNN(recurrent_blocks)(r1 - r0, f->near);
+    const ptrdiff_t above = f->fused ? f->features : 0;
+    float *packed = z + 4 * RECURRENT_ROWS * fnn_max(f->panel, TILE_COLS);
     const int start = s == 0 && f->columns; /* h0 is not in xh yet */
     FNN(recurrent_block) at = {.s = s, .ldh = start ? f->units : ld};
     at.h = start ? f->h0 : f->xh + FNN(recurrent_slot)(f, s) * f->batch * ld + f->lead;
-    for (ptrdiff_t outer = 0; outer < (f->near ? blocks : p1 - p0); outer++)
-        for (ptrdiff_t inner = 0; inner < (f->near ? p1 - p0 : blocks); inner++) {
-            const ptrdiff_t b = f->near ? outer : inner;
-            at.row = r0 + (r1 - r0) * b / blocks;
-            at.rows = r0 + (r1 - r0) * (b + 1) / blocks - at.row;
+    for (ptrdiff_t b = 0; b < blocks; b++) {
+        at.row = r0 + (r1 - r0) * b / blocks;
+        at.rows = r0 + (r1 - r0) * (b + 1) / blocks - at.row;
+        at.a = FNN(recurrent_rows_of)(at.rows, above + f->units, at.h + at.row * at.ldh - above, at.ldh,
+                                      f->near, packed);
+        for (ptrdiff_t p = p0; p < p1; p++) {
             if (f->near && f->keep && s + 1 < f->steps) {
                 const ptrdiff_t width = (f->kind == FNN_SIMPLE ? 1 : 4) * f->units;
                 FNN(recurrent_fetch)(f->gates + (FNN(recurrent_slot)(f, s + 1) * f->batch + at.row) * width,
-                                     at.rows * width, inner, p1 - p0);
+                                     at.rows * width, p - p0, p1 - p0);
             }
-            FNN(recurrent_block_run)(f, &at, p0 + (f->near ? inner : outer), z);
+            at.column = p * f->panel;
+            at.n = fnn_min(f->panel, f->units - at.column);
+            FNN(recurrent_sums)(f, &at, z);
+            FNN(recurrent_cells)(f, &at, z);
         }
+    }
 }
 
 static void FNN(recurrent_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
@@ -338,7 +340,9 @@ static void FNN(recurrent_work)(const fnn_call *call, fnn_work *work)
     const double rows = (double)f.batch * steps;
     work->units = f.columns ? f.panels : f.batch;
     work->grain = f.columns ? f.panels : 2 * RECURRENT_ROWS;
-    work->scratch = 4 * RECURRENT_ROWS * fnn_max(f.panel, TILE_COLS) * (ptrdiff_t)sizeof(float);
+    const ptrdiff_t k = (f.fused ? f.features : 0) + f.units;
+    work->scratch = (4 * RECURRENT_ROWS * fnn_max(f.panel, TILE_COLS) + FNN(recurrent_pack_floats)(k)) *
+                    (ptrdiff_t)sizeof(float);
     /* an activation costs about as much as 20 multiply-adds a lane */
     work->flops = rows * width * (2.0 * (double)((f.fused ? f.features : 0) + f.units) + 40.0);
     work->bytes = 4.0 * (rows * width * (f.keep ? 2.0 : 1.0) + width * (double)f.units);

@@ -65,25 +65,55 @@ static inline void FNN(recurrent_fetch)(const float *from, ptrdiff_t floats, ptr
         __builtin_prefetch(from + l * 16, 1, 2);
 }
 
-/* C[i,j] = (C[i,j] if accumulate) + sum_p A[i,p] B[p,j] + bias[j] for rows x n; B (k, n) with row stride ldb. */
-static void FNN(recurrent_product)(ptrdiff_t rows, ptrdiff_t n, ptrdiff_t k, const float *a, ptrdiff_t lda,
-                                   const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc, const float *bias,
-                                   int accumulate)
+/* Rows of A, ld apart; or packed, a tile of them `ld` floats from the next (gemm_panels.h): rows that lie far apart fall
+ * into a few cache sets, and meet every panel of weights. */
+typedef struct {
+    const float *at;
+    ptrdiff_t ld;
+    int packed;
+} FNN(recurrent_rows);
+
+static ptrdiff_t FNN(recurrent_pack_floats)(ptrdiff_t k)
+{
+    return fnn_ceil_div(RECURRENT_ROWS, TILE_ROWS) * FNN(panels_high_step)(k);
+}
+
+/* `rows` rows of k floats, packed into `to` where that pays. */
+static FNN(recurrent_rows)
+    FNN(recurrent_rows_of)(ptrdiff_t rows, ptrdiff_t k, const float *a, ptrdiff_t lda, int near, float *to)
+{
+    const ptrdiff_t step = FNN(panels_high_step)(k);
+    if (near || rows <= TILE_ROWS)
+        return (FNN(recurrent_rows)){a, lda, 0};
+    FNN(panels_pack_a)(rows, 0, FNN(tile_count)(rows), k, (FNN(side)){a, lda, 1}, to, step);
+    return (FNN(recurrent_rows)){to, step, 1};
+}
+
+/* C[i,j] = (C[i,j] if accumulate) + sum_p A[i,from + p] B[p,j] + bias[j] for rows x n, p < k; B (k, n) with row stride
+ * ldb. */
+static void FNN(recurrent_product)(ptrdiff_t rows, ptrdiff_t n, ptrdiff_t k, const FNN(recurrent_rows) * a,
+                                   ptrdiff_t from, const float *b, ptrdiff_t ldb, float *c, ptrdiff_t ldc,
+                                   const float *bias, int accumulate)
 {
     const ptrdiff_t tiles = FNN(tile_count)(rows);
     /* Equal parts. */
     const ptrdiff_t depth = fnn_max(1, fnn_ceil_div(k, fnn_max(1, fnn_ceil_div(k, TILE_DEPTH))));
-    fnn_tile t = {.n = n, .blocks = 1, .lda = lda, .ldb = ldb, .ldc = ldc};
+    fnn_tile t = {.n = n, .blocks = 1, .lda = a->packed ? PANELS_HIGH : a->ld, .ldb = ldb, .ldc = ldc};
     for (ptrdiff_t p = 0; p < k; p += depth) {
         t.k = fnn_min(depth, k - p);
         t.b = b + p * ldb;
         t.bias = p == 0 ? bias : NULL;
         t.accumulate = accumulate || p > 0;
         for (ptrdiff_t tile = 0; tile < tiles; tile++) {
-            const ptrdiff_t at = FNN(tile_rows_at)(rows, tile);
-            t.a = a + at * lda + p;
+            const ptrdiff_t at = FNN(tile_rows_at)(rows, tile), high = FNN(tile_rows_at)(rows, tile + 1) - at;
             t.c = c + at * ldc;
-            FNN(tile_direct)(FNN(tile_rows_at)(rows, tile + 1) - at, &t);
+            if (a->packed) {
+                t.a = a->at + tile * a->ld + (from + p) * PANELS_HIGH;
+                FNN(tile_columns)(high, &t);
+            } else {
+                t.a = a->at + at * a->ld + from + p;
+                FNN(tile_direct)(high, &t);
+            }
         }
     }
 }

@@ -201,41 +201,43 @@ static void FNN(recurrent_back_cells)(const FNN(recurrence_back) * f, ptrdiff_t 
 
 /* Rows [r0, r1) and panels [p0, p1) of step s: first the step after's d R^T, then this step's cells. */
 static void FNN(recurrent_back_step)(const FNN(recurrence_back) * f, ptrdiff_t s, ptrdiff_t r0, ptrdiff_t r1,
-                                     ptrdiff_t p0, ptrdiff_t p1)
+                                     ptrdiff_t p0, ptrdiff_t p1, float *packed)
 {
-    const ptrdiff_t units = f->units, width = f->groups * units;
+    const ptrdiff_t units = f->units, width = f->groups * units, parts = f->kind == FNN_SIMPLE ? 1 : 4;
     const ptrdiff_t later = FNN(recurrent_time)(s + 1, f->steps, f->backwards);
-    const ptrdiff_t blocks = fnn_ceil_div(r1 - r0, f->near ? TILE_ROWS : RECURRENT_ROWS);
-    for (ptrdiff_t outer = 0; outer < (f->near ? blocks : p1 - p0); outer++)
-        for (ptrdiff_t inner = 0; inner < (f->near ? p1 - p0 : blocks); inner++) {
-            const ptrdiff_t b = f->near ? outer : inner, p = p0 + (f->near ? inner : outer);
-            const ptrdiff_t row = r0 + (r1 - r0) * b / blocks, rows = r0 + (r1 - r0) * (b + 1) / blocks - row;
+    const ptrdiff_t blocks = FNN(recurrent_blocks)(r1 - r0, f->near);
+    for (ptrdiff_t b = 0; b < blocks; b++) {
+        const ptrdiff_t row = r0 + (r1 - r0) * b / blocks, rows = r0 + (r1 - r0) * (b + 1) / blocks - row;
+        FNN(recurrent_rows) a = {0};
+        if (s + 1 < f->steps)
+            a = FNN(recurrent_rows_of)(rows, width, f->dq + (later * f->batch + row) * width, width, f->near,
+                                       packed);
+        for (ptrdiff_t p = p0; p < p1; p++) {
             const ptrdiff_t column = p * f->panel, n = fnn_min(f->panel, units - column);
             if (s + 1 < f->steps)
-                FNN(recurrent_product)(rows, n, width, f->dq + (later * f->batch + row) * width, width,
-                                       f->rt + p * width * f->panel, f->panel, f->dh0 + row * units + column,
-                                       units, NULL, 1);
+                FNN(recurrent_product)(rows, n, width, &a, 0, f->rt + p * width * f->panel, f->panel,
+                                       f->dh0 + row * units + column, units, NULL, 1);
             if (f->near && s > 0) {
-                const ptrdiff_t parts = f->kind == FNN_SIMPLE ? 1 : 4;
                 const ptrdiff_t before = FNN(recurrent_time)(s - 1, f->steps, f->backwards) * f->batch + row;
-                FNN(recurrent_fetch)(f->gates + before * parts * units, rows * parts * units, inner, p1 - p0);
+                FNN(recurrent_fetch)(f->gates + before * parts * units, rows * parts * units, p - p0,
+                                     p1 - p0);
                 if (f->d != f->gates)
-                    FNN(recurrent_fetch)(f->d + before * width, rows * width, inner, p1 - p0);
+                    FNN(recurrent_fetch)(f->d + before * width, rows * width, p - p0, p1 - p0);
             }
             if (s >= 0)
                 FNN(recurrent_back_cells)(f, s, row, rows, column, n);
         }
+    }
 }
 
 static void FNN(recurrent_grad_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     const FNN(recurrence_back) f = FNN(recurrence_back_of)(call);
-    (void)scratch;
     for (ptrdiff_t s = f.last - 1; s >= f.first && lo < hi; s--)
         if (f.columns)
-            FNN(recurrent_back_step)(&f, s, 0, f.batch, lo, hi);
+            FNN(recurrent_back_step)(&f, s, 0, f.batch, lo, hi, scratch);
         else
-            FNN(recurrent_back_step)(&f, s, lo, hi, 0, f.panels);
+            FNN(recurrent_back_step)(&f, s, lo, hi, 0, f.panels, scratch);
 }
 
 static void FNN(recurrent_grad_work)(const fnn_call *call, fnn_work *work)
@@ -244,6 +246,7 @@ static void FNN(recurrent_grad_work)(const fnn_call *call, fnn_work *work)
     const double rows = (double)f.batch * (double)(f.last - f.first), width = (double)(f.groups * f.units);
     work->units = f.columns ? f.panels : f.batch;
     work->grain = f.columns ? f.panels : 2 * RECURRENT_ROWS;
+    work->scratch = FNN(recurrent_pack_floats)(f.groups * f.units) * (ptrdiff_t)sizeof(float);
     work->flops = rows * width * (2.0 * (double)f.units + 20.0);
     work->bytes = 4.0 * (2.0 * rows * width + width * (double)f.units);
 }
