@@ -10,6 +10,7 @@ from .about import show_config
 
 _MODULES = (
     "activations",
+    "applications",
     "backend",
     "callbacks",
     "config",

@@ -12,6 +12,7 @@ FLOORS = {
     "ops": 4,
     "random": 4,
     "models": 6,
+    "applications": 7,
     "wrappers": 7,
     "__init__": 7,
     "__main__": 7,
