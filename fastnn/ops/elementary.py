@@ -137,50 +137,49 @@ def erf_reference(x):
     return np.asarray(_erf(x)).astype(x.dtype)
 
 
+_ERFINV_NEAR = (  # powers of w - 2.5, highest first, for w < 5
+    2.81022636e-08,
+    3.43273939e-07,
+    -3.5233877e-06,
+    -4.39150654e-06,
+    0.00021858087,
+    -0.00125372503,
+    -0.00417768164,
+    0.246640727,
+    1.50140941,
+)
+_ERFINV_FAR = (  # powers of sqrt(w) - 3, for the others
+    -0.000200214257,
+    0.000100950558,
+    0.00134934322,
+    -0.00367342844,
+    0.00573950773,
+    -0.0076224613,
+    0.00943887047,
+    1.00167406,
+    2.83297682,
+)
+
+
 def _erfinv_reference(y):
-    """Giles's approximation (GPU Computing Gems 2, 2011, chapter 10), then Newton steps on erf in float64."""
+    """Giles's approximation (GPU Computing Gems 2, 2011, chapter 10), in float64 good to 1.05 roundings of float32;
+    for float64 results, Newton steps on erf from there."""
     wide = np.asarray(y, np.float64)
     w = -np.log((1 - wide) * (1 + wide))
-    near, far = w - 2.5, np.sqrt(np.maximum(w, 0)) - 3
-    x = wide * np.where(
-        w < 5,
-        np.polyval(
-            [
-                2.81022636e-08,
-                3.43273939e-07,
-                -3.5233877e-06,
-                -4.39150654e-06,
-                0.00021858087,
-                -0.00125372503,
-                -0.00417768164,
-                0.246640727,
-                1.50140941,
-            ],
-            near,
-        ),
-        np.polyval(
-            [
-                -0.000200214257,
-                0.000100950558,
-                0.00134934322,
-                -0.00367342844,
-                0.00573950773,
-                -0.0076224613,
-                0.00943887047,
-                1.00167406,
-                2.83297682,
-            ],
-            far,
-        ),
-    )
+    x = np.polyval(_ERFINV_NEAR, w - 2.5)
+    far = w >= 5
+    if far.any():
+        x = np.where(far, np.polyval(_ERFINV_FAR, np.sqrt(np.maximum(w, 0)) - 3), x)
+    x *= wide
     inside = np.abs(wide) < 1
-    for _ in range(2):
-        error = np.where(
-            x > 0, (1 - wide) - _erfc(x).astype(np.float64), _erfc(-x).astype(np.float64) - (1 + wide)
-        )
-        # error is erf(x) - y, taken from the nearer end so that no digits cancel
-        step = error / (_TWO_OVER_ROOT_PI * np.exp(-x * x))
-        x = np.where(inside, x - step / (1 + x * step), x)
+    if y.dtype == np.float64:
+        for _ in range(2):
+            # error is erf(x) - y, taken from the nearer end so that no digits cancel
+            error = np.where(
+                x > 0, (1 - wide) - _erfc(x).astype(np.float64), _erfc(-x).astype(np.float64) - (1 + wide)
+            )
+            step = error / (_TWO_OVER_ROOT_PI * np.exp(-x * x))
+            x = np.where(inside, x - step / (1 + x * step), x)
     x = np.where(np.abs(wide) == 1, np.copysign(np.inf, wide), np.where(inside, x, np.nan))
     return x.astype(y.dtype)
 
