@@ -1,12 +1,14 @@
 """What users call arrays (NumPy's, lists of numbers, data frames, other libraries' tensors) as NumPy
 arrays."""
 
+import inspect
 import numbers
 
 import numpy as np
 
+from ..engine.dtypes import STRING
 from ..engine.symbolic import KerasTensor
-from ..engine.tensor import Tensor, check_array
+from ..engine.tensor import Tensor, check_array, holds_strings
 from ..engine.variable import Variable
 
 
@@ -52,6 +54,7 @@ def as_array(leaf, what):
     raise TypeError(
         f"`{what}` must be an array, or a list, tuple or dict of arrays, received "
         f"{type(leaf).__name__}: {_short(leaf)}"
+        + ("; call it, and pass what it returns" if inspect.isroutine(leaf) else "")
     )
 
 
@@ -97,7 +100,10 @@ def _checked(array, what):
                 f"{array.shape}; losses take numbers: classes, {what} = np.unique({what}, "
                 "return_inverse=True) numbers the classes"
             )
-        check_array(array, f"`{what}`")
+        if not what.startswith("x") or not holds_strings(
+            array
+        ):  # a model with an Input of strings may take these
+            check_array(array, f"`{what}`")
     if array.ndim == 0:
         raise ValueError(
             f"`{what}` must have an axis of samples, received a single value, {array!r}; wrap "
@@ -124,4 +130,4 @@ def plan_dtype(dtype, floats, labels=False):
         return floats if labels else "bool"
     if dtype.kind in "iu":
         return "uint8" if dtype == np.uint8 and not labels else "int32"
-    return str(dtype)
+    return STRING if dtype.kind in "OUS" else str(dtype)

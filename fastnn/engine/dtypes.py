@@ -5,6 +5,7 @@ import numpy as np
 FLOATS = ("float16", "float32", "float64")
 INTEGERS = ("uint8", "uint16", "uint32", "uint64", "int8", "int16", "int32", "int64")
 ALL = (*FLOATS, *INTEGERS, "bool", "complex64", "complex128")
+STRING = "string"  # of symbolic tensors and `StringTensor`s, which layers that read words take; no op computes with it
 
 NUMPY = {name: np.dtype(name) for name in ALL}
 NAME = {dtype: name for name, dtype in NUMPY.items()}

@@ -21,6 +21,11 @@ class _Entry:
     __slots__ = ("dtypes", "forms", "plan", "outputs", "version")
 
     def __init__(self, op, inputs, attrs):
+        if any(x.dtype == dtypes.STRING for x in inputs):
+            raise TypeError(
+                f"{op.name}: strings cannot be computed with; make numbers of them first, with TextVectorization, "
+                "StringLookup or Hashing"
+            )
         specs = op.shape(*inputs, **attrs)
         specs = (specs,) if isinstance(specs[1], str) else tuple(specs)
         self.dtypes = [dtypes.NUMPY[dtype] for _, dtype in specs]

@@ -19,7 +19,7 @@ class KerasTensor(Arithmetic):
 
     def __init__(self, shape, dtype="float32", name=None, node=None, index=0):
         self.shape = tuple(shape)
-        self.dtype = dtypes.standardize(dtype)
+        self.dtype = dtype if dtype == dtypes.STRING else dtypes.standardize(dtype)
         self.name = name or "keras_tensor"
         self.node = node
         self.index = index  # among the node's outputs
@@ -158,6 +158,16 @@ def symbolic_leaves(structure):
     return [leaf for leaf in nest.flatten(structure) if isinstance(leaf, KerasTensor)]
 
 
+def refuse_strings(leaves):
+    """Raise TypeError where there is a symbolic tensor of strings."""
+    for x in leaves:
+        if isinstance(x, KerasTensor) and x.dtype == dtypes.STRING:
+            raise TypeError(
+                f"strings cannot be computed with, received {x!r}; make numbers of them first, with "
+                "TextVectorization, StringLookup or Hashing"
+            )
+
+
 def infer(function, args, kwargs):
     """Shapes and dtypes of function(*args, **kwargs) by tracing it; KerasTensors may have None extents."""
     results = [_trace_with(function, args, kwargs, size) for size in _STANDINS]
@@ -179,6 +189,7 @@ def _trace_with(function, args, kwargs, size):
     def concrete(x):
         if not isinstance(x, KerasTensor):
             return x
+        refuse_strings([x])
         if id(x) not in seen:
             seen[id(x)] = graph.input([size if n is None else n for n in x.shape], x.dtype)
         return seen[id(x)]

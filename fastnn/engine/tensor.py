@@ -18,12 +18,47 @@ class TraceError(TypeError):
     """Python code asked for the value of a tensor that is only being traced."""
 
 
+# NumPy's functions behind operators: (the operator's method, that of the right operand).
+_OPERATORS = {
+    np.add: ("__add__", "__radd__"),
+    np.subtract: ("__sub__", "__rsub__"),
+    np.multiply: ("__mul__", "__rmul__"),
+    np.divide: ("__truediv__", "__rtruediv__"),
+    np.floor_divide: ("__floordiv__", "__rfloordiv__"),
+    np.remainder: ("__mod__", "__rmod__"),
+    np.power: ("__pow__", "__rpow__"),
+    np.matmul: ("__matmul__", "__rmatmul__"),
+    np.bitwise_and: ("__and__", "__rand__"),
+    np.bitwise_or: ("__or__", "__ror__"),
+    np.bitwise_xor: ("__xor__", "__rxor__"),
+    np.left_shift: ("__lshift__", "__rlshift__"),
+    np.right_shift: ("__rshift__", "__rrshift__"),
+    np.equal: ("__eq__", "__eq__"),
+    np.not_equal: ("__ne__", "__ne__"),
+    np.less: ("__lt__", "__gt__"),
+    np.less_equal: ("__le__", "__ge__"),
+    np.greater: ("__gt__", "__lt__"),
+    np.greater_equal: ("__ge__", "__le__"),
+}
+
+
 class Arithmetic:
     """The operators of tensors, variables and symbolic tensors; `ops` installs them."""
 
     __slots__ = ()
     __array_priority__ = 100
-    __array_ufunc__ = None  # ndarray + tensor is the tensor's business
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        """ndarray + tensor is the tensor's business; other functions of NumPy get the values."""
+        if ufunc in _OPERATORS and method == "__call__" and not kwargs:
+            left, right = inputs
+            plain, reflected = _OPERATORS[ufunc]
+            if isinstance(left, Arithmetic):
+                return getattr(left, plain)(right)
+            return getattr(right, reflected)(left)
+        return getattr(ufunc, method)(
+            *[np.asarray(x) if isinstance(x, Arithmetic) else x for x in inputs], **kwargs
+        )
 
     def __len__(self):
         if not self.shape:
@@ -154,8 +189,8 @@ class Traced(Tensor):
         """Not there: raises the TraceError that says what to do instead."""
         raise TraceError(
             f"the value of a tensor of shape {self.shape}, dtype {self.dtype}, is not known while a function is "
-            "being traced. Use ops.cond, ops.where or ops.while_loop in place of Python's `if` and `while`, or run "
-            "without tracing: compile(..., run_eagerly=True)"
+            "being traced. Use ops in place of NumPy's functions; ops.cond, ops.where or ops.while_loop in place of "
+            "Python's `if` and `while`; or run without tracing: compile(..., run_eagerly=True)"
         )
 
     def numpy(self):
@@ -175,6 +210,24 @@ class Traced(Tensor):
         return self
 
     __hash__ = object.__hash__
+
+
+class StringTensor(Tensor):
+    """An array of strings, for the layers that make numbers of them; no op takes it."""
+
+    __slots__ = ()
+
+    @property
+    def dtype(self):
+        """ "string"."""
+        return dtypes.STRING
+
+
+def holds_strings(array):
+    """Whether a NumPy array holds nothing but strings, or byte strings."""
+    if array.dtype.kind == "O":
+        return array.size > 0 and all(isinstance(item, (str, bytes)) for item in array.flat)
+    return array.dtype.kind in "US"
 
 
 def check_array(array, what="array"):

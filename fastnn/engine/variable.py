@@ -4,7 +4,7 @@ import numpy as np
 
 from . import dtypes
 from .op import OpCall, context, define_op
-from .tensor import Arithmetic, Spec, Tensor, check_array
+from .tensor import Arithmetic, Spec, StringTensor, Tensor, check_array, holds_strings
 
 _ALIGNMENT = 64
 
@@ -189,7 +189,8 @@ class Variable(Arithmetic):
 
 
 def convert(x, dtype=None):
-    """`x` (tensor, variable, array, number, list) as a Tensor; Python floats become `floatx`, ints int32.
+    """`x` (tensor, variable, array, number, list) as a Tensor; Python floats become `floatx`, ints int32, strings a
+    StringTensor.
 
     A symbolic tensor (KerasTensor) is not accepted here: public ops deal with those first.
     """
@@ -199,6 +200,8 @@ def convert(x, dtype=None):
         tensor = x.read()
     else:
         if isinstance(x, np.ndarray):
+            if x.dtype.kind in "OUS" and dtype in (None, dtypes.STRING) and holds_strings(x):
+                return StringTensor(x)
             array = check_array(x)
         else:
             if isinstance(x, (list, tuple)) and any(isinstance(part, (Tensor, Variable)) for part in x):
@@ -207,6 +210,8 @@ def convert(x, dtype=None):
                 tensor = records["stack"](*[convert(part, dtype) for part in x], axis=0)
                 return tensor
             array = np.asarray(x)
+            if array.dtype.kind in "OUS" and dtype in (None, dtypes.STRING) and holds_strings(array):
+                return StringTensor(array)
             if array.dtype == np.float64 and not isinstance(x, np.generic):
                 array = array.astype(dtypes.standardize(None))
             elif array.dtype == np.int64 and not isinstance(x, np.generic):

@@ -2,13 +2,25 @@
 
 import numpy as np
 
-from ..engine.symbolic import KerasTensor
-from ..engine.tensor import Tensor
+from ..engine import dtypes, nest
+from ..engine.symbolic import KerasTensor, _Leaf
+from ..engine.tensor import Spec, Tensor
 from .layer import Layer
 
 
 class Adapting(Layer):
-    """A layer that is called on arrays, tensors or lists of values, and may have an `adapt(data)`."""
+    """A layer that is called on arrays, tensors or lists of values, and may have an `adapt(data)`.
+
+    reads_strings: whether it makes numbers of strings, `found_dtype` being theirs.
+    """
+
+    reads_strings = False
+
+    def output_specs(self, inputs):
+        if self.reads_strings and any(x.dtype == dtypes.STRING for x in nest.flatten(inputs)):
+            shapes = [x.shape for x in inputs] if isinstance(inputs, (list, tuple)) else inputs.shape
+            return _Leaf(Spec(tuple(self.compute_output_shape(shapes)), self.found_dtype))
+        return super().output_specs(inputs)
 
     def __call__(self, inputs, *args, **kwargs):
         if isinstance(inputs, (list, tuple)) and not any(

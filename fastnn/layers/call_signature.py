@@ -76,6 +76,12 @@ def shapes_for(layer, function, tensors):
         name = parameter.name.removesuffix("_shape")
         if name == parameter.name or (name not in shapes and parameter.default is parameter.empty):
             known = ", ".join(f"{key}_shape" for key in shapes)
+            wanted = inspect.signature(type(layer).call).parameters.get(name)
+            if wanted is not None and wanted.default is wanted.empty:
+                raise TypeError(
+                    f"{type(layer).__name__} {layer.name!r}: the argument {name!r} is missing; its call method is "
+                    f"call{inspect.signature(type(layer).call)}"
+                )
             raise ValueError(
                 f"{type(layer).__name__} {layer.name!r}: argument {parameter.name!r} of "
                 f"{function.__name__}() matches no tensor that call() was given; the ones that do are {known}"

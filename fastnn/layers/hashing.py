@@ -62,7 +62,7 @@ class Hashing(Adapting):
         mask_value: a value that stands for none, bin 0.
         salt: an integer or two that the hash depends on.
         output_mode: "int", "one_hot", "multi_hot" or "count", see CategoryEncoding.
-    Strings are taken outside models; whole numbers also inside them.
+    In models, strings are taken right behind an Input of dtype "string".
     Source: Keras 3 `layers.Hashing`.
     """
 
@@ -80,6 +80,13 @@ class Hashing(Adapting):
         self.sparse = checked_sparse("Hashing", sparse)
         self.num_bins, self.mask_value, self.salt = num_bins, mask_value, checked_salt("Hashing", salt)
         self.autocast = False
+
+    reads_strings = True
+
+    @property
+    def found_dtype(self):
+        """The dtype of its outputs."""
+        return self.dtype
 
     def __call__(self, inputs, *args, **kwargs):
         return super().__call__(inputs) if isinstance(inputs, (KerasTensor, Traced)) else self.call(inputs)
@@ -123,6 +130,13 @@ class HashedCrossing(Adapting):
         self.output_mode = checked_mode("HashedCrossing", output_mode, ("int", "one_hot"))
         self.num_bins = num_bins
         self.autocast = False
+
+    reads_strings = True
+
+    @property
+    def found_dtype(self):
+        """The dtype of its outputs."""
+        return self.dtype
 
     def __call__(self, inputs, *args, **kwargs):
         if not isinstance(inputs, (list, tuple)) or len(inputs) < 2:

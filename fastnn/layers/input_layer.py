@@ -11,7 +11,7 @@ class InputLayer(Layer):
     Args:
         shape: the shape without the batch axis; None for free extents.
         batch_size: the batch extent, if it is fixed.
-        dtype: "float32" by default.
+        dtype: "float32" by default; "string" for texts, which a layer like TextVectorization must make numbers of.
         batch_shape: the shape with the batch axis, in place of `shape` and `batch_size`.
         input_tensor: a KerasTensor to use in place of a new one.
         optional: None may be fed.
@@ -53,7 +53,7 @@ class InputLayer(Layer):
                 f"batch_shape={batch_shape}, shape={shape}, batch_size={batch_size}"
             )
         self.batch_shape = _checked_shape("batch_shape", batch_shape)
-        self._input_dtype = dtypes.standardize(dtype)
+        self._input_dtype = dtype if dtype == dtypes.STRING else dtypes.standardize(dtype)
         self.sparse = self.ragged = False
         self.optional = optional
         self.built = True
@@ -111,7 +111,7 @@ def Input(
 
 
 def _checked_shape(argument, shape):
-    if isinstance(shape, int):
+    if isinstance(shape, (int, str)):
         raise ValueError(
             f"Input: `{argument}` must be a tuple, received {shape!r}; a tuple of one is ({shape},)"
         )

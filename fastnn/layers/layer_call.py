@@ -6,8 +6,8 @@ import numpy as np
 
 from ..engine import dtypes, masks, nest
 from ..engine.op import context
-from ..engine.symbolic import KerasTensor, _Leaf, infer
-from ..engine.tensor import Spec, Tensor, Traced, check_array
+from ..engine.symbolic import KerasTensor, _Leaf, infer, refuse_strings
+from ..engine.tensor import Spec, StringTensor, Tensor, Traced, check_array, holds_strings
 from ..engine.variable import Variable, convert
 from .call_signature import CallSignature, shapes_for
 from .call_state import state
@@ -127,6 +127,12 @@ class LayerCall:
             and all(isinstance(n, (int, float)) for n in nest.flatten(arg))
         ):
             return self._as_tensors(np.asarray(arg, np.float32 if self._casts else None))
+        if (
+            isinstance(arg, (list, tuple))
+            and arg
+            and all(isinstance(text, str) for text in nest.flatten(arg))
+        ):
+            return StringTensor(np.asarray(arg))
         return nest.map_leaves(self._as_tensor, arg)
 
     def _as_tensor(self, x):
@@ -137,7 +143,9 @@ class LayerCall:
                 return x
             x = np.asarray(x)
             if x.dtype not in dtypes.NAME:
-                check_array(x, f"{describe(self)}: the input")  # raises
+                if not holds_strings(x):
+                    check_array(x, f"{describe(self)}: the input")  # raises
+                return StringTensor(x)
             x = Tensor(x)
         wanted = self._compute_dtype
         if self.autocast and self._casts and dtypes.is_float(x.dtype) and x.dtype != wanted:
@@ -235,6 +243,7 @@ class LayerCall:
             signature = self._signature or self._read_signature()
             bound = signature.bind(self, args, {k: v for k, v in kwargs.items() if k in signature.names})
             tensors = {name: value for name, value in bound.items() if _holds_tensors(value)}
+            refuse_strings(nest.flatten(list(tensors.values())))
             shapes = self.compute_output_shape(**shapes_for(self, kind.compute_output_shape, tensors))
             return _map_shapes(lambda shape: _Leaf(Spec(shape, self._compute_dtype)), shapes)
         try:
@@ -248,7 +257,10 @@ class LayerCall:
         training = kwargs.pop("training", None)
         args = nest.map_leaves(self._as_tensor, args)
         bound = signature.bind(self, args, kwargs)
-        return self._compute(signature, args, kwargs, bound.get(signature.first), training, None)
+        outputs = self._compute(signature, args, kwargs, bound.get(signature.first), training, None)
+        if outputs is None:
+            raise ValueError(f"{describe(self)}: its call method returned None; let it return the outputs")
+        return outputs
 
     @classmethod
     def _read_signature(cls):

@@ -8,6 +8,7 @@ import numpy as np
 from .. import ops
 from ..engine import settings
 from ..engine.constructor_arguments import named_arguments
+from ..engine.dtypes import STRING
 from ..engine.op import define_op, no_gradient
 from ..engine.symbolic import KerasTensor, infer
 from ..engine.tensor import Spec, Tensor, Traced
@@ -292,8 +293,14 @@ class Lookup(Adapting):
 
     def _call_in_graph(self, inputs):
         raise ValueError(
-            f"{type(self).__name__} {self.name!r} works on data, not inside a model: call it on the "
-            "arrays, or in a data set's map(), and give the model its result"
+            f"{type(self).__name__} {self.name!r} takes strings"
+            + (" in a model, and gives none there" if self.invert else "")
+            + f", received {inputs!r}; "
+            + (
+                "call it on what predict() returns"
+                if self.invert
+                else "write Input(shape=(1,), dtype='string'), or call it on arrays"
+            )
         )
 
     def call(self, inputs):
@@ -485,8 +492,20 @@ class StringLookup(Lookup):
         self.encoding = encoding
         super().__init__(**named_arguments(locals(), but=["encoding"]))
 
+    reads_strings = True
+
+    @property
+    def found_dtype(self):
+        """The dtype of its outputs."""
+        return settings.floatx() if self.output_mode == "tf_idf" else "int64"
+
     def _as_tokens(self, data):
         return as_words(data, self.encoding)
+
+    def _call_in_graph(self, inputs):
+        if inputs.dtype == STRING and not self.invert:
+            return self.symbolic_call(inputs)
+        return super()._call_in_graph(inputs)
 
     def get_config(self):
         return {**super().get_config(), "encoding": self.encoding}

@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 from ..engine import settings
+from ..engine.dtypes import STRING
 from ..engine.symbolic import KerasTensor
 from ..engine.tensor import Tensor
 from ..engine.variable import convert
@@ -45,7 +46,8 @@ class TextVectorization(Adapting):
         pad_to_max_tokens: vectors of `max_tokens` however many words there are.
         vocabulary, idf_weights: the words in order or a file of them, one a line; for "tf_idf" their weights.
         encoding: of byte strings.
-    It works on data: arrays or lists of strings, (batch,) or (batch, 1), or one string.
+    It takes arrays or lists of strings, (batch,) or (batch, 1), or one string; in a model it stands right behind an
+    Input of dtype "string".
     Raises:
         ValueError: arguments that do not go together.
     Source: Keras 3 `layers.TextVectorization`.
@@ -112,6 +114,13 @@ class TextVectorization(Adapting):
             encoding=encoding,
             **extra,
         )
+
+    reads_strings = True
+
+    @property
+    def found_dtype(self):
+        """The dtype of its outputs."""
+        return settings.floatx() if self.output_mode == "tf_idf" else "int64"
 
     # ---- the vocabulary
 
@@ -203,10 +212,12 @@ class TextVectorization(Adapting):
 
     def __call__(self, inputs, *args, **kwargs):
         if isinstance(inputs, KerasTensor):
-            raise ValueError(
-                f"TextVectorization {self.name!r} works on data, not inside a model: call it on the texts, or in a "
-                "data set's map(), and give the model its result"
-            )
+            if inputs.dtype != STRING:
+                raise ValueError(
+                    f"TextVectorization {self.name!r} takes strings, received {inputs!r}; write "
+                    "Input(shape=(1,), dtype='string')"
+                )
+            return self.symbolic_call(inputs)
         return self.call(inputs)
 
     def call(self, inputs):

@@ -15,6 +15,11 @@ def checked_count(layer, argument, value):
 
 def known_extent(layer, input_shape, axis):
     """The extent of the input's `axis`, which weights depend on, or the user's error."""
+    if not all(n is None or isinstance(n, (int, np.integer)) for n in input_shape):
+        raise ValueError(
+            f"{type(layer).__name__} {layer.name!r} takes one tensor, received a {type(input_shape).__name__} of them, "
+            f"of shapes {input_shape}"
+        )
     if not -len(input_shape) <= axis < len(input_shape):
         raise ValueError(
             f"{type(layer).__name__} {layer.name!r}: its input of shape {tuple(input_shape)} "

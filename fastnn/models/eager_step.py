@@ -2,8 +2,17 @@
 
 import numpy as np
 
-from ..engine.dtypes import NUMPY
-from ..engine.tensor import Tensor
+from ..engine.dtypes import NUMPY, STRING
+from ..engine.tensor import StringTensor, Tensor
+
+
+def first_batch(arrays, specs):
+    """The first rows of arrays, as many as the specs [(shape, dtype)] say, as tensors of their dtypes."""
+    return [_tensor(array[: shape[0]], dtype) for array, (shape, dtype) in zip(arrays, specs)]
+
+
+def _tensor(array, dtype):
+    return StringTensor(array) if dtype == STRING else Tensor(np.asarray(array, NUMPY[dtype]))
 
 
 class EagerStep:
@@ -15,13 +24,10 @@ class EagerStep:
     def __init__(self, function, specs):
         self.function = function
         self.specs = [(tuple(shape), dtype) for shape, dtype in specs]
-        self._dtypes = [NUMPY[dtype] for _, dtype in self.specs]
         self._last = None
 
     def __call__(self, *arrays):
-        return self.function(
-            *[Tensor(np.asarray(array, dtype)) for array, dtype in zip(arrays, self._dtypes)]
-        )
+        return self.function(*[_tensor(array, dtype) for array, (_, dtype) in zip(arrays, self.specs)])
 
     def feed(self, sources, index):
         """Have `run` take rows of `sources`, one array an input, in the order of `index`."""

@@ -4,9 +4,9 @@ import warnings
 
 from ..data import leaves_of
 from ..engine import masks, nest, settings
-from ..engine.dtypes import is_float
+from ..engine.dtypes import STRING, is_float
 from ..engine.symbolic import KerasTensor, _Leaf
-from ..engine.tensor import Spec, Tensor
+from ..engine.tensor import Spec, StringTensor, Tensor
 from ..engine.variable import convert
 from ..layers import Input, Layer
 from ..layers.input_spec import describe
@@ -206,6 +206,8 @@ class Functional(Model):
                 f"{self._called or describe(self)}: input {reference.name!r} is None, and it is not optional"
             )
         x = convert(x)
+        if STRING in (x.dtype, reference.dtype):
+            return self._one_of_strings(reference, x)
         if is_float(reference.dtype) and reference.dtype == settings.floatx() and is_float(x.dtype):
             dtype = x.dtype  # mixed precision: the layer's own call has cast it
         else:
@@ -217,6 +219,29 @@ class Functional(Model):
         if len(x.shape) == len(reference.shape) - 1:
             return expand_dims(x, axis=-1)
         return x
+
+    def _one_of_strings(self, reference, x):
+        """An input of strings with its Input's rank."""
+        self._check_strings(reference, x)
+        self._check_shape(reference, tuple(x.shape))
+        if len(x.shape) == len(reference.shape) + 1:
+            return StringTensor(x.array[..., 0])
+        return StringTensor(x.array[..., None]) if len(x.shape) == len(reference.shape) - 1 else x
+
+    def _check_strings(self, reference, x):
+        """Raise ValueError for strings in the place of numbers, or the other way round."""
+        strings = x.dtype == STRING or getattr(x.dtype, "kind", "") in ("U", "S", "O")
+        if strings == (reference.dtype == STRING):
+            return
+        hint = (
+            "convert `x` first, np.asarray(x, dtype='float32'), or read them: Input(..., dtype='string') and a layer "
+            "like TextVectorization"
+        )
+        raise ValueError(
+            f"{self._called or describe(self)}: input {reference.name!r} is of dtype {reference.dtype!r}, received "
+            f"{'strings' if strings else str(x.dtype)!r}, shape {tuple(x.shape)}; "
+            f"{hint if strings else 'it takes strings'}"
+        )
 
     def _check_shape(self, reference, shape):
         want, got = reference.shape, shape
@@ -266,7 +291,11 @@ class Functional(Model):
 
     def input_dtypes_for(self, x):
         """The dtype of the Input of each leaf."""
-        ordered = {id(leaf): reference.dtype for reference, leaf in zip(self.inputs, self._in_order(x))}
+        ordered = {}
+        for reference, leaf in zip(self.inputs, self._in_order(x)):
+            if leaf is not None:
+                self._check_strings(reference, leaf)
+            ordered[id(leaf)] = reference.dtype
         return [ordered[id(leaf)] for leaf in leaves_of(x)]
 
     def _outputs_like(self):

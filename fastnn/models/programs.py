@@ -4,6 +4,7 @@ from collections import OrderedDict
 
 from ..data import arrays, fill, form_of, leaves_of
 from ..engine import nest, settings
+from ..engine.dtypes import STRING
 from ..engine.step import Step
 from ..engine.tensor import Tensor
 from .eager_step import EagerStep
@@ -99,4 +100,9 @@ def make_step(model, body, data, specs):
     def function(*tensors):
         return body(fill(template, tensors))
 
-    return (EagerStep if model.run_eagerly else Step)(function, specs)
+    return (EagerStep if runs_as_python(model, specs) else Step)(function, specs)
+
+
+def runs_as_python(model, specs):
+    """Whether steps on batches of these specs run op by op: the model asks for it, or there are strings to read."""
+    return model.run_eagerly or any(dtype == STRING for _, dtype in specs)

@@ -1,11 +1,15 @@
 """Sequential: a stack of layers, each fed by the one before."""
 
 from ..engine import nest
+from ..engine.dtypes import STRING
+from ..engine.tensor import StringTensor
 from ..layers import InputLayer, Layer
 from ..layers.input_spec import describe
 from .functional import Functional
 from .model import Model
 from .trainer import set_untracked
+
+_FED = {"Embedding": "int32", "IntegerLookup": "int64", "StringLookup": STRING, "TextVectorization": STRING}
 
 
 class Sequential(Model):
@@ -25,8 +29,14 @@ class Sequential(Model):
     def __init__(self, layers=None, trainable=True, name=None):
         Layer.__init__(self, trainable=trainable, name=name)
         self._init_model()
-        set_untracked(self, _functional=None, _stack=[])
+        set_untracked(
+            self, _functional=None, _stack=[], _fed=None
+        )  # _fed: "string" once it was called on such
         self.supports_masking = True
+        if isinstance(layers, Layer):
+            raise ValueError(
+                f"{describe(self)}: `layers` must be a list, received {layers!r}; write Sequential([...])"
+            )
         for layer in layers or ():
             self.add(layer, rebuild=False)
         if layers:
@@ -105,7 +115,7 @@ class Sequential(Model):
                     f"{describe(self)} takes inputs of shape {own}, it cannot be built for {input_shape}"
                 )
         else:
-            layer = InputLayer(batch_shape=input_shape, dtype=_feeds(self._stack[0]))
+            layer = InputLayer(batch_shape=input_shape, dtype=self._fed or _feeds(self._stack[0]))
             self._stack.insert(0, layer)
             self._tracker.track(layer)
             self._layers.insert(0, self._layers.pop())
@@ -118,8 +128,10 @@ class Sequential(Model):
         set_untracked(self, _functional=functional, output_names=functional.output_names)
 
     def _build_from(self, arguments):
-        shapes = nest.map_leaves(lambda x: (None, *x.shape[1:]), next(iter(arguments.values())))
-        self.build(shapes)
+        inputs = next(iter(arguments.values()))
+        if isinstance(inputs, StringTensor):
+            set_untracked(self, _fed=STRING)
+        self.build(nest.map_leaves(lambda x: (None, *x.shape[1:]), inputs))
         self.built = True
 
     def call(self, inputs, training=None, mask=None):
@@ -246,7 +258,7 @@ class Sequential(Model):
 
 def _feeds(layer):
     """The dtype of an Input made for a layer."""
-    return "int32" if type(layer).__name__ == "Embedding" else layer._compute_dtype
+    return _FED.get(type(layer).__name__, layer._compute_dtype)
 
 
 def _is_shape(shape):

@@ -1,5 +1,6 @@
 """Training, evaluation and prediction: what `compile`, `fit` and their kin do for any model."""
 
+import contextlib
 import inspect
 import warnings
 
@@ -13,7 +14,8 @@ from ..engine.graph import Graph
 from ..engine.symbolic import KerasTensor
 from ..engine.tape import GradientTape
 from .compile_spec import CompiledLoss, CompiledMetrics, match_labels
-from .programs import Program, Programs, batch_specs, make_step, signature_of
+from .eager_step import first_batch
+from .programs import Program, Programs, batch_specs, make_step, runs_as_python, signature_of
 
 
 class Trainer:
@@ -180,8 +182,11 @@ class Trainer:
 
     @property
     def metrics_names(self):
-        """The names of `metrics`."""
-        return [metric.name for metric in self.metrics]
+        """The names of what `evaluate` returns, in its order; metrics are known once there was data."""
+        names = []
+        for metric in self.metrics:
+            names += metric.log_names if isinstance(metric, CompiledMetrics) else [metric.name]
+        return self._log_order(names)
 
     def reset_metrics(self):
         """Set the state of all metrics to their beginning."""
@@ -348,7 +353,7 @@ class Trainer:
         fit_to_outputs = training and any(part is not None and not part.built for part in (loss, metrics))
         if unbuilt or fit_to_outputs:
             try:
-                self._build_by_tracing(data, specs, training)
+                self._build_by_calling(data, specs, training)
             except NotImplementedError:
                 # A model without call() whose own train_step uses its parts: these are built as that is traced.
                 if getattr(type(self), f"{stage}_step") is getattr(Trainer, f"{stage}_step"):
@@ -356,11 +361,16 @@ class Trainer:
         if stage == "train" and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self.trainable_variables)
 
-    def _build_by_tracing(self, data, specs, training):
-        """Call the model once on traced tensors that nothing is computed from."""
-        graph = Graph()
-        with graph:
-            x, y, sample_weight = fill(data, [graph.input(shape, dtype) for shape, dtype in specs])
+    def _build_by_calling(self, data, specs, training):
+        """Call the model once: on traced tensors that nothing is computed from, or, where steps run as Python, on the
+        first rows."""
+        graph = None if runs_as_python(self, specs) else Graph()
+        with graph or contextlib.nullcontext():
+            if graph is None:
+                given = first_batch(leaves_of(data), specs)
+            else:
+                given = [graph.input(shape, dtype) for shape, dtype in specs]
+            x, y, sample_weight = fill(data, given)
             y_pred = self(x, training=False)
             if training:
                 for part in (self._compile_metrics, self._compile_loss):
@@ -441,16 +451,18 @@ class Trainer:
         return results if isinstance(logs, dict) and set(logs) == set(results) else logs
 
     def _logs_in_order(self, logs):
-        """Logs as `evaluate` returns them: loss first, metrics in their order, then others by name; one alone
-        bare."""
+        """Logs as `evaluate` returns them, in order; one alone bare."""
+        values = [logs[name] for name in self._log_order(logs)]
+        return values[0] if len(values) == 1 else values
+
+    def _log_order(self, logs):
+        """Names of logs as Keras orders them: loss first, metrics in their order, then others by name."""
         names = []
         for metric in self.metrics:
             names += (
                 [m.name for m in metric.metrics] if isinstance(metric, CompiledMetrics) else [metric.name]
             )
-        values = [logs[name] for name in names if name in logs]
-        values += [logs[key] for key in sorted(logs) if key not in names]
-        return values[0] if len(values) == 1 else values
+        return [*(name for name in names if name in logs), *sorted(key for key in logs if key not in names)]
 
 
 def _are_classes(labels, limit):

@@ -52,8 +52,11 @@ def test_there_and_back(tmp_path):
         (lambda: layers.StringLookup(vocabulary=["a"]).adapt(["b"]), "cannot adapt"),
         (lambda: layers.IntegerLookup(vocabulary=[1], invert=True, output_mode="count"), "`invert`"),
         (lambda: layers.IntegerLookup(output_mode="onehot"), "'onehot'"),
-        (lambda: layers.StringLookup(vocabulary=["a"])(layers.Input((3,))), "not inside a model"),
-        (lambda: layers.TextVectorization(vocabulary=["a"])(layers.Input((3,))), "not inside a model"),
+        (lambda: layers.StringLookup(vocabulary=["a"])(layers.Input((3,))), "takes strings.*dtype='string'"),
+        (
+            lambda: layers.TextVectorization(vocabulary=["a"])(layers.Input((3,))),
+            "takes strings.*dtype='string'",
+        ),
         (lambda: layers.TextVectorization()(["a"]), "no vocabulary yet"),
         (lambda: layers.TextVectorization(split="comma"), "`split` must be"),
         (lambda: layers.TextVectorization(output_mode="count", output_sequence_length=3), "goes with"),
