@@ -44,6 +44,13 @@ def two_inputs(x):
     return k.Model([a, b], L.Dense(1)(L.Concatenate()([a, b])), name="two").predict(x, verbose=0)
 
 
+def two_outputs():
+    a = L.Input((4,), name="a")
+    model = k.Model(a, [L.Dense(1, name="p")(a), L.Dense(1, name="q")(a)])
+    model.compile("sgd", "mse")
+    return model
+
+
 def half_connected():
     return k.Model(L.Input((2,), name="a"), L.Dense(2)(L.Input((2,), name="b")))
 
@@ -181,7 +188,7 @@ CASES = {
     "a misspelt metric": (lambda: net(metrics=["acuracy"]), ["metric", "'acuracy'", "'accuracy'"]),
     "a bare metric": (lambda: net(metrics="accuracy"), ["`metrics`", "metrics=['accuracy']"]),
     "a misspelt optimizer": (lambda: k.optimizers.get("SDG"), ["optimizer", "'SDG'", "'sgd'"]),
-    "an optimizer's argument": (lambda: k.optimizers.SGD(lr=0.1), ["SGD", "'lr'", "learning_rate"]),
+    "an optimizer's argument": (lambda: k.optimizers.SGD(rate=0.1), ["SGD", "'rate'", "learning_rate"]),
     "a string for a rate": (lambda: k.optimizers.Adam("0.1"), ["Adam", "`learning_rate`", "'0.1'"]),
     "a misspelt activation": (
         lambda: L.Dense(3, activation="sigmod"),
@@ -201,6 +208,48 @@ CASES = {
         ["Dense", "'activations'", "'activation'"],
     ),
     "units as a string": (lambda: L.Dense("3"), ["Dense", "`units`", "'3'", "integer"]),
+    "steps of none": (lambda: fit(net(), steps_per_epoch=0), ["`steps_per_epoch`", "0", "integer"]),
+    "steps and a half": (lambda: fit(net(), steps_per_epoch=2.5), ["`steps_per_epoch`", "2.5", "//"]),
+    "validated after no epoch": (
+        lambda: fit(net(), validation_data=(X, CLASSES), validation_freq=0),
+        ["`validation_freq`", "0"],
+    ),
+    "names of classes in weights": (
+        lambda: fit(net(), class_weight={"cat": 2.0}),
+        ["`class_weight`", "'cat'", "numbers"],
+    ),
+    "labels of unknown outputs": (
+        lambda: fit(two_outputs(), y={"p": X[:, :1], "r": X[:, :1]}),
+        ["`y`", "'r'", "'p', 'q'"],
+    ),
+    "a loss without a value": (lambda: fit(net(lambda y, p: None)), ["<lambda>", "None", "tensor"]),
+    "a layer without a value": (
+        lambda: k.Sequential([L.Input((4,)), L.Lambda(lambda x: None, name="nothing")]),
+        ["nothing", "returned None"],
+    ),
+    "NumPy inside a layer": (
+        lambda: k.Sequential([L.Input((4,)), L.Lambda(lambda x: np.log(x), name="logs")]),
+        ["logs", "ops in place of NumPy"],
+    ),
+    "a dict for a tensor": (
+        lambda: L.Dense(2, name="top")({"a": X}),
+        ["top", "one tensor", "dict", "(8, 4)"],
+    ),
+    "a missing argument": (
+        lambda: L.MultiHeadAttention(2, 2, name="heads")(X[None]),
+        ["heads", "'value' is missing"],
+    ),
+    "a layer for a list of them": (lambda: k.Sequential(L.Dense(2)), ["list", "Sequential([...])"]),
+    "a shape as a string": (lambda: L.Input("28"), ["`shape`", "tuple", "'28'"]),
+    "a generator that was not called": (lambda: net().fit(fits_batches), ["function", "call it"]),
+    "words beyond the vocabulary, built late": (
+        lambda: k.Sequential([L.Embedding(5, 2, name="words"), L.Flatten()]).predict(X * 0 + 9, verbose=0),
+        ["words", "9"],
+    ),
+    "a number for a schedule": (
+        lambda: k.callbacks.LearningRateScheduler(0.1),
+        ["LearningRateScheduler", "`schedule`", "0.1"],
+    ),
     "half an epoch": (lambda: fit(net(), epochs=1.5), ["`epochs`", "1.5", "integer"]),
     "batches of none": (lambda: fit(net(), batch_size=0), ["`batch_size`", "positive", "0"]),
     "a split over 1": (lambda: fit(net(), validation_split=1.5), ["`validation_split`", "1.5"]),

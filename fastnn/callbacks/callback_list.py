@@ -130,7 +130,7 @@ def _relay(name, counted):
     if counted:
 
         def hook(self, index, logs=None):
-            logs = plain_logs(logs) if "predict" not in name else logs
+            logs = logs if logs and "predict" in name else plain_logs(logs)
             for callback in self.callbacks:
                 getattr(callback, name)(index, logs)
     else:

@@ -18,6 +18,11 @@ class LearningRateScheduler(Callback):
 
     def __init__(self, schedule, verbose=0):
         super().__init__()
+        if not callable(schedule):
+            raise TypeError(
+                "LearningRateScheduler: `schedule` must be a function (epoch, rate) -> rate, received "
+                f"{schedule!r} of type {type(schedule).__name__}"
+            )
         self.schedule = schedule
         self.verbose = verbose
 

@@ -1,5 +1,7 @@
 """Mistakes in training data that can be told before the first step."""
 
+import numbers
+
 import numpy as np
 
 from ..engine import nest
@@ -188,6 +190,11 @@ def check_weights(y, sample_weight, class_weight):
                 f"shape (samples,), or one array an output; received shape {sample_weight.shape}"
             )
         return nest.map_leaves(lambda leaf: sample_weight, y)
+    if isinstance(sample_weight, dict) and isinstance(y, dict) and not set(sample_weight) <= set(y):
+        raise ValueError(
+            f"`sample_weight` has the key(s) {[key for key in sample_weight if key not in y]}, `y` has {sorted(y)}; "
+            "use those names"
+        )
     if len(leaves_of(sample_weight)) != len(leaves_of(y)):
         raise ValueError(
             f"`sample_weight` must be one array, or one an output as in `y`: "
@@ -202,6 +209,11 @@ def class_weights_of(y, class_weight):
         raise ValueError(
             f"`class_weight` must be a dict of class numbers to weights, received "
             f"{class_weight!r}; for a list use dict(enumerate(weights))"
+        )
+    if not all(isinstance(key, numbers.Integral) for key in class_weight):
+        raise ValueError(
+            "`class_weight` maps class numbers to weights, received the keys "
+            f"{[key for key in class_weight if not isinstance(key, numbers.Integral)]}; use the numbers in `y`"
         )
     labels = y
     if labels.ndim > 1:

@@ -47,7 +47,13 @@ class LossFunctionWrapper(Loss):
             y_pred = nest.pack(y_pred, [p for _, p in pairs])
         else:
             y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
-        return self.fn(y_true, y_pred, **self._fn_kwargs)
+        values = self.fn(y_true, y_pred, **self._fn_kwargs)
+        if values is None:
+            raise ValueError(
+                f"the loss function {getattr(self.fn, '__name__', self.fn)!r} returned None; it must return a tensor, "
+                "one loss a sample"
+            )
+        return values
 
     def get_config(self):
         return {

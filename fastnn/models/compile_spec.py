@@ -92,10 +92,11 @@ def resolve_metric(identifier, y_true, y_pred):
 
 def _name_of(function):
     """What logs call a function or an object that was given for a loss or metric."""
-    name = getattr(function, "name", None) or getattr(function, "__name__", None)
-    if name is None and hasattr(function, "func"):
+    if isinstance(getattr(function, "name", None), str):
+        return function.name
+    if not hasattr(function, "__name__") and hasattr(function, "func"):
         return _name_of(function.func)  # functools.partial
-    return name or snake_case(type(function).__name__)
+    return snake_case(getattr(function, "__name__", type(function).__name__))
 
 
 def match_labels(y_true, y_pred, names, wanted):
@@ -108,9 +109,11 @@ def match_labels(y_true, y_pred, names, wanted):
         if all(name in y_true for i, name in enumerate(names) if i in wanted):
             return [y_true.get(name) for name in names]
         flat = nest.flatten(y_true)
-        if len(flat) != count:
+        if len(flat) != count or (all(names) and count > 1 and not isinstance(y_pred, dict)):
+            unknown = [key for key in y_true if key not in names]
             raise ValueError(
-                f"`y` is a dict with the keys {sorted(y_true)}, the model's outputs are called {names}"
+                f"`y` has the key(s) {unknown or sorted(y_true)}, the model's outputs are called {names}; use those "
+                "names"
             )
         return flat
     flat = nest.flatten(y_true)
@@ -277,6 +280,11 @@ class CompiledMetrics(_FittedToOutputs, metrics_module.Metric):
     def metrics(self):
         """The Metrics, in the order of the logs."""
         return [metric for _, metric, _, _ in self.entries]
+
+    @property
+    def log_names(self):
+        """Their names in the logs."""
+        return [log for _, _, log, _ in self.entries]
 
     def build(self, y_true, y_pred):
         """Fit the metrics to labels and outputs (shapes are enough)."""

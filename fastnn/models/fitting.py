@@ -80,7 +80,7 @@ class Fitting(SingleBatches):
         if most and most < epochs:
             warnings.warn(f"Limiting epochs to {most}", stacklevel=2)
             epochs = most
-        steps_per_epoch = _limited(steps_per_epoch)
+        steps_per_epoch = _limited(steps_per_epoch, "steps_per_epoch")
         if validation_split and validation_data is None:
             self._refuse_batches(x, "validation_split", validation_split)
             (x, y, sample_weight), validation_data = split_validation(x, y, sample_weight, validation_split)
@@ -88,7 +88,7 @@ class Fitting(SingleBatches):
         steps_per_epoch = _within(steps_per_epoch, run)
         validation = None
         if validation_data is not None:
-            validation_steps = _limited(validation_steps)
+            validation_steps = _limited(validation_steps, "validation_steps")
             validation = self._validation_run(
                 validation_data, validation_batch_size or batch_size, validation_steps
             )
@@ -287,7 +287,11 @@ class Fitting(SingleBatches):
     def _check_data(self, stage, data, rows):
         x, y, _ = data
         self.check_inputs(x)
+        built = self.built
         if stage == "predict":
+            if not built:
+                self._prepare(stage, data, batch_specs(self, data, rows))
+                self.check_inputs(x)
             return
         if (
             self._compile_loss is not None
@@ -297,6 +301,8 @@ class Fitting(SingleBatches):
         ):
             self.check_targets(y)  # raises: no labels
         self._prepare(stage, data, batch_specs(self, data, rows))
+        if not built:
+            self.check_inputs(x)  # now it knows its inputs
         if y is not None:
             self.check_targets(y)
 
@@ -348,8 +354,19 @@ class Fitting(SingleBatches):
             )
 
 
-def _limited(steps):
-    """`steps`, or the most that `config.set_max_steps_per_epoch` allows."""
+def _limited(steps, name="steps"):
+    """`steps`, or the most that `config.set_max_steps_per_epoch` allows.
+
+    Raises:
+        ValueError: not a whole number of at least 1.
+    """
+    if steps is not None:
+        if isinstance(steps, (bool, str)) or steps < 1 or int(steps) != steps:
+            raise ValueError(
+                f"`{name}` must be an integer of at least 1 or None, received {steps!r}"
+                + ("; round it, len(x) // batch_size" if isinstance(steps, float) else "")
+            )
+        steps = int(steps)
     most = limits.max_steps_per_epoch()
     if not most or (steps is not None and steps <= most):
         return steps
@@ -365,12 +382,12 @@ def _within(steps, run):
 
 def _is_due(epoch, validation_freq):
     """Whether to validate after this epoch (from 0)."""
-    if isinstance(validation_freq, int):
+    if isinstance(validation_freq, int) and validation_freq > 0:
         return (epoch + 1) % validation_freq == 0
     if isinstance(validation_freq, (list, tuple, set)):
         return epoch + 1 in validation_freq
     raise ValueError(
-        f"`validation_freq` must be an integer or a list of epochs, received {validation_freq!r}"
+        f"`validation_freq` must be an integer of at least 1 or a list of epochs, received {validation_freq!r}"
     )
 
 

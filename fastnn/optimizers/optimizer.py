@@ -59,6 +59,8 @@ class Optimizer:
         **kwargs,
     ):
         who = type(self).__name__
+        if "lr" in kwargs:  # what Keras 2 called it
+            learning_rate = kwargs.pop("lr")
         if kwargs.pop("decay", None) is not None:
             warnings.warn(
                 f"{who}: the argument `decay` has no effect; use a learning rate schedule", stacklevel=3
@@ -249,6 +251,15 @@ class Optimizer:
                 f"{self.name}: the learning rate is a schedule or a function, so no number can be assigned; "
                 "make the optimizer with a float, or assign another schedule"
             )
+
+    @property
+    def lr(self):
+        """`learning_rate`, by the name that it had in Keras 2."""
+        return self.learning_rate
+
+    @lr.setter
+    def lr(self, learning_rate):
+        self.learning_rate = learning_rate
 
     # ---- applying gradients ----
 

@@ -1,16 +1,23 @@
 """What concerns the whole process: its names, its symbolic tensors."""
 
+import gc
+
 from ..engine.symbolic import KerasTensor, reset_names
 
 
 def clear_session(free_memory=True):
-    """Number unnamed layers from the beginning again, and forget what was compiled of ops and tapes."""
+    """Number unnamed layers from the beginning again, and forget what was compiled of ops and tapes.
+
+    free_memory: also collect, at once, models that nobody holds any more: they refer to themselves, so Python does it
+        late.
+    """
     from ..engine import eager, tape_plan
 
     reset_names()
     if free_memory:
         eager._cache.clear()
         tape_plan.forget()
+        gc.collect()
 
 
 def is_keras_tensor(x):

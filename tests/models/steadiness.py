@@ -36,6 +36,7 @@ def growth(call, calls, warm_up):
     for _ in range(warm_up):
         call()
     gc.collect()
+    gc.freeze()  # what other tests have left: collecting garbage looks at what comes now alone
     tracemalloc.start()
     try:
         for _ in range(warm_up):  # what is made once, seen by tracemalloc
@@ -48,6 +49,7 @@ def growth(call, calls, warm_up):
         return tracemalloc.get_traced_memory()[0] - held, resident() - pages
     finally:
         tracemalloc.stop()
+        gc.unfreeze()
 
 
 def predictor():

@@ -88,10 +88,12 @@ def test_interrupted_between_steps():
                 threading.Thread(target=press).start()
 
     # a shell that starts the tests in the background has them ignore Ctrl-C
-    ignoring = signal.signal(signal.SIGINT, signal.default_int_handler)
-    with pytest.raises(KeyboardInterrupt):
-        made.fit(*many, batch_size=1, epochs=50, shuffle=False, verbose=0, callbacks=[Impatient()])
-    signal.signal(signal.SIGINT, ignoring)
+    before_the_test = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            made.fit(*many, batch_size=1, epochs=50, shuffle=False, verbose=0, callbacks=[Impatient()])
+    finally:
+        signal.signal(signal.SIGINT, before_the_test)
     assert time.monotonic() - pressed[0] < 5  # 50 ms on an idle machine
     steps = made.optimizer.iterations.numpy() - before
     assert 0 < steps < 150_000_000
