@@ -143,7 +143,7 @@ class LayerCall:
                 return x
             x = np.asarray(x)
             if x.dtype not in dtypes.NAME:
-                if not holds_strings(x):
+                if not (holds_strings(x) and self._may_read_strings()):
                     check_array(x, f"{describe(self)}: the input")  # raises
                 return StringTensor(x)
             x = Tensor(x)
@@ -151,6 +151,11 @@ class LayerCall:
         if self.autocast and self._casts and dtypes.is_float(x.dtype) and x.dtype != wanted:
             return convert(x, wanted)
         return convert(x)
+
+    def _may_read_strings(self):
+        """Whether its `call` may do something with strings: a user's, or one with other layers inside."""
+        own = type(self).__module__.startswith("fastnn.layers.")
+        return not own or bool(self._layers) or getattr(self, "reads_strings", False)
 
     def _fill_masks(self, signature, tensors, bound, kwargs):
         """Put the masks of tensors into the call's mask arguments; the mask of the first argument."""

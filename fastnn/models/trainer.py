@@ -1,6 +1,5 @@
 """Training, evaluation and prediction: what `compile`, `fit` and their kin do for any model."""
 
-import contextlib
 import inspect
 import warnings
 
@@ -10,9 +9,11 @@ from .. import metrics as metrics_module
 from .. import ops, optimizers
 from ..data import checks, fill, leaves_of, pack_x_y_sample_weight, unpack_x_y_sample_weight
 from ..engine import dtypes, nest, settings
+from ..engine.dtypes import STRING
 from ..engine.graph import Graph
 from ..engine.symbolic import KerasTensor
 from ..engine.tape import GradientTape
+from ..engine.tensor import TraceError
 from .compile_spec import CompiledLoss, CompiledMetrics, match_labels
 from .eager_step import first_batch
 from .programs import Program, Programs, batch_specs, make_step, runs_as_python, signature_of
@@ -362,25 +363,33 @@ class Trainer:
             self.optimizer.build(self.trainable_variables)
 
     def _build_by_calling(self, data, specs, training):
-        """Call the model once: on traced tensors that nothing is computed from, or, where steps run as Python, on the
-        first rows."""
-        graph = None if runs_as_python(self, specs) else Graph()
-        with graph or contextlib.nullcontext():
-            if graph is None:
-                given = first_batch(leaves_of(data), specs)
-            else:
-                given = [graph.input(shape, dtype) for shape, dtype in specs]
-            x, y, sample_weight = fill(data, given)
-            y_pred = self(x, training=False)
-            if training:
-                for part in (self._compile_metrics, self._compile_loss):
-                    if part is not None and not part.built:
-                        if y is None:
-                            raise ValueError(
-                                "`y` is None, but compile() was given a loss or metrics: pass "
-                                "the labels, fit(x, y); a source of batches must yield (x, y)"
-                            )
-                        part.build(y, y_pred)
+        """Call the model once: on traced tensors, which computes nothing and changes no state; on the first rows where
+        it reads strings, or looks at values, as it may if steps run as Python."""
+        if not any(dtype == STRING for _, dtype in specs):
+            graph = Graph()
+            try:
+                with graph:
+                    given = [graph.input(shape, dtype) for shape, dtype in specs]
+                    self._build_parts(fill(data, given), training)
+                return
+            except TraceError:
+                if not runs_as_python(self, specs):
+                    raise
+        self._build_parts(fill(data, first_batch(leaves_of(data), specs)), training)
+
+    def _build_parts(self, batch, training):
+        """Build the model, and its losses and metrics, from a batch (x, y, sample_weight) of tensors."""
+        x, y, _ = batch
+        y_pred = self(x, training=False)
+        if training:
+            for part in (self._compile_metrics, self._compile_loss):
+                if part is not None and not part.built:
+                    if y is None:
+                        raise ValueError(
+                            "`y` is None, but compile() was given a loss or metrics: pass "
+                            "the labels, fit(x, y); a source of batches must yield (x, y)"
+                        )
+                    part.build(y, y_pred)
         set_untracked(
             self, _output_like=nest.map_leaves(lambda t: KerasTensor((None, *t.shape[1:]), t.dtype), y_pred)
         )

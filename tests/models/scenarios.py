@@ -72,7 +72,6 @@ def outcome(model, history=None, x=None, y=None, **evaluate):
     if x is not None:
         found["evaluate"] = model.evaluate(x, y, verbose=0, **evaluate)
         found["by name"] = model.evaluate(x, y, verbose=0, return_dict=True, **evaluate)
-        found["metrics_names"] = list(model.metrics_names)
     return found
 
 
