@@ -59,7 +59,9 @@ def test_the_progress_bar_is_cheap(monkeypatch):
     for verbose in (0, 1):
         seconds(verbose)
     quiet = shown = float("inf")
-    for attempt in range(60):  # few are enough on a quiet machine; on a busy one, caches are cold most of the time
+    for attempt in range(
+        60
+    ):  # few are enough on a quiet machine; on a busy one, caches are cold most of the time
         quiet, shown = min(quiet, seconds(0)), min(shown, seconds(1))
         if attempt >= 5 and shown <= 1.1 * quiet:
             break
