@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import sys
+import sysconfig
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy
@@ -34,7 +35,8 @@ if X86:
 
 def understood(flag):
     """Whether the C compiler knows an option."""
-    command = [*os.environ.get("CC", "cc").split(), flag, "-E", "-x", "c", os.devnull]
+    compiler = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
+    command = [*compiler.split(), flag, "-E", "-x", "c", os.devnull]
     return subprocess.run(command, capture_output=True).returncode == 0
 
 

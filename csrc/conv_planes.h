@@ -76,14 +76,16 @@ static void FNN(conv_planes_line)(const FNN(conv_job) * job, const float *line, 
         float *row = to + i * channel;
         for (ptrdiff_t q = 0; q < count; q += VF_LANES) {
             vf r[VF_LANES];
-            const float *cell = line + (first + q * step) * pixel + i * spread;
+            const ptrdiff_t at = (first + q * step) * pixel + i * spread;
             if (!FNN(rounded) && lanes == VF_LANES && q >= from && q + VF_LANES <= end) {
-                vf_load_turned(cell, step * pixel, r);
+                vf_load_turned(line + at, step * pixel, r);
             } else {
-                for (int l = 0; l < VF_LANES; l++, cell += step * pixel)
-                    r[l] = q + l < from || q + l >= end ? vf_zero()
+                for (int l = 0; l < VF_LANES; l++) {
+                    const float *cell = q + l < from || q + l >= end ? NULL : line + at + l * step * pixel;
+                    r[l] = !cell             ? vf_zero()
                            : job->images > 1 ? FNN(words_across)(cell, partner ? cell + partner : NULL, left)
                                              : FNN(words_along)(cell, left);
+                }
                 vf_transpose(r);
             }
             if (lanes == VF_LANES) {

@@ -42,14 +42,14 @@ static ptrdiff_t FNN(panels_scratch)(ptrdiff_t n, ptrdiff_t k)
            PANELS_TILES * FNN(panels_high_step)(deep);
 }
 
-/* Packs columns [0, n) of (k, n) `from` into panels of TILE_COLS columns, `deep` rows of words each, the last
- * filled up with zeros. */
+/* Packs columns [0, n) of (k, n) `from` into panels of TILE_COLS columns, `deep` rows of words each; the last column's
+ * vector is filled up with zeros. */
 static void FNN(panels_pack_b)(ptrdiff_t n, ptrdiff_t k, FNN(side) from, float *restrict to)
 {
     const ptrdiff_t whole = n / TILE_COLS * TILE_COLS, deep = FNN(panels_deep)(k), words = FNN(words)(k);
-    if (n > whole)
+    if (n > whole && from.along_k) /* what is turned comes without them */
         memset(to + whole * deep, 0, (size_t)(deep * TILE_COLS) * sizeof *to);
-    for (ptrdiff_t j = 0; j < whole && deep > words; j += TILE_COLS)
+    for (ptrdiff_t j = 0; j < n && deep > words; j += TILE_COLS)
         memset(to + j * deep + words * TILE_COLS, 0, (size_t)((deep - words) * TILE_COLS) * sizeof *to);
     if (from.along_k) {
         for (ptrdiff_t j = 0; j < n; j += TILE_COLS)
