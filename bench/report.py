@@ -54,8 +54,9 @@ longer, over the time taken. Above 100% the data came from a cache, or Winograd'
     python bench/report.py results.json instructions.md
 
 `--systems fastnn,fastnn-bf16` compares the policy mixed_bfloat16 with float32, and says where the CPU has no
-instructions for it. `--python keras-tf=/path/to/python` lets a peer live in an environment of its own. A workload is one function in
-`bench/workloads.py`; written by hand it is one branch in `bench/raw_torch.py`, `raw_jax.py` or `raw_sklearn.py`.
+instructions for it. `--python keras-tf=/path/to/python` lets a peer live in an environment of its own. A workload
+is one function in `bench/workloads.py`; written by hand it is one branch in `bench/raw_torch.py`, `raw_jax.py` or
+`raw_sklearn.py`.
 """
 
 
