@@ -72,6 +72,17 @@ class Graph:
             self.reads[variable] = self.state[variable] = value
         return value
 
+    def read_apart(self, variable):
+        """The same under a tape: what was assigned in this trace comes as a value that leads back to the variable
+        alone, not to what it was computed from. Without a trace assigning ends all gradients as well.
+        """
+        value = self.read(variable)
+        if value is self.reads[variable]:
+            return value
+        from .op import records
+
+        return self.add(records["stop_gradient"], (value,), {})[0]
+
     def assign(self, variable, value):
         """From here on the variable holds `value`, cast to its dtype."""
         value = self.lift(value)

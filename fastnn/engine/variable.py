@@ -104,7 +104,7 @@ class Variable(Arithmetic):
         """The current value: a Tensor, or a Traced one while a function is traced."""
         graph = context.graph
         if graph is not None:
-            value = graph.read(self)
+            value = graph.read_apart(self) if context.tapes else graph.read(self)
         else:
             value = self.snapshot
             if value is None:

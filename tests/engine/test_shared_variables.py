@@ -31,3 +31,19 @@ def test_a_shared_and_penalised_layer_learns_by_its_whole_gradient(run_eagerly, 
     dp = 2 * (h @ w - y) / y.size
     gradient = h.T @ dp + x.T @ (dp @ w.T) + 0.2 * w
     np.testing.assert_allclose(model.get_weights()[0], w - 0.5 * gradient, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("traced", [True, False])
+def test_what_was_assigned_leads_back_to_the_variable_alone(traced):
+    w = fastnn.Variable(np.full(3, 2.0, "float32"))
+
+    def gradient():
+        with fastnn.GradientTape() as tape:
+            first = ops.sum(5.0 * w)
+            w.assign(w * w)
+            loss = first + ops.sum(w * w)
+        return tape.gradient(loss, w)
+
+    got = (fastnn.function(gradient) if traced else gradient)()
+    np.testing.assert_allclose(got, np.full(3, 5.0 + 2.0 * 4.0))
+    np.testing.assert_allclose(w, np.full(3, 4.0))
