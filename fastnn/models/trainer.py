@@ -343,7 +343,14 @@ class Trainer:
             logs = step(pack_x_y_sample_weight(*batch))
             return logs if keeps_logs else None
 
-        return Program(make_step(self, body, data, specs), keeps_logs)
+        known = self._metric_variables()
+        traced = make_step(self, body, data, specs)
+        if once and known != self._metric_variables():  # made on a first batch: the reset did not reach them
+            traced = make_step(self, body, data, specs)
+        return Program(traced, keeps_logs)
+
+    def _metric_variables(self):
+        return [id(variable) for metric in self.metrics for variable in metric.variables]
 
     def _prepare(self, kind, data, specs):
         """Build whatever is not built, so that no variable has to be made inside a trace."""

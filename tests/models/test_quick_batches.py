@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastnn import Input, Model, layers, ops
+from fastnn import Input, Model, Sequential, layers, metrics, ops
 
 FORMS = ("one", "list", "tuple", "dict", "nested")
 
@@ -166,3 +166,13 @@ def test_inputs_of_any_dtype_are_fed_as_they_are(dtype, rng):
     np.testing.assert_array_equal(model.predict(x, batch_size=8, verbose=0), want)
     np.testing.assert_array_equal(model.predict(x, batch_size=50, verbose=0), want)
     np.testing.assert_array_equal(model(x), want)
+
+
+def test_metrics_that_make_their_state_late_are_of_one_batch_too(rng):
+    model = Sequential([Input((3,)), layers.Dense(2)])
+    model.compile("sgd", "mse", metrics=[metrics.R2Score()])
+    batches = [(rng.normal(size=(6, 3)).astype("f4"), rng.normal(size=(6, 2)).astype("f4")) for _ in range(3)]
+    for x, y in batches:
+        score = metrics.R2Score()
+        score.update_state(y, model(x))
+        np.testing.assert_allclose(model.train_on_batch(x, y)[1], float(score.result()), rtol=1e-4)
