@@ -128,6 +128,10 @@ class Functional(Model):
                 outputs = node.operation(values[node.lone])
             else:
                 args, kwargs = node.arguments(values)
+                if training is not None and "training" in kwargs:
+                    kwargs["training"] = (
+                        training  # what the call that made the graph said counts without an outer one
+                    )
                 outputs = node.operation(*args, **kwargs)
             if (
                 type(outputs) is Tensor

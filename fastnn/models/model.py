@@ -67,15 +67,17 @@ class Model(Fitting, Layer):
             arrays = []
             key = plain_key(args[0], arrays)
             if key:
+                if kwargs:  # what the graph's own calls say of training counts in the other case alone
+                    key = (key, "inference")
                 try:
                     step = self._forward[key]
                 except KeyError:
-                    step = self._compile_call(args[0], arrays, key)
+                    step = self._compile_call(args[0], arrays, key, kwargs)
                 if step is not None and not masks.table:
                     return step(*arrays)
         return super().__call__(*args, **kwargs)
 
-    def _compile_call(self, inputs, arrays, key):
+    def _compile_call(self, inputs, arrays, key, kwargs):
         """The step that computes model(inputs), kept for inputs alike; None where it must run as Python.
 
         It must where a user's code could look at values, or where the caller could see more than the outputs:
@@ -95,7 +97,7 @@ class Model(Fitting, Layer):
         seen = {}
 
         def forward(*tensors):
-            outputs = Layer.__call__(self, fill(template, tensors))
+            outputs = Layer.__call__(self, fill(template, tensors), **kwargs)
             seen["masked"] = any(masks.get_mask(leaf) is not None for leaf in nest.flatten(outputs))
             seen["losses"] = any(layer._own_losses() for layer in self._flatten_layers())
             return outputs

@@ -214,3 +214,17 @@ def test_copies_and_pickles(rng):
         assert twin.optimizer.iterations.numpy() == 1
         twin.fit(x, np.ones((5, 3)), verbose=0)
     assert model.optimizer.iterations.numpy() == 1
+
+
+def test_a_training_flag_in_the_graph_yields_to_an_outer_one(rng):
+    """As in Keras: what a call in the graph said of `training` holds only where nobody says otherwise."""
+    x = rng.normal(4, 1, (6, 2)).astype("float32")
+    results = []
+    for k in (keras, fastnn):
+        inputs = k.Input((2,))
+        models = [
+            k.Model(inputs, k.layers.BatchNormalization()(inputs, training=flag)) for flag in (False, True)
+        ]
+        calls = ({}, {"training": False}, {"training": True}, {})  # the third changes what the fourth sees
+        results.append([np.asarray(model(x, **call)) for model in models for call in calls])
+    same(*results, rtol=1e-5)
