@@ -76,6 +76,6 @@ install_operators(
         "__pos__": lambda self: self,
         "__getitem__": _get_item,
         "__abs__": lambda self: arithmetic.absolute(self),
-        "__invert__": lambda self: logic.bitwise_not(self),
+        "__invert__": lambda self: (logic.logical_not if self.dtype == "bool" else logic.bitwise_not)(self),
     }
 )
