@@ -180,12 +180,8 @@ def _own_config(obj):
     return serialize_dict(config)
 
 
-def class_entry(cls, config):
-    """The four keys that name `cls` in a file, with `config` among them."""
-    return _class_entry(cls, config)
-
-
 def _class_entry(cls, config):
+    """The four keys that name `cls` in a file, with `config` among them."""
     family = _family_of(cls)
     if family is not None:
         module, name = _CANONICAL.get(cls.__name__, (f"keras.{family}", cls.__name__))
@@ -229,9 +225,7 @@ def _public(family, name):
 
 
 def _note_shared(obj, config):
-    if (
-        _state.met is not None
-    ):  # models copy the configurations of their layers: a later mark would not reach them
+    if _state.met is not None:  # models copy their layers' configurations: a later mark would not reach them
         _state.met[id(obj)] = obj
         config["shared_object_id"] = id(obj)
 
@@ -334,6 +328,8 @@ def _builtin(module, name):
         families = _FUNCTION_FAMILIES if module == "builtins" else ("models", *_FAMILIES)
     elif isinstance(module, str) and module.split(".")[0] in ("keras", "fastnn"):
         parts = [part for part in module.split(".")[1:] if part != "src"]
+        if parts[:2] == ["backend", "torch"]:  # Keras on PyTorch has its optimizers there
+            parts = parts[2:]
         if not parts:
             return None
         families = (".".join(parts[:2]), parts[0])
@@ -347,7 +343,10 @@ def _builtin(module, name):
 
 
 def _symbolic(inner, custom_objects):
-    tensor = KerasTensor(inner["shape"], inner["dtype"])
+    dtype = (
+        "float32" if inner["dtype"] == "bfloat16" else inner["dtype"]
+    )  # as the policies of that name compute
+    tensor = KerasTensor(inner["shape"], dtype)
     tensor.saved_history = inner["keras_history"]
     return tensor
 

@@ -7,7 +7,18 @@ import keras
 import numpy as np
 import pytest
 
-from fastnn import activations, constraints, layers, ops, regularizers, saving
+from fastnn import (
+    Input,
+    Model,
+    activations,
+    constraints,
+    layers,
+    models,
+    ops,
+    optimizers,
+    regularizers,
+    saving,
+)
 from fastnn.saving import serialization
 
 VALUES = [
@@ -199,3 +210,28 @@ def test_what_is_no_configuration():
         saving.serialize_keras_object(object())
     with pytest.raises(ValueError, match="is no layer"):
         layers.deserialize(regularizers.serialize(regularizers.L2(0.1)))
+
+
+def test_words_of_keras_on_other_backends():
+    """On PyTorch its optimizers lie in a module of their own; dtypes may be 16 bits long, and widen."""
+    entry = {
+        "module": "keras.src.backend.torch.optimizers.torch_adam",
+        "class_name": "Adam",
+        "config": {"learning_rate": 0.5},
+        "registered_name": "Adam",
+    }
+    assert float(optimizers.deserialize(entry).learning_rate) == 0.5
+    with pytest.raises(ValueError, match="neither part"):
+        optimizers.deserialize({**entry, "class_name": "torch"})
+    with pytest.warns(UserWarning, match="bfloat16"):
+        inputs = Input((3,))
+        half = layers.Dense(2, dtype="bfloat16")(inputs)
+        model = Model(inputs, ops.cast(half, "float32") + 1.0)
+        config = json.loads(model.to_json())
+        inputs, *others = config["config"]["layers"]
+        others = json.loads(json.dumps(others).replace('"dtype": "float32"', '"dtype": "bfloat16"'))
+        config["config"]["layers"] = [inputs, *others]
+        again = models.model_from_json(json.dumps(config))
+    again.set_weights(model.get_weights())
+    x = np.ones((2, 3), "float32")
+    np.testing.assert_array_equal(again(x), model(x))
