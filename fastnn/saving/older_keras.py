@@ -6,6 +6,8 @@ Configurations: `current_model`, `current_training`. Optimizer state, which lay 
 
 import re
 
+from .tf_functions import with_ops
+
 # Settings of old layers that say nothing any more; with the values that mean so (None: any value).
 _GONE = {
     "batch_input_shape": None,
@@ -78,6 +80,7 @@ _OPTIMIZER_GONE = {
     "schedule_decay",
 }
 _MODELS = {"Model": "Functional", "Functional": "Functional", "Sequential": "Sequential"}
+_CONSTANT = "_CONSTANT_VALUE"  # in the place of a layer's name: the third part is the value
 _SHAPES_OF_ATTENTION = {"query_shape", "key_shape", "value_shape"}
 
 
@@ -121,6 +124,7 @@ def _model(config):
         starts = _first_calls(config)
         for layer in layers:
             layer["inbound_nodes"] = [_call(call, starts) for call in layer.get("inbound_nodes") or ()]
+        layers = config["layers"] = with_ops(layers)
         for ends in ("input_layers", "output_layers"):
             # The same count as in a call's arguments; what reads Keras 3's configurations takes 1 off a
             # Functional's.
@@ -185,7 +189,7 @@ def _is_place(part):
         isinstance(part, (list, tuple))
         and 3 <= len(part) <= 4
         and isinstance(part[0], str)
-        and all(isinstance(n, int) for n in part[1:3])
+        and (part[0] == _CONSTANT or all(isinstance(n, int) for n in part[1:3]))
         and (len(part) == 3 or isinstance(part[3], dict))
     )
 
@@ -207,7 +211,7 @@ def _call(call, starts):
     places = [call] if _is_place(call) else call
 
     def tensor(place):
-        if place[0] == "_CONSTANT_VALUE":
+        if place[0] == _CONSTANT:
             return place[2]
         return {
             "class_name": "__keras_tensor__",

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import fastnn
+from fastnn.saving.older_keras import current_model
 
 OLDER = Path(__file__).parent / "older"
 
@@ -24,7 +25,9 @@ def assert_outputs(model, x, want):
 
 
 @pytest.mark.parametrize("form", [".h5", ".keras"])
-@pytest.mark.parametrize("name", ["convolutions", "two_ends", "recurrent", "deferred", "attention"])
+@pytest.mark.parametrize(
+    "name", ["convolutions", "two_ends", "recurrent", "deferred", "attention", "functions"]
+)
 def test_older_model_predicts_and_learns_on(name, form):
     numbers = np.load(OLDER / f"{name}.npz")
     model = fastnn.models.load_model(OLDER / (name + form))
@@ -35,3 +38,30 @@ def test_older_model_predicts_and_learns_on(name, form):
     for _ in range(3):
         model.train_on_batch(x, y)
     assert_outputs(model, x, parts(numbers, "after"))
+
+
+@pytest.mark.parametrize(
+    "function, kwargs, match",
+    [
+        ("io.read_file", {}, r"tf\.io\.read_file by itself \(layer 'f'\); it has no counterpart"),
+        ("__class__", {}, "has no counterpart"),
+        ("reshape", {"shape": [["x", 0, 0], 2]}, "takes its shape from another tensor"),
+        ("math.cumsum", {"axis": 1, "reverse": True}, "called with reverse=True"),
+    ],
+)
+def test_functions_without_a_counterpart(function, kwargs, match):
+    entry = {
+        "class_name": "TFOpLambda",
+        "name": "f",
+        "config": {"name": "f", "function": function},
+        "inbound_nodes": [["x", 0, 0, kwargs]],
+    }
+    inputs = {
+        "class_name": "InputLayer",
+        "name": "x",
+        "config": {"batch_input_shape": [None, 4], "name": "x"},
+    }
+    ends = {"input_layers": [["x", 0, 0]], "output_layers": [["f", 0, 0]]}
+    config = {"class_name": "Functional", "config": {"name": "m", "layers": [inputs, entry], **ends}}
+    with pytest.raises(ValueError, match=match):
+        current_model(config)

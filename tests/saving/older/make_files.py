@@ -91,8 +91,25 @@ def attention():
     return model, [(6, 4)], [0]
 
 
+def functions():
+    """TensorFlow's functions between layers, with constants first and last, and a shape from a tensor."""
+    inputs = keras.Input((3, 4))
+    x = layers.Dense(4)(1.0 - inputs / 2)
+    x = tf.concat([x, tf.nn.leaky_relu(inputs, alpha=0.3), tf.square(x)[:, :, 1:]], axis=-1)
+    scores = tf.nn.softmax(tf.matmul(x, x, transpose_b=True))
+    x = tf.matmul(scores, tf.where(x > 0, x, 0.1 * x)) + tf.reduce_mean(x, axis=1, keepdims=True)
+    first, rest = tf.split(x, [3, 8], axis=-1)
+    x = tf.add_n(
+        [first, rest[:, :, :3], tf.tile(tf.cast(tf.argmax(x, -1), tf.float32)[:, :, tf.newaxis], [1, 1, 3])]
+    )
+    x = tf.reshape(tf.transpose(x, [0, 2, 1]), [tf.shape(x)[0], 9])
+    model = keras.Model(inputs, layers.Dense(1)(x))
+    model.compile(keras.optimizers.Adam(0.01), loss="mse")
+    return model, [(3, 4)], [0]
+
+
 def main():
-    for make in (convolutions, two_ends, recurrent, deferred, attention):
+    for make in (convolutions, two_ends, recurrent, deferred, attention, functions):
         name = make.__name__
         keras.utils.set_random_seed(5)
         model, inputs, targets = make()
