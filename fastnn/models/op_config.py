@@ -247,6 +247,4 @@ def op_from_config(entry):
             f"the op {entry['class_name']!r} has settings in the file that fastnn lacks: {unknown}"
         )
     made = {key: deserialize_keras_object(value) for key, value in config.items() if key in parameters}
-    if made.get("dtype") == "bfloat16":
-        made["dtype"] = "float32"  # as the policies of that name compute
     return SavedOp(function, entry.get("name", own_name), made)

@@ -15,7 +15,8 @@ from .atomic import atomic_file
 from .lambda_code import allowing_code
 from .model_file import KERAS_FORMAT, model_of_entry, parse_json, weights_within
 from .object_registration import CustomObjectScope
-from .older_keras import current_model, current_training, is_older, match_state
+from .older_keras import current_model, current_training, is_older
+from .older_state import complete_state, match_state
 from .safe_h5 import (
     attribute,
     get_dataset,
@@ -336,6 +337,8 @@ def _compile(model, file, path, older):
         return
     for variable, dataset in datasets:
         _set(variable, dataset)
+    if older:
+        complete_state(optimizer)
 
 
 def _in_order(optimizer, names):

@@ -1,11 +1,12 @@
 """What Keras 2.3 to 2.15 wrote, in the words of Keras 3.
 
-Configurations: `current_model`, `current_training`. Optimizer state, which lay in another order:
-    `current_state`.
+`current_model`, `current_compile`, `current_training`; the optimizer's state: older_state.py.
 """
 
 import re
 
+from .object_registration import register_keras_serializable
+from .older_state import SLOTS
 from .tf_functions import with_ops
 
 # Settings of old layers that say nothing any more; with the values that mean so (None: any value).
@@ -84,6 +85,23 @@ _CONSTANT = "_CONSTANT_VALUE"  # in the place of a layer's name: the third part 
 _SHAPES_OF_ATTENTION = {"query_shape", "key_shape", "value_shape"}
 
 
+# The function that Keras 3 calls hard_sigmoid has a slope of 1/6.
+@register_keras_serializable(package="fastnn", name="hard_sigmoid_of_keras_2")
+def hard_sigmoid(x):
+    """0.2 x + 0.5, cut off at 0 and 1."""
+    from .. import ops
+
+    return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
+
+
+_HARD_SIGMOID = {
+    "module": "builtins",
+    "class_name": "function",
+    "config": "hard_sigmoid_of_keras_2",
+    "registered_name": "fastnn>hard_sigmoid_of_keras_2",
+}
+
+
 def is_older(version):
     """Whether a file's version ("2.4.0", None where it has none) is of a Keras before 3."""
     return version is None or not str(version)[:1].isdigit() or int(str(version).split(".")[0]) < 3
@@ -110,6 +128,9 @@ def current_model(entry):
     if entry["class_name"] in _MODELS and "layers" in config:
         entry.pop("build_config", None)
         return {**entry, **_model(config)}
+    if entry["class_name"] == "ThresholdedReLU":
+        entry["class_name"] = "ReLU"
+        config = {"threshold": config.get("theta", 1.0), **{k: v for k, v in config.items() if k != "theta"}}
     if entry["class_name"] == "MultiHeadAttention":
         entry.pop("build_config", None)  # it has one shape of what are two inputs or three: calls build it
     return {**entry, "config": _layer_config(entry["class_name"], config)}
@@ -243,6 +264,11 @@ def _layer_config(class_name, config):
             config["batch_shape"] = shape
     elif shape is not None:
         config["first_input_shape"] = shape
+    for key in ("activation", "recurrent_activation"):
+        if config.get(key) == "hard_sigmoid":
+            config[key] = dict(_HARD_SIGMOID)
+    if class_name == "Discretization":
+        config.pop("trainable", None)
     if class_name == "LeakyReLU" and "alpha" in config:
         config["negative_slope"] = config.pop("alpha")
     if class_name == "BatchNormalization" and isinstance(config.get("axis"), list):
@@ -368,7 +394,7 @@ def _optimizer(entry):
     if not config.get("use_ema"):
         config.pop("ema_overwrite_frequency", None)
     config["learning_rate"] = rate
-    if name in _SLOTS:
+    if name in SLOTS:
         return _entry("optimizers", name, config)
     return {**entry, "config": config}
 
@@ -419,68 +445,3 @@ def _metrics(metrics):
 
 def _function_name(function):
     return function.get("config") if isinstance(function, dict) else function
-
-
-# ---- optimizer state
-
-# The slots' names, by what Keras 2's optimizers, before and from 2.11 on, called them.
-_SLOTS = {
-    "SGD": {"momentum": "momentum", "m": "momentum"},
-    "RMSprop": {
-        "rms": "velocity",
-        "velocity": "velocity",
-        "momentum": "momentum",
-        "mg": "average_gradient",
-        "average_gradient": "average_gradient",
-    },
-    "Adam": {"m": "momentum", "v": "velocity", "vhat": "velocity_hat"},
-    "AdamW": {"m": "momentum", "v": "velocity", "vhat": "velocity_hat"},
-    "Nadam": {"m": "momentum", "v": "velocity"},
-    "Adamax": {"m": "momentum", "v": "norm", "u": "norm"},
-    "Adagrad": {"accumulator": "accumulator"},
-    "Adadelta": {
-        "accum_grad": "accumulated_grad",
-        "accum_var": "accumulated_delta_var",
-        "accumulated_grad": "accumulated_grad",
-        "accumulated_delta_var": "accumulated_delta_var",
-    },
-    "Ftrl": {"accumulator": "accumulator", "linear": "linear"},
-    "Lion": {"m": "momentum"},
-}
-
-
-def match_state(optimizer, names):
-    """[(variable of a built optimizer, name in the file)] for the optimizer weights that a file lists as
-    `names`.
-
-    None where they do not fit: another optimizer, or other variables.
-    """
-    slots = _SLOTS.get(type(optimizer).__name__, {})
-    own, counts = {}, {}
-    for variable in optimizer.variables[1:]:
-        slot = next(
-            (
-                slot
-                for slot in sorted(set(slots.values()), key=len, reverse=True)
-                if variable.name.endswith("_" + slot)
-            ),
-            None,
-        )
-        if slot is not None:
-            number = counts[slot] = counts.get(slot, -1) + 1
-            own[slot, number] = variable
-    pairs, counts = [], {}
-    for name in names:
-        parts = re.sub(r":\d+$", "", name).split("/")
-        if parts[-1] in ("iter", "iterations", "iteration"):
-            pairs.append((optimizer.variables[0], name))
-            continue
-        # "Adam/dense/kernel/m" before 2.11, "Adam/m/dense/kernel" from then on
-        slot = slots.get(re.sub(r"_\d+$", "", parts[-1])) or (slots.get(parts[1]) if len(parts) > 2 else None)
-        if slot is None:
-            continue
-        number = counts[slot] = counts.get(slot, -1) + 1
-        if (slot, number) not in own:
-            return None
-        pairs.append((own[slot, number], name))
-    return pairs if len(pairs) in (1, 1 + len(own)) else None

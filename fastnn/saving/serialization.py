@@ -273,7 +273,10 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, module
     if config["class_name"] == "function":
         if not isinstance(inner, str):
             raise TypeError(f"the 'config' of a function must be its name, received {config!r}")
-        return _find(inner, config, custom_objects, module_objects)
+        found = _find(inner, config, custom_objects, module_objects)
+        if isinstance(found, type) and found.__module__.startswith("fastnn."):
+            raise ValueError(f"the configuration calls {inner!r} a function, it is a class")
+        return found
     if not isinstance(inner, dict):
         raise TypeError(f"the 'config' of {config['class_name']!r} must be a dict, received {inner!r}")
     shared = config.get("shared_object_id")

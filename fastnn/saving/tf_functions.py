@@ -248,7 +248,7 @@ def _checked(kwargs, names, layer):
 
 def _unknown(layer, what):
     return ValueError(
-        f"the model calls the TensorFlow function tf.{_function(layer)} by itself (layer {layer['name']!r}); it {what}. "
+        f"the model calls the TensorFlow function tf.{_function(layer)} (layer {layer['name']!r}); it {what}. "
         "Write it as a layer, or with keras.ops in Keras 3, and save the model again"
     )
 

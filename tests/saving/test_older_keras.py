@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import fastnn
+from fastnn.saving import deserialize_keras_object
 from fastnn.saving.older_keras import current_model
 
 OLDER = Path(__file__).parent / "older"
@@ -43,7 +44,7 @@ def test_older_model_predicts_and_learns_on(name, form):
 @pytest.mark.parametrize(
     "function, kwargs, match",
     [
-        ("io.read_file", {}, r"tf\.io\.read_file by itself \(layer 'f'\); it has no counterpart"),
+        ("io.read_file", {}, r"tf\.io\.read_file \(layer 'f'\); it has no counterpart"),
         ("__class__", {}, "has no counterpart"),
         ("reshape", {"shape": [["x", 0, 0], 2]}, "takes its shape from another tensor"),
         ("math.cumsum", {"axis": 1, "reverse": True}, "called with reverse=True"),
@@ -65,3 +66,19 @@ def test_functions_without_a_counterpart(function, kwargs, match):
     config = {"class_name": "Functional", "config": {"name": "m", "layers": [inputs, entry], **ends}}
     with pytest.raises(ValueError, match=match):
         current_model(config)
+
+
+def test_words_that_changed_their_meaning():
+    """Keras 3's hard_sigmoid is another function than Keras 2's, and ThresholdedReLU is a ReLU."""
+    entries = [
+        ("LSTM", {"units": 2, "name": "a", "recurrent_activation": "hard_sigmoid"}),
+        ("ThresholdedReLU", {"name": "b", "theta": 0.5}),
+    ]
+    recurrent, relu = [
+        deserialize_keras_object(current_model({"class_name": name, "config": config}))
+        for name, config in entries
+    ]
+    np.testing.assert_allclose(recurrent.cell.recurrent_activation(np.array([-3.0, 0.5, 3.0])), [0, 0.6, 1])
+    again = type(recurrent).from_config(recurrent.get_config())
+    assert again.cell.recurrent_activation is recurrent.cell.recurrent_activation
+    np.testing.assert_array_equal(relu(np.array([0.25, 0.75], "float32")), np.array([0, 0.75], "float32"))
