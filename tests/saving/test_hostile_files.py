@@ -142,6 +142,12 @@ def test_cve_2026_12481_no_scope_is_no_permission(safe_mode):
         {"module": "os", "class_name": "function", "config": "system", "registered_name": "system"},
         {"module": "builtins", "class_name": "function", "config": "exec", "registered_name": "exec"},
         {
+            "module": "keras.random",
+            "class_name": "function",
+            "config": "SeedGenerator",
+            "registered_name": None,
+        },
+        {
             "module": "subprocess",
             "class_name": "Popen",
             "config": {"args": ["true"]},
@@ -158,7 +164,7 @@ def test_cve_2025_1550_any_module_and_function(function, parts, tmp_path):
             with_layer(config, lambda_entry(function, arguments={"command": "true"})),
             weights,
         ),
-        "neither part of fastnn",
+        "neither part of fastnn|it is a class",
     )
 
 
