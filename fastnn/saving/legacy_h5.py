@@ -200,11 +200,10 @@ def read_weights(model, group, what, skip_mismatch=False, by_name=False, fresh=F
     Raises:
         ValueError: layers or weights that do not fit, named, with both shapes.
     """
-    names = [
-        name
-        for name in _read_names(group, "layer_names")
-        if _read_names(_member(group, name), "weight_names")
-    ]
+    listed = _read_names(group, "layer_names")
+    if len(set(listed)) != len(listed):
+        raise ValueError(f"{what!r} is damaged: it lists a layer twice")
+    names = [name for name in listed if _read_names(_member(group, name), "weight_names")]
     if by_name:
         by = {layer.name: layer for layer in model.layers}
         pairs = [(by[name], name) for name in names if name in by]

@@ -22,6 +22,8 @@ from .weights_store import read_state, state_size, write_state
 
 KERAS_FORMAT = "3.15.1"  # the Keras whose layout the files have
 _LARGEST_CONFIG = 32 * 2**20  # bytes; what Python makes of a text is several times larger
+_MOST_UNPACKED = 8 * 2**20  # of a text that an archive holds in few bytes
+_MOST_PARTS = 10**6  # lists and dicts in a configuration: an empty one takes 2 bytes of text and 64 of memory
 _ROOM_FOR_WEIGHTS = 16 * 2**20
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 TRAINING = "training.h5"  # Keras knows no such member, and passes it by
@@ -81,12 +83,12 @@ def load_keras(file, what, custom_objects=None, compile=True, safe_mode=True):
         ValueError: a damaged file, no model, or names that are neither built in nor in `custom_objects`.
     """
     with SafeZip(file, what) as archive:
-        config = archive.read(CONFIG, _LARGEST_CONFIG)
-        metadata = archive.read(METADATA, _LARGEST_CONFIG) if METADATA in archive.names else b"{}"
+        config = archive.read(CONFIG, _MOST_UNPACKED)
+        metadata = archive.read(METADATA, _MOST_UNPACKED) if METADATA in archive.names else b"{}"
         with weights_within(archive.size):
             model, older = _model_of_json(config, metadata, what, custom_objects, compile, safe_mode)
         _read_weights(model, archive, what, older=older, fresh=True)
-        load_assets(model, archive.names, lambda name: archive.read(name, _LARGEST_CONFIG), what)
+        load_assets(model, archive.names, lambda name: archive.read(name, _MOST_UNPACKED), what)
         if compile and TRAINING in archive.names:
             most = 4 * archive.size + _ROOM_FOR_WEIGHTS
             state = read_backup(archive.open(TRAINING, 0), f"{TRAINING} in {what}", most)
@@ -198,7 +200,7 @@ def model_of_entry(entry, what):
 def load_keras_weights(model, path, skip_mismatch=False):
     """Set the state of `model` from the weights in the `.keras` file `path`."""
     with SafeZip(path, path) as archive:
-        metadata = archive.read(METADATA, _LARGEST_CONFIG) if METADATA in archive.names else b"{}"
+        metadata = archive.read(METADATA, _MOST_UNPACKED) if METADATA in archive.names else b"{}"
         older = is_older(parse_json(metadata, path).get("keras_version", KERAS_FORMAT))
         _read_weights(model, archive, path, skip_mismatch=skip_mismatch, older=older)
 
@@ -207,8 +209,11 @@ def parse_json(data, what):
     """The dict in JSON text.
 
     Raises:
-        ValueError: no JSON, or something that is no dict.
+        ValueError: no JSON, or something that is no dict, or of too many parts.
     """
+    brackets = ("[", "{") if isinstance(data, str) else (b"[", b"{")
+    if sum(map(data.count, brackets)) > _MOST_PARTS:
+        raise ValueError(f"{what} is refused: its configuration has more than {_MOST_PARTS} parts")
     try:
         config = json.loads(data)
     except (ValueError, RecursionError) as error:

@@ -311,6 +311,7 @@ def test_members_of_one_name_encryption_and_odd_packing(parts, tmp_path):
     "config, match",
     [
         ("[" * 200_000, "no JSON"),
+        ('{"a": [' + "[]," * 1_100_000 + "0]}", "more than 1000000 parts"),
         ("{}", "holds no model"),
         ('{"class_name": 3, "config": {}}', "holds no model"),
         ('{"class_name": "Sequential", "module": "keras", "config": 3}', "must be a dict|holds no model"),
@@ -438,6 +439,10 @@ def test_names_that_are_none(tmp_path):
         del file["model_weights"].attrs["layer_names"]
         file["model_weights"].attrs.create("layer_names", [1, 2, 3])
     refused(path, "not names")
+    model().save(path)
+    with h5py.File(path, "r+") as file:
+        file["model_weights"].attrs["layer_names"] = np.array([b"dense"] * 5000)
+    refused(path, "lists a layer twice")
 
 
 # ---- mutations of good files
