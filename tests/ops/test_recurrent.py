@@ -122,6 +122,14 @@ def test_kernels_match_float64(isa, kind, rng):
 
 
 @pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("kind, units", [(SIMPLE, 405), (LSTM, 205), (GRU, 235)], ids=NAMES)
+def test_weights_larger_than_a_second_level_cache(isa, kind, units, rng):
+    for batch, features in ((17, 10), (45, 3)):
+        given = inputs(kind, rng, batch, 3, features, units)
+        check(kind, given, attributes(), isa, 3, features, units)
+
+
+@pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("kind", KINDS, ids=NAMES)
 def test_options(isa, kind, rng):
     for masked, zero, sequences, biased in itertools.product((False, True), repeat=4):
