@@ -18,6 +18,7 @@ _MODULES = (
     "data",
     "datasets",
     "dtype_policies",
+    "export",
     "initializers",
     "layers",
     "losses",
@@ -57,6 +58,11 @@ _NAMES = {
     "Variable": "engine.variable",
     "KerasTensor": "engine.symbolic",
     "function": "engine.function",
+    "Function": "models.symbolic_function",
+    "RematScope": "scopes",
+    "device": "scopes",
+    "name_scope": "scopes",
+    "remat": "scopes",
 }
 
 

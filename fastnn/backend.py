@@ -1,5 +1,7 @@
-"""Keras's `backend` names that programs still use."""
+"""Keras's `backend` names that programs still use; with the functions that Keras 2 had there."""
 
+from .backend_functions import *  # noqa: F403
+from .backend_functions import __all__ as _functions
 from .config import (
     backend,
     epsilon,
@@ -11,7 +13,7 @@ from .config import (
 )
 from .engine.dtypes import is_float, is_integer
 from .engine.dtypes import standardize as standardize_dtype
-from .engine.symbolic import KerasTensor
+from .engine.symbolic import KerasTensor, unique_name
 
 
 def is_float_dtype(dtype):
@@ -29,6 +31,12 @@ def is_keras_tensor(x):
     return isinstance(x, KerasTensor)
 
 
+def get_uid(prefix=""):
+    """How often it was asked for this prefix since the last `clear_session`, from 1."""
+    name = unique_name(f"uid of {prefix}")
+    return 1 + int(name.rpartition("_")[2]) if name != f"uid of {prefix}" else 1
+
+
 def result_type(*dtypes):
     """The dtype of a result of operands of these dtypes."""
     from .engine.dtypes import promote
@@ -44,10 +52,12 @@ def clear_session(free_memory=True):
 
 
 __all__ = [
+    *_functions,
     "backend",
     "clear_session",
     "epsilon",
     "floatx",
+    "get_uid",
     "image_data_format",
     "is_float_dtype",
     "is_int_dtype",

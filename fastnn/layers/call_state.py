@@ -8,6 +8,7 @@ class CallState(threading.local):
 
     def __init__(self):
         self.stack = []
+        self.scopes = []  # names of the `name_scope`s around
         self.training = None
         self.weights_left = None  # bytes of weights that may still be made, while a file is loaded
         self.losses_exist = False  # add_loss was used: stale losses are to be cleared at outermost calls
@@ -25,7 +26,7 @@ class CallState(threading.local):
 
     def path(self):
         """ "outer/inner" of the layers on the stack."""
-        names, last = [], None
+        names, last = [*self.scopes], None
         for layer in self.stack:
             if layer is not last:
                 names.append(layer.name)

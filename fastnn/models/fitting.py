@@ -19,6 +19,7 @@ from ..data import (
     unpack_x_y_sample_weight,
 )
 from ..engine import limits, nest
+from .older_methods import OlderMethods, set_workers
 from .plain_batch import plain_key
 from .programs import batch_specs
 from .running import ArrayRun, BatchRun, run_pass
@@ -26,7 +27,7 @@ from .single_batches import SingleBatches
 from .trainer import Trainer, to_numpy
 
 
-class Fitting(SingleBatches):
+class Fitting(OlderMethods, SingleBatches):
     """A Trainer with its loops. Source: Keras 3 `Model.fit`, `evaluate`, `predict`."""
 
     def fit(
@@ -47,6 +48,7 @@ class Fitting(SingleBatches):
         validation_steps=None,
         validation_batch_size=None,
         validation_freq=1,
+        **older,
     ):
         """Train for a number of epochs.
 
@@ -66,12 +68,14 @@ class Fitting(SingleBatches):
                 pass.
             validation_batch_size: `batch_size` by default.
             validation_freq: validate after every so many epochs, or after the epochs (from 1) of a list.
+            older: `workers`, `use_multiprocessing`, `max_queue_size` for a PyDataset, as in Keras 2.
         Returns:
             A History: `history` maps "loss", the metrics' names and the same with "val_" to lists of floats.
         Raises:
             ValueError: data that cannot be right (see the message); compile() was not called.
         """
         self._assert_compiled("fit")
+        set_workers("fit", x, older)
         for name, count in (("epochs", epochs), ("initial_epoch", initial_epoch)):
             if isinstance(count, bool) or int(count) != count:
                 raise ValueError(f"fit: `{name}` must be an integer, received {count!r}")
@@ -165,8 +169,7 @@ class Fitting(SingleBatches):
             The loss as a float where there are no metrics; else a list, loss first; with `return_dict` a dict
             by name.
         """
-        if kwargs:
-            raise ValueError(f"evaluate: there is no argument {', '.join(kwargs)}")
+        set_workers("evaluate", x, kwargs)
         self._assert_compiled("evaluate")
         steps = _limited(steps)
         run = self._run_over("test", x, y, sample_weight, batch_size, steps, False, None)
@@ -190,11 +193,13 @@ class Fitting(SingleBatches):
         callbacks.on_test_end(logs)
         return logs
 
-    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None):
+    def predict(self, x, batch_size=None, verbose="auto", steps=None, callbacks=None, **older):
         """The outputs for all rows of `x`, NumPy arrays in the structure of the model's outputs.
 
         Arguments as in `fit`.
         """
+        if older:
+            set_workers("predict", x, older)
         key = None
         if callbacks is None and steps is None and verbose == 0:
             arrays = []

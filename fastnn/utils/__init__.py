@@ -19,7 +19,8 @@ from ..saving.object_registration import (
 )
 from ..saving.serialization import deserialize_keras_object, serialize_keras_object
 from . import np_utils
-from .folders import image_dataset_from_directory, text_dataset_from_directory
+from .config import Config
+from .folders import audio_dataset_from_directory, image_dataset_from_directory, text_dataset_from_directory
 from .get_file import get_file
 from .images import array_to_img, img_to_array, load_img, save_img
 from .numerical import normalize, to_categorical
@@ -31,12 +32,24 @@ from .splitting import split_dataset
 
 Sequence = PyDataset
 
+
+def __getattr__(name):
+    if name == "FeatureSpace":  # made of layers, which need some of this module
+        from .feature_space import FeatureSpace
+
+        return FeatureSpace
+    raise AttributeError(f"module 'fastnn.utils' has no attribute {name!r}")
+
+
 __all__ = [
+    "Config",
     "CustomObjectScope",
+    "FeatureSpace",
     "Progbar",
     "PyDataset",
     "Sequence",
     "array_to_img",
+    "audio_dataset_from_directory",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",

@@ -1,6 +1,7 @@
 """Data sets of files in folders, one folder a class."""
 
 import os
+import wave
 
 import numpy as np
 
@@ -102,6 +103,58 @@ def text_dataset_from_directory(
     return _from_directory("text", load, (".txt",), **given)
 
 
+def audio_dataset_from_directory(
+    directory,
+    labels="inferred",
+    label_mode="int",
+    class_names=None,
+    batch_size=32,
+    sampling_rate=None,
+    output_sequence_length=None,
+    ragged=False,
+    shuffle=True,
+    seed=None,
+    validation_split=None,
+    subset=None,
+    follow_links=False,
+    verbose=True,
+):
+    """A Dataset of batches of sounds (batch, samples, channels), float32 from -1 to 1, from .wav files of 16 bits.
+
+    Args:
+        sampling_rate: samples a second that all files must have; None: any.
+        output_sequence_length: to how many samples sounds are cut or filled with 0; None: the longest of the batch.
+    The rest as in `image_dataset_from_directory`.
+    Raises:
+        ValueError: `ragged` batches; a file of another form or sampling rate.
+    Source: Keras 3 `utils.audio_dataset_from_directory`.
+    """
+    given = locals()
+    if ragged:
+        raise ValueError(
+            "audio_dataset_from_directory: `ragged` batches are not there; give `output_sequence_length`, or let short "
+            "sounds be filled up"
+        )
+
+    def load(path):
+        with wave.open(str(path), "rb") as file:
+            if file.getsampwidth() != 2:
+                raise ValueError(
+                    f"{path}: sounds must have 16 bits a sample, this has {8 * file.getsampwidth()}"
+                )
+            if sampling_rate not in (None, file.getframerate()):
+                raise ValueError(
+                    f"{path}: has {file.getframerate()} samples a second, `sampling_rate` is {sampling_rate}; convert "
+                    "the files first"
+                )
+            sound = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, file.getnchannels())
+        sound = sound[:output_sequence_length].astype(np.float32) / 32768
+        missing = (output_sequence_length or len(sound)) - len(sound)
+        return np.pad(sound, ((0, missing), (0, 0)))
+
+    return _from_directory("audio", load, (".wav",), **given)
+
+
 def _from_directory(
     kind,
     load,
@@ -160,13 +213,14 @@ def _from_directory(
             batch_size,
             shuffle and part != "validation",
             seed,
+            padded=kind == "audio",
         )
         dataset.class_names, dataset.file_paths = names, chosen
         made.append(dataset)
     return made if subset == "both" else made[0]
 
 
-def _dataset(load, paths, labels, batch_size, shuffle, seed):
+def _dataset(load, paths, labels, batch_size, shuffle, seed, padded):
     places = Dataset.from_tensor_slices(np.arange(len(paths)))
     if shuffle:
         places = places.shuffle(1024 if batch_size is None else 8 * batch_size, seed=seed)
@@ -175,7 +229,9 @@ def _dataset(load, paths, labels, batch_size, shuffle, seed):
         return load(paths[i]) if labels is None else (load(paths[i]), labels[i])
 
     dataset = places.map(element, num_parallel_calls=-1)
-    return (dataset if batch_size is None else dataset.batch(batch_size)).prefetch(2)
+    if batch_size is not None:
+        dataset = dataset.padded_batch(batch_size) if padded else dataset.batch(batch_size)
+    return dataset.prefetch(2)
 
 
 def _encoded(numbers, label_mode, classes):
