@@ -11,13 +11,14 @@ import zlib
 from .checksums import PieceSums, read_checksum
 
 _ROOM = 2**20  # a member may always unpack to so many bytes
+_MOST_MEMBERS = 10_000  # a model has three, and one for each vocabulary or other asset
 
 
 class SafeZip:
     """The members of the zip archive `file` (a path or a binary file), by name; for use in a `with` block.
 
     Raises:
-        ValueError: no zip archive, or one cut short; several members of one name.
+        ValueError: no zip archive, or one cut short; several members of one name; more members than a model needs.
     """
 
     def __init__(self, file, what):
@@ -30,6 +31,12 @@ class SafeZip:
             ) from None
         self.size = self.archive.fp.seek(0, io.SEEK_END)
         self.names = self.archive.namelist()
+        if len(self.names) > _MOST_MEMBERS:
+            self.archive.close()
+            raise ValueError(
+                f"{what} is refused: it holds {len(self.names):,} members, more than a model can need "
+                f"({_MOST_MEMBERS:,})"
+            )
         if len(set(self.names)) != len(self.names):
             self.archive.close()
             raise ValueError(f"{what} is refused: it holds several members of one name")
@@ -58,9 +65,8 @@ class SafeZip:
             raise ValueError(f"{self.what} is refused: {name!r} is encrypted")
         if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(
-                f"{self.what} is refused: {name!r} is packed by method {info.compress_type}; "
-                "files of "
-                "Keras's are stored, or deflated"
+                f"{self.what} is refused: {name!r} is packed by method {info.compress_type}; files of Keras's are "
+                "stored, or deflated"
             )
         if info.file_size > max(limit if limit is not None else 0, 4 * info.compress_size, _ROOM):
             raise ValueError(

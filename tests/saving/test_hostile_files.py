@@ -291,6 +291,14 @@ def test_lying_sizes(parts, tmp_path):
     refused(path, "damaged")
 
 
+def test_more_members_than_a_model_needs(parts, tmp_path):
+    path = archive(tmp_path / "m.keras", *parts)
+    with zipfile.ZipFile(path, "a") as file:
+        for i in range(10_001):
+            file.writestr(f"assets/{i}", "")
+    refused(path, "more than a model can need")
+
+
 def test_members_of_one_name_encryption_and_odd_packing(parts, tmp_path):
     path = tmp_path / "m.keras"
     archive(path, *parts)
