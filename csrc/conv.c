@@ -446,7 +446,6 @@ static void FNN(conv_job_work)(const FNN(conv_job) * job, fnn_work *work)
 {
     FNN(conv_cost)(&job->shape, work);
     work->units = job->shape.groups * FNN(conv_blocks)(job) * FNN(conv_ranges)(job);
-    work->grain = FNN(conv_ranges)(job); /* each range of a block copies its input again */
     work->scratch = job->few ? FNN(conv_few_scratch)(job) : FNN(conv_scratch)(job);
 }
 

@@ -358,7 +358,6 @@ static void FNN(winograd_work)(const fnn_call *call, fnn_work *work)
     const FNN(wino_cut) cut = FNN(wino_forward)(&job);
     FNN(wino_cost)(&job, work);
     work->units = cut.strips * cut.ranges;
-    work->grain = cut.ranges; /* each range of a strip transforms its patches again */
     work->scratch =
         (WINO_POINTS * (cut.patches + cut.sums) + FNN(conv_lines)(job.pitch)) * (ptrdiff_t)sizeof(float);
 }
@@ -504,7 +503,6 @@ static void FNN(winograd_kernel_grad_work)(const fnn_call *call, fnn_work *work)
     const FNN(wino_grad_cut) cut = FNN(wino_backward)(&job, call->size[WINO_SIZES]);
     FNN(wino_cost)(&job, work);
     work->units = job.c == 0 ? 0 : cut.splits * cut.ranges;
-    work->grain = cut.ranges;
     work->scratch = (WINO_POINTS * (cut.patches + cut.outputs + cut.sums) +
                      FNN(conv_lines)(fnn_max(job.pitch, job.cols))) *
                     (ptrdiff_t)sizeof(float);
