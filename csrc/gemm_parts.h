@@ -16,9 +16,7 @@ enum {
     PARTS_MOST_ROWS = 48,
     PARTS_LEAST = 1 << 14,
     PARTS_DEEP = 128,
-    PARTS_MOST_LONG = 8,       /* tn */
-    PARTS_MOST_SUMS = 1 << 17, /* as many as gemm_choose computes without packing */
-    PARTS_LONG = 256,
+    PARTS_MOST_LONG = 8,   /* tn */
     PARTS_FLOATS = 1 << 19 /* of all sums */
 };
 
@@ -27,7 +25,7 @@ static ptrdiff_t FNN(parts_of)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int turn_a
 {
     if (turn_a) {
         const ptrdiff_t most = fnn_min(PARTS_MOST_LONG, PARTS_FLOATS / fnn_max(1, m * n));
-        return m * n > PARTS_MOST_SUMS ? 1 : fnn_max(1, fnn_min(most, k / PARTS_LONG));
+        return m * n > GEMM_MOST_SUMS ? 1 : fnn_max(1, fnn_min(most, k / GEMM_LONG));
     }
     if (m < PARTS_LEAST_ROWS || m > PARTS_MOST_ROWS || n <= 2 * FEW_COLS || k * n < PARTS_LEAST)
         return 1;

@@ -9,6 +9,7 @@ from fastnn.engine import eager, settings
 from fastnn.engine.op import OpCall
 from fastnn.engine.tape import GradientTape, backpropagate
 from fastnn.engine.tensor import Tensor
+from fastnn.ops import convolution
 
 ISAS_BF16 = _core.available_isas()  # products of bfloat16 have tables of their own
 ISAS = tuple(isa for isa in ISAS_BF16 if isa in ("avx512", "avx2", "base"))
@@ -81,6 +82,28 @@ def check_kernel(op, arrays, *, isa, rtol=0.0, atol=0.0, **attrs):
     want = op.reference(*wide, **attrs)
     for g, w in zip(got, want if isinstance(want, tuple) else (want,)):
         np.testing.assert_allclose(g, np.asarray(w), rtol=rtol, atol=atol)
+
+
+def check_convolution(x, kernel, dy, *, isa, **attrs):
+    """A convolution and both its gradients, of numbers in -1..1 that are added one after the other."""
+    for op, arrays, products, shape in (
+        (convolution.conv_op, [x, kernel], kernel[..., 0].size, {}),
+        (convolution.conv_input_grad_op, [dy, kernel], kernel[..., 0, :].size, {"input_shape": x.shape}),
+        (convolution.conv_kernel_grad_op, [x, dy], max(dy[..., 0].size, 1), {"kernel_shape": kernel.shape}),
+    ):
+        check_kernel(op, arrays, isa=isa, atol=EPS32 * products, **shape, **attrs)
+
+
+def activated(z, activation, alpha):
+    """z (float64) after the epilogue of that number in csrc/tile.h."""
+    return [
+        z,
+        np.maximum(z, 0),
+        np.where(z < 0, alpha * z, z),
+        1 / (1 + np.exp(-z)),
+        np.tanh(z),
+        np.where(z < 0, alpha * np.expm1(z), z),
+    ][activation]
 
 
 def check_gradient(op, arrays, *, wrt=None, rng, h=1e-5, rtol=1e-6, atol=1e-8, **attrs):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support import EPS32, ISAS_BF16, check_kernel, rounded_to_bf16, run_kernel
+from support import EPS32, ISAS_BF16, activated, check_convolution, check_kernel, rounded_to_bf16, run_kernel
 
 from fastnn.ops import convolution
 
@@ -71,14 +71,7 @@ def test_epilogue(isa, activation, m, n, k, rng):
     c = np.full((m, n), np.nan, "float32")
     run_kernel(isa, "gemm_nn_bf16", [a, b, bias], [c], [m, n, k, 1, activation], [0.25])
     z = _wide(a) @ _wide(b) + bias
-    want = [
-        z,
-        np.maximum(z, 0),
-        np.where(z < 0, 0.25 * z, z),
-        1 / (1 + np.exp(-z)),
-        np.tanh(z),
-        np.where(z < 0, 0.25 * np.expm1(z), z),
-    ][activation]
+    want = activated(z, activation, 0.25)
     np.testing.assert_allclose(c, want, rtol=0, atol=EPS32 * (8 + 8 * np.sqrt(k)))
 
 
@@ -158,25 +151,7 @@ def test_convolution_and_both_gradients(isa, case, rng):
     x, kernel = (rng.uniform(-1, 1, shape).astype(np.float32) for shape in case[:2])
     counts = convolution.conv_op.shape(x, kernel, **attributes).shape
     dy = rng.uniform(-1, 1, counts).astype(np.float32)
-    attributes["precision"] = "bfloat16"
-    depth, taps, cells = kernel[..., 0].size, kernel[..., 0, :].size, max(dy[..., 0].size, 1)
-    check_kernel(convolution.conv_op, [x, kernel], isa=isa, atol=EPS32 * depth, **attributes)
-    check_kernel(
-        convolution.conv_input_grad_op,
-        [dy, kernel],
-        isa=isa,
-        atol=EPS32 * taps,
-        input_shape=x.shape,
-        **attributes,
-    )
-    check_kernel(
-        convolution.conv_kernel_grad_op,
-        [x, dy],
-        isa=isa,
-        atol=EPS32 * cells,
-        kernel_shape=kernel.shape,
-        **attributes,
-    )
+    check_convolution(x, kernel, dy, isa=isa, precision="bfloat16", **attributes)
 
 
 @pytest.mark.parametrize("isa", ISAS_BF16)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support import EPS32, ISAS, check_kernel, run_kernel
+from support import EPS32, ISAS, check_convolution, check_kernel, run_kernel
 
 from fastnn.ops import convolution
 
@@ -62,26 +62,7 @@ def _arrays(case, rng):
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{'x'.join(map(str, case[0]))}-{case[5]}")
 def test_convolution_matches_float64(isa, case, rng):
     x, kernel, dy = _arrays(case, rng)
-    attributes = _attributes(case)
-    depth = kernel[..., 0].size  # products of numbers in -1..1, added one after the other
-    check_kernel(convolution.conv_op, [x, kernel], isa=isa, atol=EPS32 * depth, **attributes)
-    taps = kernel[..., 0, :].size
-    check_kernel(
-        convolution.conv_input_grad_op,
-        [dy, kernel],
-        isa=isa,
-        atol=EPS32 * taps,
-        input_shape=x.shape,
-        **attributes,
-    )
-    check_kernel(
-        convolution.conv_kernel_grad_op,
-        [x, dy],
-        isa=isa,
-        atol=EPS32 * max(dy[..., 0].size, 1),
-        kernel_shape=kernel.shape,
-        **attributes,
-    )
+    check_convolution(x, kernel, dy, isa=isa, **_attributes(case))
 
 
 @pytest.mark.parametrize("isa", ISAS)

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from support import EPS32, ISAS, run_kernel
+from support import EPS32, ISAS, activated, run_kernel
 
 from fastnn import _core
 
@@ -80,14 +80,7 @@ def test_epilogue(isa, bias, activation, m, n, k, rng):
     reads, sizes = [a, b] if bias is None else [a, b, bias], [m, n, k, int(bias is not None), activation]
     run_kernel(isa, "gemm_nn_f32", reads, [c], sizes, [0.25])
     z = a.astype("float64") @ b + (0 if bias is None else bias)
-    want = [
-        z,
-        np.maximum(z, 0),
-        np.where(z < 0, 0.25 * z, z),
-        1 / (1 + np.exp(-z)),
-        np.tanh(z),
-        np.where(z < 0, 0.25 * np.expm1(z), z),
-    ][activation]
+    want = activated(z, activation, 0.25)
     np.testing.assert_allclose(c, want, rtol=0, atol=EPS32 * (8 + 8 * np.sqrt(k)))
 
 
