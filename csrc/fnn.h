@@ -100,5 +100,6 @@ void fnn_plan_enter(fnn_plan *plan, int depth, ptrdiff_t step);
 void fnn_plan_run(fnn_plan *plan, int first, int last, ptrdiff_t steps);
 void fnn_plan_profile(fnn_plan *plan, int on); /* on: clears the clocks */
 void fnn_plan_info(const fnn_plan *plan, int at, fnn_instruction_info *info);
+int fnn_plan_guards_hold(const fnn_plan *plan); /* 0: a kernel wrote behind its scratch memory */
 
 #endif

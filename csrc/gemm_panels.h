@@ -26,18 +26,24 @@ static ptrdiff_t FNN(panels_deep)(ptrdiff_t k)
 #endif
 }
 
-static ptrdiff_t FNN(panels_chunk)(ptrdiff_t n, ptrdiff_t depth)
+/* Panels of a chunk, at most. */
+static ptrdiff_t FNN(panels_most)(ptrdiff_t deep) { return fnn_max(1, PANELS_FLOATS / deep / TILE_COLS); }
+
+/* Columns of a chunk, where n columns come in chunks as equal as whole panels allow. */
+static ptrdiff_t FNN(panels_chunk)(ptrdiff_t n, ptrdiff_t deep)
 {
-    const ptrdiff_t most = fnn_max(1, PANELS_FLOATS / depth / TILE_COLS), panels = fnn_ceil_div(n, TILE_COLS);
-    return TILE_COLS * fnn_ceil_div(panels, fnn_max(1, fnn_ceil_div(panels, most)));
+    const ptrdiff_t panels = fnn_ceil_div(n, TILE_COLS);
+    return TILE_COLS * fnn_ceil_div(panels, fnn_max(1, fnn_ceil_div(panels, FNN(panels_most)(deep))));
 }
 
 /* From one packed tile of A to the next: a line more than it has, or all would fall into the same cache sets. */
 static ptrdiff_t FNN(panels_high_step)(ptrdiff_t deep) { return PANELS_HIGH * FNN(gemm_lines)(deep) + 16; }
 
+/* Enough for any rectangle of a product with n columns: some of fewer columns have longer chunks than all of them. */
 static ptrdiff_t FNN(panels_scratch)(ptrdiff_t n, ptrdiff_t k)
 {
-    const ptrdiff_t deep = FNN(panels_deep)(FNN(gemm_depth)(k)), chunk = FNN(panels_chunk)(n, deep);
+    const ptrdiff_t deep = FNN(panels_deep)(FNN(gemm_depth)(k));
+    const ptrdiff_t chunk = TILE_COLS * fnn_min(fnn_ceil_div(n, TILE_COLS), FNN(panels_most)(deep));
     return FNN(gemm_lines)(chunk * deep) + FNN(gemm_lines)(chunk) +
            PANELS_TILES * FNN(panels_high_step)(deep);
 }

@@ -50,7 +50,7 @@ struct fnn_plan {
     patch *patches; /* the operands of slot s are patches[first[s] .. first[s + 1]) */
     int *first;
     char *scratch; /* team x scratch_stride bytes */
-    ptrdiff_t scratch_stride;
+    ptrdiff_t scratch_stride, scratch_used;
     double saved;                /* ns that sharing saves a step */
     pace pace_single, pace_many; /* one step a call (the team may sleep between two); many steps a call */
     group *groups;

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "plan.h"
 
+#include <assert.h>
 #include <omp.h>
 #include <pthread.h>
 #include <string.h>
@@ -325,6 +326,7 @@ void fnn_plan_run(fnn_plan *plan, int first, int last, ptrdiff_t steps)
     if (plan->team == 1 || plan->saved * (double)steps < WORTH_WAKING_NS ||
         atomic_flag_test_and_set_explicit(&team_taken, memory_order_acquire)) {
         run_alone(plan, first, last, steps);
+        assert(fnn_plan_guards_hold(plan));
         return;
     }
     pthread_once(&once, watch_forks);
@@ -342,4 +344,5 @@ void fnn_plan_run(fnn_plan *plan, int first, int last, ptrdiff_t steps)
         steps -= some;
     }
     atomic_flag_clear_explicit(&team_taken, memory_order_release);
+    assert(fnn_plan_guards_hold(plan));
 }

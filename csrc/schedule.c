@@ -15,6 +15,7 @@ static const double WORTH_SHARING_NS = 4000.0, SHARE_NS = 2000.0;
 /* The last piece of a thread's share takes about this long at least. */
 static const double PIECE_NS = 10000.0;
 enum { MOST_PIECES = 6 };
+enum { GUARD = 0x5A };
 
 /* Whether two operands of one body touch the same memory at one step. */
 static int overlap(const fnn_operand *a, const fnn_operand *b)
@@ -211,12 +212,25 @@ fnn_status fnn_plan_schedule(fnn_plan *plan, int threads)
     pace_start(&plan->pace_many, plan->team);
     free(plan->scratch);
     plan->scratch = NULL;
-    plan->scratch_stride = (all.scratch + 4095) / 4096 * 4096; /* threads never share a page */
-    if (plan->scratch_stride) {
+    plan->scratch_used = all.scratch;
+    plan->scratch_stride = 0;
+    if (all.scratch) { /* threads never share a page, and a guard lies behind each one's */
+        plan->scratch_stride = (all.scratch / 4096 + 1) * 4096;
         plan->scratch = aligned_alloc(4096, (size_t)(plan->scratch_stride * plan->team));
         if (!plan->scratch)
             return FNN_NO_MEMORY;
     }
+    for (int me = 0; me < plan->team && all.scratch; me++)
+        memset(plan->scratch + me * plan->scratch_stride + all.scratch, GUARD,
+               (size_t)(plan->scratch_stride - all.scratch));
     const fnn_status status = index_operands(plan);
     return status == FNN_OK ? plan_groups(plan) : status;
+}
+
+int fnn_plan_guards_hold(const fnn_plan *plan)
+{
+    for (ptrdiff_t i = 0; i < plan->team * plan->scratch_stride; i++)
+        if (i % plan->scratch_stride >= plan->scratch_used && plan->scratch[i] != GUARD)
+            return 0;
+    return 1;
 }

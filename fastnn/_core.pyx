@@ -61,6 +61,7 @@ cdef extern from "fnn.h" nogil:
     void fnn_plan_run(fnn_plan *plan, int first, int last, ptrdiff_t steps)
     void fnn_plan_profile(fnn_plan *plan, int on)
     void fnn_plan_info(const fnn_plan *plan, int at, fnn_instruction_info *info)
+    bint fnn_plan_guards_hold(const fnn_plan *plan)
 
 
 READ, WRITE = 1, 2
@@ -381,3 +382,7 @@ cdef class Plan:
                          "barrier": bool(info.barrier), "units": info.work.units, "flops": info.work.flops,
                          "bytes": info.work.bytes})
         return rows
+
+    def guards_hold(self):
+        """Whether what lies behind each thread's scratch memory is as it was: no kernel wrote past its own."""
+        return fnn_plan_guards_hold(self.plan)

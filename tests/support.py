@@ -58,6 +58,7 @@ def run_kernel(isa, name, reads, writes, sizes, attrs=(), threads=1):
     for i, array in enumerate(arrays):
         plan.bind(i, array)
     plan.run()
+    assert plan.guards_hold(), f"{name} wrote behind its scratch memory"
     for array, (memory, inner) in zip(writes, guarded):
         assert (memory[:_GUARD] == 0xA5).all() and (memory[_GUARD + array.nbytes :] == 0xA5).all(), (
             f"{name} wrote outside its output"
