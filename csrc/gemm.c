@@ -36,6 +36,7 @@ typedef struct {
     ptrdiff_t ldc;
     int activation;
     float alpha;
+    struct FNN(taker) * taker; /* instead of c; panels alone know it */
 } FNN(product);
 
 /* k in parts of at most `most`, as equal as whole words allow: how long each but the last is. */

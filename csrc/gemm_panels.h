@@ -36,14 +36,20 @@ static ptrdiff_t FNN(panels_chunk)(ptrdiff_t n, ptrdiff_t deep)
     return TILE_COLS * fnn_ceil_div(panels, fnn_max(1, fnn_ceil_div(panels, FNN(panels_most)(deep))));
 }
 
+/* Columns of the longest chunk of any rectangle of a product with n columns: some of fewer columns have longer chunks
+ * than all of them. */
+static ptrdiff_t FNN(panels_longest)(ptrdiff_t n, ptrdiff_t deep)
+{
+    return TILE_COLS * fnn_min(fnn_ceil_div(n, TILE_COLS), FNN(panels_most)(deep));
+}
+
 /* From one packed tile of A to the next: a line more than it has, or all would fall into the same cache sets. */
 static ptrdiff_t FNN(panels_high_step)(ptrdiff_t deep) { return PANELS_HIGH * FNN(gemm_lines)(deep) + 16; }
 
-/* Enough for any rectangle of a product with n columns: some of fewer columns have longer chunks than all of them. */
+/* Enough for any rectangle of a product with n columns. */
 static ptrdiff_t FNN(panels_scratch)(ptrdiff_t n, ptrdiff_t k)
 {
-    const ptrdiff_t deep = FNN(panels_deep)(FNN(gemm_depth)(k));
-    const ptrdiff_t chunk = TILE_COLS * fnn_min(fnn_ceil_div(n, TILE_COLS), FNN(panels_most)(deep));
+    const ptrdiff_t deep = FNN(panels_deep)(FNN(gemm_depth)(k)), chunk = FNN(panels_longest)(n, deep);
     return FNN(gemm_lines)(chunk * deep) + FNN(gemm_lines)(chunk) +
            PANELS_TILES * FNN(panels_high_step)(deep);
 }
@@ -194,6 +200,7 @@ static inline void FNN(soon_fetch)(FNN(soon) * s)
 }
 
 /* One tile of rows against the packed panels of a chunk. */
+enum { SWEEP_SOON = 3 };
 typedef struct {
     ptrdiff_t n, k;
     const float *a; /* packed, or rows lda apart */
@@ -202,8 +209,8 @@ typedef struct {
     float *c;
     ptrdiff_t ldc;
     int accumulate;
-    float floor;              /* 0: relu; -INFINITY: none */
-    FNN(soon) a_soon, b_soon; /* the next tile's rows, or the next part's */
+    float floor;                /* 0: relu; -INFINITY: none */
+    FNN(soon) soon[SWEEP_SOON]; /* the next tile's rows, or the next part's, or what a taker reads */
 } FNN(sweep);
 
 #if defined(FNN_AMX)
@@ -214,8 +221,8 @@ static void FNN(panels_rows)(int packed, ptrdiff_t rows, FNN(sweep) * s)
     _tile_loadconfig(&FNN(amx_tiles));
     for (ptrdiff_t j = 0; j < s->n; j += TILE_COLS) {
         const ptrdiff_t n = fnn_min(TILE_COLS, s->n - j);
-        FNN(soon_fetch)(&s->a_soon);
-        FNN(soon_fetch)(&s->b_soon);
+        for (int i = 0; i < SWEEP_SOON; i++)
+            FNN(soon_fetch)(&s->soon[i]);
         FNN(amx_multiply)(rows, n > TILE_LANES, s->k, s->a, s->lda, s->b + j * s->k, TILE_COLS, sums);
         FNN(amx_finish)(rows, n, sums, s->accumulate, s->bias + j, s->floor, s->c + j, s->ldc);
     }
@@ -279,8 +286,8 @@ TILE_INLINE void FNN(panels_sweep)(const int packed, const int rows, FNN(sweep) 
 {
     ptrdiff_t j = 0;
     for (; j + TILE_COLS <= s->n; j += TILE_COLS) {
-        FNN(soon_fetch)(&s->a_soon);
-        FNN(soon_fetch)(&s->b_soon);
+        for (int i = 0; i < SWEEP_SOON; i++)
+            FNN(soon_fetch)(&s->soon[i]);
         FNN(panels_tile)(packed, rows, TILE_WORDS, 0, s, j);
     }
     const ptrdiff_t words = fnn_ceil_div(s->n - j, TILE_LANES);
@@ -323,6 +330,20 @@ static void FNN(panels_rows)(int packed, ptrdiff_t rows, FNN(sweep) * s)
 }
 #endif
 
+/* Who takes C's elements when they are finished, a tile of rows at a time, instead of memory. sums: panels_sums floats of
+ * scratch memory; take: called with rows [i, i + rows) of columns [j, j + n) in sums (rows, n); reads: arrays like C that
+ * it will look into, or NULL. k must be one part. */
+typedef struct FNN(taker) {
+    float *sums;
+    const float *reads[SWEEP_SOON];
+    void (*take)(struct FNN(taker) * taker, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j, ptrdiff_t n);
+} FNN(taker);
+
+static ptrdiff_t FNN(panels_sums)(ptrdiff_t n, ptrdiff_t k)
+{
+    return TILE_ROWS * FNN(panels_longest)(n, FNN(panels_deep)(FNN(gemm_depth)(k)));
+}
+
 /* Rows [i0, i0 + m) and columns [j0, j0 + n) of C. */
 static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_t m, ptrdiff_t j0,
                                   ptrdiff_t n, float *scratch)
@@ -340,6 +361,8 @@ static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_
     FNN(sweep) s = {.lda = a.ld, .b = packed_b, .bias = bias, .ldc = f->ldc};
     for (ptrdiff_t from = j0; from < j0 + n; from += chunk) {
         s.n = fnn_min(chunk, j0 + n - from);
+        if (f->taker)
+            s.ldc = s.n;
         memset(bias, 0, (size_t)chunk * sizeof *bias);
         for (ptrdiff_t p = 0; p == 0 || p < f->k; p += depth) {
             const int last = p + depth >= f->k;
@@ -353,11 +376,12 @@ static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_
                 s.lda = FNN(gemm_lines)(s.k);
             FNN(panels_pack_b)(s.n, k, FNN(side_at)(b, from, p), packed_b);
             const ptrdiff_t panels = fnn_max(1, s.n / TILE_COLS), next = fnn_min(depth, f->k - p - k);
-            s.a_soon = s.b_soon = FNN(soon_of)(NULL, 0, 0, 0, 1);
+            for (int i = 0; i < SWEEP_SOON; i++)
+                s.soon[i] = FNN(soon_of)(NULL, 0, 0, 0, 1);
             if (!b.along_k && !last)
-                s.b_soon = FNN(soon_of)(FNN(side_at)(b, from, p + k).at, b.ld, next, s.n, tiles * panels);
+                s.soon[1] = FNN(soon_of)(FNN(side_at)(b, from, p + k).at, b.ld, next, s.n, tiles * panels);
             if (!a.along_k && !last)
-                s.a_soon = FNN(soon_of)(FNN(side_at)(a, i0, p + k).at, a.ld, next, m, tiles * panels);
+                s.soon[0] = FNN(soon_of)(FNN(side_at)(a, i0, p + k).at, a.ld, next, m, tiles * panels);
             for (ptrdiff_t tile = 0; tile < tiles; tile++) {
                 const ptrdiff_t at = FNN(tile_rows_at)(m, tile), rows = FNN(tile_rows_at)(m, tile + 1) - at;
                 const float *part = FNN(side_at)(a, i0 + at, p).at;
@@ -365,16 +389,22 @@ static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_
                     FNN(panels_pack_a)(m, tile, fnn_min(tiles, tile + PANELS_TILES), k,
                                        FNN(side_at)(a, i0, p), packed_a, step);
                 s.a = pack ? packed_a + tile % PANELS_TILES * step : part;
-                s.c = f->c + (i0 + at) * f->ldc + from;
+                s.c = f->taker ? f->taker->sums : f->c + (i0 + at) * f->ldc + from;
                 if (!pack)
-                    s.a_soon =
+                    s.soon[0] =
                         FNN(soon_of)(part + rows * a.ld, a.ld, tile + 1 < tiles ? rows : 0, s.k, panels);
+                for (int i = 0; f->taker && i < SWEEP_SOON; i++)
+                    if (f->taker->reads[i])
+                        s.soon[i] = FNN(soon_of)(f->taker->reads[i] + (i0 + at) * f->n + from, f->n, rows,
+                                                 s.n, panels);
                 FNN(panels_rows)(pack && !FNN(rounded), rows, &s);
                 if (last && f->activation > FNN_RELU) {
                     const fnn_tile done = {
                         .n = s.n, .c = s.c, .ldc = f->ldc, .activation = f->activation, .alpha = f->alpha};
                     FNN(tile_activate)(rows, &done);
                 }
+                if (f->taker)
+                    f->taker->take(f->taker, i0 + at, rows, from, s.n);
             }
         }
     }

@@ -4,7 +4,8 @@
 #include "families.h"
 
 #include "gemm.c"
+#include "gemm_update.h"
 #include "conv.c"
 #include "conv_grad.c"
 
-FNN_PART(bf16, FNN_GEMM_KERNELS FNN_CONV_KERNELS FNN_CONV_GRAD_KERNELS)
+FNN_PART(bf16, FNN_GEMM_KERNELS FNN_GEMM_UPDATE_KERNELS FNN_CONV_KERNELS FNN_CONV_GRAD_KERNELS)

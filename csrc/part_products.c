@@ -2,5 +2,6 @@
 #include "families.h"
 
 #include "gemm.c"
+#include "gemm_update.h"
 
-FNN_PART(products, FNN_GEMM_KERNELS FNN_GEMM_JOIN_KERNELS)
+FNN_PART(products, FNN_GEMM_KERNELS FNN_GEMM_UPDATE_KERNELS FNN_GEMM_JOIN_KERNELS)

@@ -72,16 +72,16 @@ class Lowering:
         self.workspaces.append(buffer)
         return buffer
 
-    def workspace_of(self, kernel, sizes, attrs=()):
-        """How many bytes of workspace the kernel asks for."""
-        return settings.kernels().work(kernel, sizes, attrs)["workspace"]
+    def work_of(self, kernel, sizes, attrs=()):
+        """What a call takes: a dict with `units`, `workspace` (bytes) and more, as csrc/fnn.h has it."""
+        return settings.kernels().work(kernel, sizes, attrs)
 
     def emit(self, kernel, reads, writes, sizes, attrs=()):
         """Add one kernel call. Its buffers are `reads`, then `writes`, then the workspace its `work` asks for."""
         sizes = [int(size) for size in sizes]
         attrs = [float(attr) for attr in attrs]
         writes = list(writes)
-        needed = self.workspace_of(kernel, sizes, attrs)
+        needed = self.work_of(kernel, sizes, attrs)["workspace"]
         if needed:
             writes.append(self.workspace(needed))
         self.instructions.append(Instruction(kernel, list(reads), writes, sizes, attrs))

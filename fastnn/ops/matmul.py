@@ -112,7 +112,7 @@ def emit_gemm(call, turns, sizes, alpha=0.0):
     `turns`: "nn", "nt", "tn" or "tt". Where it pays k is cut into parts that are joined afterwards.
     """
     (m, n, _, *finish), parts = sizes[:5], kernel_name(call, f"gemm_{turns}_parts")
-    size = call.workspace_of(parts, sizes) if turns in ("nn", "tn") and len(sizes) == 5 else 0
+    size = call.work_of(parts, sizes)["workspace"] if turns in ("nn", "tn") and len(sizes) == 5 else 0
     if not size:
         call.emit(kernel_name(call, f"gemm_{turns}"), call.inputs, call.outputs, sizes, attrs=[alpha])
         return

@@ -10,6 +10,7 @@ import numpy as np
 from ..engine.op import define_op, no_gradient
 from ..engine.passes.sweeps import MOST_BUFFERS
 from ..engine.tensor import Spec
+from .precision import kernel_name, rounded
 
 _NONE = no_gradient("an update is where differentiation ends")
 
@@ -43,6 +44,7 @@ def _define(name, formula, slots, kernel_attrs):
         )
 
     inplace = {0: (0,)} | {1 + i: (4 + i,) for i in range(max(slots))}
+    _define_by_product(name, formula, shape, inplace, kernel_attrs)
     sweeps = {
         4 + count: _define_sweep(f"{name}_sweep{count}", name, formula, count, kernel_attrs)
         for count in slots
@@ -55,6 +57,41 @@ def _define(name, formula, slots, kernel_attrs):
         kernel=kernel,
         inplace=inplace,
         sweep=((2, 3), sweeps),
+    )
+
+
+def _define_by_product(name, formula, shape_by_gradient, inplace, kernel_attrs):
+    """The record `<name>_by_product`, whose gradient is a product a' b; a (k, m) and b (k, n) stand first.
+
+    The pass fuse_updates makes its calls, where one kernel computes both.
+    """
+
+    def shape(a, b, w, *rest, precision=None, **attrs):
+        return shape_by_gradient(w, Spec((a.shape[1], b.shape[1]), a.dtype), *rest, **attrs)
+
+    def reference(a, b, w, *rest, precision=None, **attrs):
+        a, b = rounded(precision, a, b)
+        with np.errstate(all="ignore"):
+            gradient = a.T @ b
+        return formula(w, gradient, *rest, **attrs)
+
+    def kernel(call):
+        if any(x.dtype != "float32" for x in call.inputs):
+            return False
+        a, b, w, *rest = call.inputs
+        sizes, attrs = [a.shape[1], b.shape[1], a.shape[0]], kernel_attrs(call)
+        fused = kernel_name(call, f"gemm_tn_{name}")
+        if call.work_of(fused, sizes, attrs)["units"]:
+            call.emit(fused, call.inputs, call.outputs, sizes, attrs)
+        else:
+            gradient = call.workspace(w.nbytes)
+            call.emit(kernel_name(call, "gemm_tn"), [a, b], [gradient], [*sizes, 0, 0], [0.0])
+            call.emit(name + "_f32", [w, gradient, *rest], call.outputs, [w.size], attrs)
+        return True
+
+    moved = {output: tuple(i + (1 if i else 2) for i in places) for output, places in inplace.items()}
+    define_op(
+        name + "_by_product", shape=shape, reference=reference, grad=_NONE, kernel=kernel, inplace=moved
     )
 
 

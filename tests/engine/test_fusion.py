@@ -228,3 +228,40 @@ def test_a_pooled_value_that_others_read_keeps_its_own_gradient(rng):
     got, want, _ = both_ways(make, x)
     for g, w in zip(got, want, strict=True):
         np.testing.assert_array_equal(g, w)
+
+
+def weights_step(rng, batch=8, clip=None, penalty=False):
+    """A step of a dense layer's gradient and its update."""
+    weights = Variable(rng.standard_normal((200, 100)).astype("float32"))
+    optimizer = SGD(0.1, clipvalue=clip)
+    optimizer.build([weights])
+
+    def run(x):
+        with GradientTape() as tape:
+            loss = ops.sum(ops.square(ops.matmul(x, weights)))
+            if penalty:
+                loss = loss + ops.sum(ops.square(weights))
+        optimizer.apply([tape.gradient(loss, weights)], [weights])
+        return loss
+
+    return Step(run, [((batch, 200), "float32")]), weights
+
+
+def test_an_update_takes_its_gradient_from_the_product(rng):
+    x = rng.standard_normal((8, 200)).astype("float32")
+    step, weights = weights_step(np.random.default_rng(3))
+    passes.switched_off.add("fuse_updates")
+    try:
+        plain, expected = weights_step(np.random.default_rng(3))
+    finally:
+        passes.switched_off.discard("fuse_updates")
+    assert "sgd_update_by_product" in named(step) and "sgd_update" in named(plain)
+    for _ in range(3):
+        step(x), plain(x)
+    np.testing.assert_array_equal(weights.numpy(), expected.numpy())
+
+
+@pytest.mark.parametrize("changed", [{"clip": 0.5}, {"penalty": True}, {"batch": 500}])
+def test_a_gradient_that_others_read_too_is_no_part_of_an_update(changed, rng):
+    step, _ = weights_step(rng, **changed)
+    assert "sgd_update_by_product" not in named(step)

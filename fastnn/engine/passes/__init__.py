@@ -9,6 +9,7 @@ from .pooled import mask_before_unpooling
 from .simplify import fold_constants, remove_dead_code, share_common, simplify_algebra
 from .sums import fuse_sums
 from .sweeps import fuse_sweeps
+from .updates import fuse_updates
 
 PASSES = {
     "remove_dead_code": remove_dead_code,
@@ -21,6 +22,7 @@ PASSES = {
     "fuse_pairs": fuse_pairs,
     "fuse_chains": fuse_chains,
     "fuse_sums": fuse_sums,
+    "fuse_updates": fuse_updates,
     "fuse_sweeps": fuse_sweeps,
 }
 

@@ -4,7 +4,7 @@ biases, become one call."""
 from .body import new_call
 from .grouping import Group, Grouping, in_order
 
-_SMALL = 1 << 14  # elements: a larger call has work enough, and best runs while what it reads is in cache
+SMALL = 1 << 14  # elements: a larger call has work enough, and best runs while what it reads is in cache
 MOST_BUFFERS = 64  # of one instruction: FNN_MAX_BUFS of csrc/fnn.h
 
 
@@ -22,7 +22,7 @@ def fuse_sweeps(body):
     """Join small calls whose record has a `sweep`, as many as one instruction has room for."""
     grouping = Grouping()
     for node in body.nodes:
-        if node.op.sweep is None or node.output.size > _SMALL:
+        if node.op.sweep is None or node.output.size > SMALL:
             grouping.add(node)
             continue
         shared = node.op.sweep[0]
