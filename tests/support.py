@@ -37,19 +37,30 @@ def on_isa(isa):
         eager._cache.clear()
 
 
+class _Guarded:
+    """`nbytes` of memory with a guard on either side."""
+
+    def __init__(self, nbytes):
+        self.memory = np.full(nbytes + 2 * _GUARD, 0xA5, np.uint8)
+        self.inner = self.memory[_GUARD : _GUARD + nbytes]
+        self.inner[:] = 0xFF  # as float32: NaN
+
+    def holds(self):
+        """Whether nothing was written before or behind it."""
+        return all((side == 0xA5).all() for side in (self.memory[:_GUARD], self.memory[-_GUARD:]))
+
+
 def run_kernel(isa, name, reads, writes, sizes, attrs=(), threads=1):
     """Call one kernel on arrays; outputs are filled in place, workspace is added, writes past an end are found."""
     kernels = _core.Kernels(isa)
-    guarded = []
-    for array in writes:
-        memory = np.full(array.nbytes + 2 * _GUARD, 0xA5, np.uint8)
-        inner = memory[_GUARD : _GUARD + array.nbytes]
-        inner[:] = array.reshape(-1).view(np.uint8) if array.size else inner
-        guarded.append((memory, inner))
+    guarded = [_Guarded(array.nbytes) for array in writes]
+    for array, space in zip(writes, guarded):
+        if array.size:
+            space.inner[:] = array.reshape(-1).view(np.uint8)
     work = kernels.work(name, sizes, attrs)
-    arrays = [np.ascontiguousarray(a) for a in reads] + [inner for _, inner in guarded]
     if work["workspace"]:
-        arrays.append(np.full(work["workspace"], 0xFF, np.uint8))
+        guarded.append(_Guarded(work["workspace"]))
+    arrays = [np.ascontiguousarray(a) for a in reads] + [space.inner for space in guarded]
     operands = [
         (i, _core.READ if i < len(reads) else _core.READ | _core.WRITE, 0, a.nbytes)
         for i, a in enumerate(arrays)
@@ -59,12 +70,10 @@ def run_kernel(isa, name, reads, writes, sizes, attrs=(), threads=1):
         plan.bind(i, array)
     plan.run()
     assert plan.guards_hold(), f"{name} wrote behind its scratch memory"
-    for array, (memory, inner) in zip(writes, guarded):
-        assert (memory[:_GUARD] == 0xA5).all() and (memory[_GUARD + array.nbytes :] == 0xA5).all(), (
-            f"{name} wrote outside its output"
-        )
+    assert all(space.holds() for space in guarded), f"{name} wrote outside its output or workspace"
+    for array, space in zip(writes, guarded):
         if array.size:
-            array.reshape(-1).view(np.uint8)[:] = inner
+            array.reshape(-1).view(np.uint8)[:] = space.inner
 
 
 def apply_record(op, arrays, **attrs):
@@ -72,13 +81,34 @@ def apply_record(op, arrays, **attrs):
     return [t.array for t in eager.run_now(op, tuple(Tensor(np.asarray(a)) for a in arrays), attrs)]
 
 
+def run_in_c(op, arrays, isa, **attrs):
+    """The record's outputs, as a list of arrays, by its kernels; fails where none takes it.
+
+    Fails, too, where one writes outside an output or workspace, or behind its scratch memory.
+    """
+    with on_isa(isa):
+        entry = eager._Entry(op, tuple(Tensor(np.asarray(a)) for a in arrays), attrs)
+    assert entry.plan is not None, f"{op.name}: no kernel took this"
+    made = [
+        np.dtype(entry.dtypes[i] if i < entry.outputs else np.uint8).itemsize * int(np.prod(shape))
+        for i, (shape, _) in enumerate(entry.forms)
+    ]
+    guarded = [_Guarded(nbytes) for nbytes in made]
+    inputs = [np.require(a, requirements="C") for a in arrays]
+    entry.plan.run_with(0, [*inputs, *(space.inner for space in guarded)])
+    assert entry.plan.guards_hold(), f"{op.name}: a kernel wrote behind its scratch memory"
+    assert all(space.holds() for space in guarded), (
+        f"{op.name}: a kernel wrote outside an output or a workspace"
+    )
+    return [
+        space.inner.view(dtype).reshape(shape)
+        for space, dtype, (shape, _) in zip(guarded, entry.dtypes, entry.forms)
+    ]
+
+
 def check_kernel(op, arrays, *, isa, rtol=0.0, atol=0.0, **attrs):
     """The float32 kernel of `op` against its own reference in float64. Fails where no kernel fits."""
-    with on_isa(isa):
-        got = apply_record(op, arrays, **attrs)
-        assert all(entry.plan is not None for entry in eager._cache.values()), (
-            f"{op.name}: no kernel took this"
-        )
+    got = run_in_c(op, arrays, isa, **attrs)
     wide = [a.astype(np.float64) if a.dtype == np.float32 else a for a in arrays]
     want = op.reference(*wide, **attrs)
     for g, w in zip(got, want if isinstance(want, tuple) else (want,)):

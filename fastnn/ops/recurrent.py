@@ -250,9 +250,12 @@ _FEW_ROWS = 12  # under so many rows a product for all steps at once does more w
 _MOST_ROWS_BY_COLUMNS = 64
 
 
+_PANEL_WIDTHS = (8, 16, 48, 64, 128)  # recurrent_panel of csrc/recurrent.h, in every table
+
+
 def _panels(n, k, groups):
-    """Bytes that n columns of `groups` gates take when packed in panels of any table's width."""
-    return 4 * math.ceil(n / 128) * 128 * k * groups
+    """Bytes that n columns of `groups` gates take at most when packed in panels of any table's width."""
+    return 4 * max(math.ceil(n / width) * width for width in _PANEL_WIDTHS) * k * groups
 
 
 def _by_columns(batch, width, units):
