@@ -56,8 +56,7 @@ static inline ptrdiff_t FNN(recurrent_panel)(ptrdiff_t batch)
 /* Whether a (k, n) matrix stays in a core's second-level cache, beside what is computed with it. */
 static inline int FNN(recurrent_near)(ptrdiff_t k, ptrdiff_t n) { return k * n <= 160 * 1024; }
 
-/* Share `at` of `shares` of the cache lines of `floats` floats is fetched ahead. What a step keeps for the gradient is
- * far larger than a cache, and is touched a few lines here and there: the hardware does not see it coming. */
+/* Share `at` of `shares` of the cache lines of `floats` floats is fetched ahead. */
 static inline void FNN(recurrent_fetch)(const float *from, ptrdiff_t floats, ptrdiff_t at, ptrdiff_t shares)
 {
     const ptrdiff_t lines = fnn_ceil_div(floats, 16), last = lines * (at + 1) / shares;
@@ -108,6 +107,9 @@ static void FNN(recurrent_product)(ptrdiff_t rows, ptrdiff_t n, ptrdiff_t k, con
             const ptrdiff_t at = FNN(tile_rows_at)(rows, tile), high = FNN(tile_rows_at)(rows, tile + 1) - at;
             t.c = c + at * ldc;
             if (a->packed) {
+                /* Weights far away come in while those before them are in use; panels follow one another. */
+                for (ptrdiff_t l = t.k * ldb * tile / tiles; l < t.k * ldb * (tile + 1) / tiles; l += 16)
+                    __builtin_prefetch(t.b + t.k * ldb + l, 0, 2);
                 t.a = a->at + tile * a->ld + (from + p) * PANELS_HIGH;
                 FNN(tile_columns)(high, &t);
             } else {
