@@ -22,18 +22,23 @@ SECONDS = float(os.environ.get("BENCH_SECONDS", "0.5"))
 STEPS, UNITS, BATCHES = (20, 100, 500), (32, 128, 512), (1, 32, 256)
 
 
-def ours(kind, x):
-    """(forward, training step) of a fastnn layer, compiled."""
-    layer = getattr(fastnn.layers, kind)(x.shape[2], return_sequences=True)
-    layer.build((None, *x.shape[1:]))
+def compiled(layer, call, x):
+    """(forward, training step) of a built fastnn layer that `call(x, training=...)` applies."""
 
     def train(x):
         with GradientTape() as tape:
-            loss = fastnn.ops.sum(layer(x, training=True))
+            tape.watch(x)
+            loss = fastnn.ops.sum(call(x, training=True))
         return tape.gradient(loss, [x, *layer.trainable_variables])
 
-    forward, step, given = fastnn.function(lambda x: layer(x)), fastnn.function(train), Tensor(x)
+    forward, step, given = fastnn.function(lambda x: call(x)), fastnn.function(train), Tensor(x)
     return lambda: forward(given), lambda: step(given)
+
+
+def ours(kind, x):
+    layer = getattr(fastnn.layers, kind)(x.shape[2], return_sequences=True)
+    layer.build((None, *x.shape[1:]))
+    return compiled(layer, layer, x)
 
 
 def theirs(kind, x):

@@ -1,0 +1,61 @@
+"""MultiHeadAttention beside PyTorch's, forward and training: pytest bench/test_attention.py -s
+
+Self-attention of 8 heads, as a layer with its four products. As in test_recurrent.py both run in this process and take
+turns. Needs torch.
+"""
+
+import math
+
+import numpy as np
+import pytest
+from test_recurrent import compiled, turns
+
+import fastnn
+from fastnn.engine.threads import num_threads
+
+torch = pytest.importorskip("torch")
+TOKENS, WIDTHS, HEADS, ROWS = (64, 128, 256, 512, 1024, 2048), (128, 512), 8, 8192
+
+
+def ours(x):
+    layer = fastnn.layers.MultiHeadAttention(HEADS, x.shape[2] // HEADS)
+    layer.build(x.shape, x.shape)
+    return compiled(layer, lambda x, **how: layer(x, x, **how), x)
+
+
+def theirs(x):
+    layer = torch.nn.MultiheadAttention(x.shape[2], HEADS, batch_first=True)
+    given = torch.from_numpy(x).requires_grad_(True)
+
+    def forward():
+        with torch.no_grad():
+            layer(given, given, given, need_weights=False)
+
+    def step():
+        layer.zero_grad()
+        given.grad = None
+        layer(given, given, given, need_weights=False)[0].sum().backward()
+
+    return forward, step
+
+
+def test_never_slower_than_torch():
+    torch.set_num_threads(num_threads())
+    ratios, slower = [], []
+    print(f"\nattention, {num_threads()} threads: ms of fastnn / torch")
+    for width in WIDTHS:
+        for tokens in TOKENS:
+            batch = max(1, ROWS // tokens // (width // 128))
+            x = np.random.default_rng(0).standard_normal((batch, tokens, width)).astype("float32")
+            case = f"width {width:4} tokens {tokens:5} batch {batch:4}"
+            line = case
+            for what, a, b in zip(("forward", "training"), ours(x), theirs(x), strict=True):
+                mine, other = turns(a, b)
+                ratios.append(other / mine)
+                line += f"   {what} {mine * 1e3:9.3f} / {other * 1e3:9.3f} = {other / mine:5.2f}x"
+                if mine > 1.05 * other:
+                    slower.append(f"{case} {what}")
+            print(line, flush=True)
+    mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+    print(f"geometric mean {mean:.2f}x")
+    assert not slower, slower
