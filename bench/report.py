@@ -2,7 +2,8 @@
 
 python bench/compare.py --json results.json --chart docs/benchmarks.svg
 python bench/instructions.py > instructions.md
-python bench/report.py results.json instructions.md
+pytest bench/ -s -q --benchmark-quiet > kernels.txt
+python bench/report.py results.json instructions.md kernels.txt
 """
 
 import json
@@ -11,6 +12,7 @@ import sys
 from pathlib import Path
 
 from compare import best_peer
+from tables import table, tables_in
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "benchmarks.md"
 TEMPLATE = """# Benchmarks
@@ -46,23 +48,24 @@ the first epoch; peak memory of the process.
 longer, over the time taken. Above 100% the data came from a cache, or Winograd's form saved arithmetic.
 
 {instructions}
+## Kernels and layers beside their peers
+
+GFLOP/s, counted as direct arithmetic, or milliseconds; best of the rounds of each, in turn in one process.
+
+{kernels}
 ## Reproduce
 
     pip install -e '.[examples]' tensorflow-cpu jax torch scikit-learn   # whichever you want beside it
     python bench/compare.py --json results.json --chart docs/benchmarks.svg
     python bench/instructions.py > instructions.md
-    python bench/report.py results.json instructions.md
+    pytest bench/ -s -q --benchmark-quiet > kernels.txt
+    python bench/report.py results.json instructions.md kernels.txt
 
 `--systems fastnn,fastnn-bf16` compares the policy mixed_bfloat16 with float32, and says where the CPU has no
 instructions for it. `--python keras-tf=/path/to/python` lets a peer live in an environment of its own. A workload
 is one function in `bench/workloads.py`; written by hand it is one branch in `bench/raw_torch.py`, `raw_jax.py` or
 `raw_sklearn.py`.
 """
-
-
-def _table(head, rows):
-    lines = ["| " + " | ".join(head) + " |", "|---|" + "---:|" * (len(head) - 1)]
-    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
 
 
 def _number(value, digits=3):
@@ -81,7 +84,7 @@ def _steps(results, systems):
             for s in systems
         ]
         rows.append([name, *cells, f"{time / middle['fastnn']:.2f}" if peer else ""])
-    return _table(["workload", *systems, "best peer / fastnn"], rows)
+    return table(["workload", *systems, "best peer / fastnn"], rows)
 
 
 def _small(results):
@@ -101,7 +104,7 @@ def _small(results):
                     _number(row["peak_mb"]),
                 ]
             )
-    return _table(
+    return table(
         ["", "predict us", "model(row) us", "train_on_batch us", "import s", "first epoch s", "peak MB"], rows
     )
 
@@ -113,7 +116,7 @@ def _scaling(results):
             one, many = (statistics.median(found[system]["ms"]) for system in ("fastnn@1", "fastnn"))
             rows.append([name, _number(one), _number(many), f"{one / many:.2f}"])
     return (
-        _table(["workload", "one thread, ms", "all, ms", "times as fast"], rows) if rows else "Not measured."
+        table(["workload", "one thread, ms", "all, ms", "times as fast"], rows) if rows else "Not measured."
     )
 
 
@@ -128,7 +131,7 @@ def main():
     }
     least = min(ratios, key=ratios.get)
     slower = [name for name, ratio in ratios.items() if ratio < 1.0]
-    instructions = Path(sys.argv[2]).read_text() if len(sys.argv) > 2 else "Not measured.\n"
+    instructions, kernels = ("".join(Path(at).read_text() for at in sys.argv[i : i + 1]) for i in (2, 3))
     rounds = len(next(iter(next(iter(results.values())).values()))["ms"])
     versions = ", ".join(f"{name} {version}" for name, version in sorted(about["versions"].items()))
     PAGE.write_text(
@@ -145,7 +148,8 @@ def main():
             losses=f" It loses on {', '.join(slower)}." if slower else "",
             small=_small(results),
             scaling=_scaling(results),
-            instructions=instructions,
+            instructions=instructions or "Not measured.\n",
+            kernels=tables_in(kernels) if kernels else "Not measured.\n",
         )
     )
 

@@ -12,6 +12,7 @@ from math import prod
 
 import numpy as np
 import pytest
+from tables import titled
 from turns import THREADS, in_turns
 
 from fastnn import _core
@@ -176,11 +177,16 @@ def report():
     if not rows:
         return
     systems = list(dict.fromkeys(name for row in rows for name in row[3]))
-    print("\n\n| threads | layer | pass | " + " | ".join(systems) + " | of bound |")
-    print("|---:|---|---|" + "---:|" * (len(systems) + 1))
-    for team, name, what, rates, share in rows:
-        cells = [f"{rates[system]:.1f}" if system in rates else "" for system in systems]
-        print(f"| {team} | {name} | {what} | " + " | ".join(cells) + f" | {share:.0%} |")
+    cells = [
+        [
+            f"{name}, {what}",
+            str(team),
+            *(f"{rates[x]:.1f}" if x in rates else "" for x in systems),
+            f"{share:.0%}",
+        ]
+        for team, name, what, rates, share in rows
+    ]
+    print(titled("Convolutions, GFLOP/s", ["layer, pass", "threads", *systems, "of bound"], cells))
 
 
 @pytest.mark.parametrize("team", THREADS)

@@ -9,6 +9,7 @@ read once at the rate of memory, whichever takes longer.
 
 import numpy as np
 import pytest
+from tables import titled
 from turns import THREADS, in_turns
 
 from fastnn import _core
@@ -91,14 +92,18 @@ def report():
     yield rows
     if not rows:
         return
-    print("\n\n| threads | op(A) op(B) | m x k x n | " + " | ".join(rows[0][3]) + " | GB/s | of bound |")
-    print("|---:|---|---|" + "---:|" * (len(rows[0][3]) + 2))
-    for team, form, shape, rates, gbs, share in rows:
-        print(
-            f"| {team} | {form} | {shape} | "
-            + " | ".join(f"{rate:.1f}" for rate in rates.values())
-            + f" | {gbs:.1f} | {share:.0%} |"
-        )
+    cells = [
+        [
+            f"{shape}, {form}",
+            str(team),
+            *(f"{rate:.1f}" for rate in rates.values()),
+            f"{gbs:.1f}",
+            f"{share:.0%}",
+        ]
+        for team, form, shape, rates, gbs, share in rows
+    ]
+    head = ["m x k x n, op(A) op(B)", "threads", *rows[0][3], "GB/s", "of bound"]
+    print(titled("Matrix products, GFLOP/s", head, cells))
 
 
 @pytest.mark.parametrize("team", THREADS)
