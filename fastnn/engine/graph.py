@@ -13,9 +13,11 @@ class Graph:
     reads: {Variable: Traced}, its value before. state: {Variable: Traced}, its value now; where the two differ the
     graph updates the variable.
     loops: whether loops and choices are nodes; if not, they are laid out, step by step, branch by branch.
+    unknown: the size that stands for extents not known yet; None: all are.
     """
 
     loops = True
+    unknown = None
 
     def __init__(self):
         self.inputs = []

@@ -184,6 +184,7 @@ def infer(function, args, kwargs):
 
 def _trace_with(function, args, kwargs, size):
     graph = Graph()
+    graph.unknown = size
     seen = {}
 
     def concrete(x):

@@ -55,6 +55,18 @@ def _parameters(function):
     return [p for p in list(inspect.signature(function).parameters.values())[1:] if p.kind in kinds]
 
 
+def known_shape(x):
+    """A tensor's shape; None where a stand-in stands for an extent that is not known yet. The last one is kept:
+    weights are made for it."""
+    if x is None or not x.shape:
+        return None if x is None else ()
+    unknown = getattr(getattr(x, "graph", None), "unknown", None)
+    shape = tuple(x.shape)
+    if unknown is None:
+        return shape
+    return (*[None if n == unknown else n for n in shape[:-1]], shape[-1])
+
+
 def shapes_for(layer, function, tensors):
     """Keyword arguments with shapes for `build` or `compute_output_shape`.
 
@@ -62,7 +74,7 @@ def shapes_for(layer, function, tensors):
     for each of its arguments `name_shape`, the shape of `call`'s argument `name`.
     """
     shapes = {
-        name: nest.map_leaves(lambda x: None if x is None else tuple(x.shape), value)
+        name: nest.map_leaves(known_shape, value)
         for name, value in tensors.items()
         if name != "mask"
     }

@@ -44,6 +44,15 @@ from .segmentation import Dice, Tversky, dice, tversky
 from .sequence import CTC, ctc
 from .similarity import Circle, circle
 
+# Keras 2's short names
+mse = MSE = mean_squared_error
+mae = MAE = mean_absolute_error
+mape = MAPE = mean_absolute_percentage_error
+msle = MSLE = mean_squared_logarithmic_error
+kld = KLD = kullback_leibler_divergence = kl_divergence
+bce = BCE = binary_crossentropy
+logcosh = log_cosh
+
 __all__ = [
     "BinaryCrossentropy",
     "BinaryFocalCrossentropy",

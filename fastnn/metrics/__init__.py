@@ -8,6 +8,7 @@ from ..losses.categorical import (
 from ..losses.margin import categorical_hinge, hinge, squared_hinge
 from ..losses.probabilistic import binary_crossentropy, binary_focal_crossentropy, kl_divergence, poisson
 from ..losses.regression import (
+    cosine_similarity,
     huber,
     log_cosh,
     mean_absolute_error,
@@ -73,6 +74,15 @@ from .regression import (
     RootMeanSquaredError,
 )
 
+# Keras 2's short names
+mse = MSE = mean_squared_error
+mae = MAE = mean_absolute_error
+mape = MAPE = mean_absolute_percentage_error
+msle = MSLE = mean_squared_logarithmic_error
+kld = KLD = kullback_leibler_divergence = kl_divergence
+bce = BCE = binary_crossentropy
+logcosh = log_cosh
+
 __all__ = [
     "AUC",
     "Accuracy",
@@ -128,6 +138,7 @@ __all__ = [
     "categorical_focal_crossentropy",
     "categorical_hinge",
     "concordance_correlation",
+    "cosine_similarity",
     "deserialize",
     "get",
     "hinge",

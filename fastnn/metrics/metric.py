@@ -79,6 +79,10 @@ class Metric:
         """Another name of `add_variable`."""
         return self.add_variable(shape=shape, initializer=initializer, dtype=dtype, name=name)
 
+    def reset_states(self):
+        """Keras 2's name of `reset_state`."""
+        self.reset_state()
+
     def reset_state(self):
         """Set the state to zero."""
         for variable in self.variables:

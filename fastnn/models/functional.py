@@ -5,7 +5,7 @@ import warnings
 from ..data import leaves_of
 from ..engine import masks, nest, settings
 from ..engine.dtypes import STRING, is_float
-from ..engine.symbolic import KerasTensor, _Leaf
+from ..engine.symbolic import KerasTensor, _Leaf, symbolic_leaves
 from ..engine.tensor import Spec, StringTensor, Tensor
 from ..engine.variable import convert
 from ..layers import Input, Layer
@@ -23,6 +23,7 @@ class Functional(Model):
     Source: Keras 3 `Functional`.
     """
 
+    _ranks_only = False  # whether inputs may differ from the Inputs in their extents: a Sequential took these from data
     _called = None  # what errors call it, where it does the work of another model
 
     def __init__(self, inputs, outputs, name=None, trainable=None, **kwargs):
@@ -56,6 +57,7 @@ class Functional(Model):
             _graph=graph,
             operations=graph.operations,
             _pure=None,
+            _added_losses=[],
         )
         set_untracked(
             self,
@@ -142,7 +144,28 @@ class Functional(Model):
             else:
                 for reference, y in zip(node.output_tensors, nest.flatten(outputs)):
                     values[id(reference)] = y
+        for reference in self._added_losses:
+            super().add_loss(values[id(reference)])
         return nest.map_leaves(lambda reference: values[id(reference)], self._outputs_struct)
+
+    def add_loss(self, loss):
+        """As a Layer's; as in Keras 2 also symbolic tensors made of the model's own, which each call then computes.
+
+        Those are not in the model's configuration, so not in files.
+        """
+        added = symbolic_leaves(loss)
+        if not added:
+            super().add_loss(loss)
+            return
+        losses = [*self._added_losses, *added]
+        graph = LayerGraph(self.inputs, [*self.outputs, *losses])
+        set_untracked(
+            self, _added_losses=losses, _replayed=[node for node in graph.nodes if not is_input_node(node)]
+        )
+        for operation in graph.operations:
+            if isinstance(operation, Layer) and operation not in self._layers:
+                self._tracker.track(operation)
+        self._forget_programs()
 
     def compute_mask(self, inputs, previous_mask):
         return None  # the outputs carry the masks that the layers gave them
@@ -255,7 +278,7 @@ class Functional(Model):
             got = (*got, 1)
         if (
             len(got) == len(want)
-            and all(m is None or n is None or m == n for m, n in zip(want[1:], got[1:]))
+            and (self._ranks_only or all(m is None or n is None or m == n for m, n in zip(want[1:], got[1:])))
             and (want[0] is None or got[0] is None or want[0] == got[0])
         ):
             return

@@ -12,6 +12,7 @@ from ..engine import masks, nest
 from ..engine.op import context
 from ..engine.symbolic import KerasTensor, infer
 from ..layers import Layer
+from ..layers.call_signature import known_shape
 from ..layers.call_state import state
 from .fitting import Fitting
 from .plain_batch import plain_key
@@ -144,7 +145,7 @@ class Model(Fitting, Layer):
             return
         # The call that is under way makes the weights; only the shapes are noted, for files.
         shapes = {
-            name: nest.map_leaves(lambda x: None if x is None else (None, *x.shape[1:]), value)
+            name: nest.map_leaves(lambda x: None if x is None else (None, *known_shape(x)[1:]), value)
             for name, value in arguments.items()
         }
         self._path = state.path_of(self, "").rstrip("/")

@@ -4,6 +4,7 @@ from ..engine import nest
 from ..engine.dtypes import STRING
 from ..engine.tensor import StringTensor
 from ..layers import InputLayer, Layer
+from ..layers.call_signature import known_shape
 from ..layers.input_spec import describe
 from .functional import Functional
 from .model import Model
@@ -131,7 +132,9 @@ class Sequential(Model):
         inputs = next(iter(arguments.values()))
         if isinstance(inputs, StringTensor):
             set_untracked(self, _fed=STRING)
-        self.build(nest.map_leaves(lambda x: (None, *x.shape[1:]), inputs))
+        self.build(nest.map_leaves(lambda x: (None, *known_shape(x)[1:]), inputs))
+        if self._functional is not None:
+            set_untracked(self._functional, _ranks_only=True)  # what comes next may be longer
         self.built = True
 
     def call(self, inputs, training=None, mask=None):

@@ -19,6 +19,13 @@ from .eager_step import first_batch
 from .programs import Program, Programs, batch_specs, make_step, runs_as_python, signature_of
 
 
+def _are_metrics(given):
+    """Whether what stands in the place of `loss_weights` is a list of metrics."""
+    return isinstance(given, (list, tuple)) and any(
+        isinstance(one, (str, metrics_module.Metric)) or callable(one) for one in given
+    )
+
+
 class Trainer:
     """What a Model knows of training; see `fitting.Fitting` for the loops.
 
@@ -73,6 +80,8 @@ class Trainer:
         Raises:
             ValueError: an unknown name, or losses that do not fit the outputs.
         """
+        if metrics is None and _are_metrics(loss_weights):  # Keras 2's order of arguments
+            loss_weights, metrics = None, loss_weights
         if isinstance(steps_per_execution, bool) or int(steps_per_execution) < 1:
             raise ValueError(
                 f"compile: `steps_per_execution` must be a positive integer, received {steps_per_execution!r}"
@@ -156,6 +165,8 @@ class Trainer:
                 for layer in self._flatten_layers()
                 if before.get(id(layer), layer.trainable) != layer.trainable
             ]
+            if changed and not self.trainable_weights:
+                return  # see _weights_to_train
             if changed:
                 warnings.warn(
                     f"`trainable` of {', '.join(changed)} was changed after compile(); call "
@@ -163,6 +174,23 @@ class Trainer:
                     stacklevel=3,
                 )
             set_untracked(self, _trainable_at_compile=self._trainable_state())
+
+    def _weights_to_train(self):
+        """`trainable_weights`; of a model that was frozen as a whole after compile(), those of compile().
+
+        So a discriminator goes on learning by its own steps once it is frozen for the GAN that it is a part of, as in
+        Keras 2. Keras 3's step would change nothing.
+        """
+        before = getattr(self, "_trainable_at_compile", None)
+        weights = self.trainable_weights
+        if weights or self.trainable or not before:
+            return weights
+        return [
+            variable
+            for layer in self._flatten_layers()
+            if before.get(id(layer))
+            for variable in layer._trainable_variables
+        ]
 
     # ---- metrics
 
@@ -253,7 +281,7 @@ class Trainer:
             loss = self._compute_loss(x, y, y_pred, sample_weight, True)
             scaled = loss if self.optimizer is None else self.optimizer.scale_loss(loss)
         self._loss_tracker.update_state(loss, sample_weight=leaves_of(x)[0].shape[0])
-        weights = self.trainable_weights
+        weights = self._weights_to_train()
         if not weights:
             warnings.warn(
                 f"{type(self).__name__} {self.name!r} has no trainable weights, so nothing is learnt",
@@ -367,7 +395,7 @@ class Trainer:
                 if getattr(type(self), f"{stage}_step") is getattr(Trainer, f"{stage}_step"):
                     raise
         if stage == "train" and self.optimizer is not None and not self.optimizer.built:
-            self.optimizer.build(self.trainable_variables)
+            self.optimizer.build(self._weights_to_train())
 
     def _build_by_calling(self, data, specs, training):
         """Call the model once: on traced tensors, which computes nothing and changes no state; on the first rows where

@@ -228,3 +228,27 @@ def test_a_training_flag_in_the_graph_yields_to_an_outer_one(rng):
         calls = ({}, {"training": False}, {"training": True}, {})  # the third changes what the fourth sees
         results.append([np.asarray(model(x, **call)) for model in models for call in calls])
     same(*results, rtol=1e-5)
+
+
+def test_sequences_of_other_lengths(rng):
+    """A Sequential built by data, or inside a layer of unknown length, takes longer sequences, as in Keras."""
+
+    class Block(fastnn.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.stack = fastnn.Sequential([fastnn.layers.Dense(4, activation="relu"), fastnn.layers.Dense(2)])
+
+        def call(self, x):
+            return self.stack(x)
+
+    x = fastnn.Input((None, 2))
+    model = fastnn.Model(x, Block()(Block()(x)))
+    block = model.layers[1]
+    assert block.stack.input_shape == (None, None, 2)
+    for length in (3, 83, 89, 5):
+        assert model(rng.normal(size=(2, length, 2)).astype("float32")).shape == (2, length, 2)
+    late = fastnn.Sequential([fastnn.layers.Embedding(9, 2), fastnn.layers.GRU(3)])
+    for length in (4, 6):
+        assert late.predict(rng.integers(0, 9, (2, length)), verbose=0).shape == (2, 3)
+    with pytest.raises(ValueError, match="must have shape"):
+        late.predict(rng.integers(0, 9, (2, 4, 5)), verbose=0)

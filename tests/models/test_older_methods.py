@@ -5,6 +5,7 @@ import pytest
 
 import fastnn
 from fastnn import backend as K  # noqa: N812 - as programs import it
+from fastnn import layers, ops
 
 X = np.linspace(-1, 1, 24).reshape(8, 3).astype("float32")
 Y = (X[:, :1] > 0).astype("float32")
@@ -89,3 +90,55 @@ def test_scopes():
     function = fastnn.Function(inputs, {"twice": inputs * 2})
     np.testing.assert_allclose(function(X)["twice"], 2 * X)
     assert function.inputs == [inputs] and len(function.operations) == 2
+
+
+def test_frozen_after_compile_for_a_gan(rng):
+    """A discriminator that is frozen as a part of a GAN still learns by its own steps."""
+    judge = fastnn.Sequential([layers.Input((3,)), layers.Dense(4, activation="relu"), layers.Dense(1)])
+    judge.compile("sgd", "mse")
+    maker = fastnn.Sequential([layers.Input((2,)), layers.Dense(3)])
+    judge.trainable = False
+    z = layers.Input((2,))
+    both = fastnn.Model(z, judge(maker(z)))
+    both.compile("sgd", "mse")
+    for _ in range(2):
+        before = judge.get_weights()
+        judge.train_on_batch(rng.normal(size=(4, 3)), np.ones((4, 1)))
+        after = judge.get_weights()
+        assert all(np.abs(a - b).max() > 0 for a, b in zip(before, after) if a.any())
+        own = maker.get_weights()[0].copy()
+        both.train_on_batch(rng.normal(size=(4, 2)), np.ones((4, 1)))
+        assert np.abs(own - maker.get_weights()[0]).max() > 0
+        for a, b in zip(after, judge.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_losses_of_symbolic_tensors(rng):
+    """model.add_loss(K.mean(...)) between layers, as in Keras 2's autoencoders."""
+    x = layers.Input((3,))
+    codes = layers.Dense(2, name="codes")(x)
+    scale = layers.Dense(1, name="scale")  # a layer that only the loss uses
+    model = fastnn.Model(x, layers.Dense(3)(codes))
+    model.add_loss(ops.mean(ops.square(scale(codes))))
+    model.compile("sgd", "mse")
+    data = rng.normal(size=(8, 3)).astype("float32")
+    want = np.mean(np.square(scale(model.get_layer("codes")(data)).numpy()))
+    want += np.mean(np.square(model(data).numpy() - data))
+    np.testing.assert_allclose(model.evaluate(data, data, verbose=0), want, rtol=1e-5)
+    before = scale.get_weights()[0]
+    model.fit(data, data, verbose=0)
+    assert np.abs(before - scale.get_weights()[0]).max() > 0
+
+
+def test_the_third_argument_of_compile_may_be_metrics():
+    model = fastnn.Sequential([layers.Input((3,)), layers.Dense(1)])
+    model.compile("sgd", "mse", ["mae"])
+    assert set(model.evaluate(np.ones((2, 3)), np.ones(2), verbose=0, return_dict=True)) == {"loss", "mae"}
+
+
+def test_short_names():
+    assert fastnn.losses.mse is fastnn.metrics.MSE is fastnn.losses.mean_squared_error
+    metric = fastnn.metrics.Mean()
+    metric.update_state(3.0)
+    metric.reset_states()
+    assert float(metric.result()) == 0
