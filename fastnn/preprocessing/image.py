@@ -1,9 +1,23 @@
-"""Keras's `preprocessing.image` names."""
+"""Keras's `preprocessing.image` names, those of Keras 2 among them."""
 
 import numpy as np
 
 from ..ops.image import resize
 from ..utils import array_to_img, img_to_array, load_img, save_img
+from .image_flows import DataFrameIterator, DirectoryIterator, Iterator, NumpyArrayIterator
+from .image_generator import ImageDataGenerator
+from .image_transforms import (
+    apply_affine_transform,
+    apply_brightness_shift,
+    apply_channel_shift,
+    flip_axis,
+    random_brightness,
+    random_channel_shift,
+    random_rotation,
+    random_shear,
+    random_shift,
+    random_zoom,
+)
 
 
 def smart_resize(x, size, interpolation="bilinear", data_format="channels_last", backend_module=None):
@@ -17,4 +31,25 @@ def smart_resize(x, size, interpolation="bilinear", data_format="channels_last",
     return np.asarray(resized).astype(x.dtype) if isinstance(x, np.ndarray) else resized
 
 
-__all__ = ["array_to_img", "img_to_array", "load_img", "save_img", "smart_resize"]
+__all__ = [
+    "DataFrameIterator",
+    "DirectoryIterator",
+    "ImageDataGenerator",
+    "Iterator",
+    "NumpyArrayIterator",
+    "apply_affine_transform",
+    "apply_brightness_shift",
+    "apply_channel_shift",
+    "array_to_img",
+    "flip_axis",
+    "img_to_array",
+    "load_img",
+    "random_brightness",
+    "random_channel_shift",
+    "random_rotation",
+    "random_shear",
+    "random_shift",
+    "random_zoom",
+    "save_img",
+    "smart_resize",
+]
