@@ -5,8 +5,11 @@ Submodules are imported when they are first used.
 
 import importlib
 
+from . import older_paths
 from .about import VERSION as __version__
 from .about import show_config
+
+older_paths.install()
 
 _MODULES = (
     "activations",
@@ -73,7 +76,7 @@ def __getattr__(name):
         value = getattr(importlib.import_module(f".{_NAMES[name]}", __name__), name)
         globals()[name] = value
         return value
-    raise AttributeError(f"module 'fastnn' has no attribute {name!r}")
+    return older_paths.attribute(__name__, name)
 
 
 def version():

@@ -93,6 +93,7 @@ def _to_norm(w, norms, wanted):
 
 
 max_norm, non_neg, unit_norm, min_max_norm = MaxNorm, NonNeg, UnitNorm, MinMaxNorm
+maxnorm, nonneg, unitnorm = MaxNorm, NonNeg, UnitNorm
 _OBJECTS = {
     "MaxNorm": MaxNorm,
     "max_norm": MaxNorm,

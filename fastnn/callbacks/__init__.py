@@ -1,5 +1,6 @@
 """Callbacks: code that runs at given moments of training, evaluation and prediction (Keras 3 `callbacks`)."""
 
+from .. import older_paths
 from .backup_and_restore import BackupAndRestore
 from .callback import Callback
 from .callback_list import CallbackList
@@ -15,6 +16,11 @@ from .remote_monitor import RemoteMonitor
 from .swap_ema_weights import SwapEMAWeights
 from .tensorboard import TensorBoard
 from .terminate_on_nan import TerminateOnNaN
+
+
+def __getattr__(name):
+    return older_paths.attribute(__name__, name)
+
 
 __all__ = [
     "BackupAndRestore",

@@ -1,5 +1,6 @@
 """Layers, under Keras 3's names."""
 
+from .. import older_paths
 from ..saving.serialization import deserialize_keras_object, serialize_keras_object
 from .activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
 from .adaptive_pooling import (
@@ -182,6 +183,10 @@ def _classes():
         for name, thing in globals().items()
         if isinstance(thing, type) and issubclass(thing, Layer)
     }
+
+
+def __getattr__(name):
+    return older_paths.attribute(__name__, name)
 
 
 __all__ = [

@@ -177,3 +177,12 @@ class AdditiveAttention(Attention):
         config = super().get_config()
         del config["score_mode"]
         return config
+
+
+def __getattr__(name):
+    # Keras 2's programs took other layers from a module of this name as well.
+    from .. import layers
+
+    if name in layers.__all__:
+        return getattr(layers, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

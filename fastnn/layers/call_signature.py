@@ -73,11 +73,7 @@ def shapes_for(layer, function, tensors):
     A function of one argument gets the shape(s) of the first tensor argument of `call`; one of several gets,
     for each of its arguments `name_shape`, the shape of `call`'s argument `name`.
     """
-    shapes = {
-        name: nest.map_leaves(known_shape, value)
-        for name, value in tensors.items()
-        if name != "mask"
-    }
+    shapes = {name: nest.map_leaves(known_shape, value) for name, value in tensors.items() if name != "mask"}
     parameters = _parameters(function)
     if not parameters:
         return {}

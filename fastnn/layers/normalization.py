@@ -140,3 +140,12 @@ class Normalization(Adapting):
     def build_from_config(self, config):
         if config and not self.built:
             self.build(config["input_shape"])
+
+
+def __getattr__(name):
+    # Keras 2's programs took other layers from a module of this name as well.
+    from .. import layers
+
+    if name in layers.__all__:
+        return getattr(layers, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

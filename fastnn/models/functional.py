@@ -23,7 +23,9 @@ class Functional(Model):
     Source: Keras 3 `Functional`.
     """
 
-    _ranks_only = False  # whether inputs may differ from the Inputs in their extents: a Sequential took these from data
+    _ranks_only = (
+        False  # whether inputs may differ from the Inputs in their extents: a Sequential took these from data
+    )
     _called = None  # what errors call it, where it does the work of another model
 
     def __init__(self, inputs, outputs, name=None, trainable=None, **kwargs):

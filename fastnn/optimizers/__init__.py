@@ -1,5 +1,6 @@
 """Optimisers: Keras 3's names, arguments and formulas."""
 
+from .. import older_paths
 from ..saving.lookup import look_up
 from ..saving.serialization import deserialize_keras_object, serialize_keras_object
 from . import schedules
@@ -74,6 +75,10 @@ def get(identifier):
             f"{identifier!r} (of type {type(identifier).__name__})"
         )
     return found
+
+
+def __getattr__(name):
+    return older_paths.attribute(__name__, name)
 
 
 __all__ = [

@@ -40,7 +40,9 @@ class Iterator(PyDataset):
 
     def __getitem__(self, index):
         if not 0 <= index < len(self):
-            raise ValueError(f"{type(self).__name__}: there are {len(self)} batches, asked for number {index}")
+            raise ValueError(
+                f"{type(self).__name__}: there are {len(self)} batches, asked for number {index}"
+            )
         with self.lock:
             random = self._random()
             self.total_batches_seen += 1
@@ -330,9 +332,7 @@ class DataFrameIterator(_FileIterator):
         given = dataframe.iloc[rows]
         coded = class_mode in ("binary", "categorical", "sparse")
         if coded:
-            labels = [
-                list(one) if isinstance(one, (list, tuple)) else [one] for one in given[y_col].tolist()
-            ]
+            labels = [list(one) if isinstance(one, (list, tuple)) else [one] for one in given[y_col].tolist()]
             if not all(isinstance(one, str) for label in labels for one in label):
                 raise ValueError(
                     f"flow_from_dataframe: with class_mode={class_mode!r} the column {y_col!r} must hold strings; "

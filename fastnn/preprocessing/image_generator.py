@@ -304,11 +304,7 @@ class ImageDataGenerator:
         random = np.random if seed is None else np.random.RandomState(seed)
         if augment:
             x = np.stack(
-                [
-                    self.apply_transform(one, self.draw(one.shape, random))
-                    for _ in range(rounds)
-                    for one in x
-                ]
+                [self.apply_transform(one, self.draw(one.shape, random)) for _ in range(rounds) for one in x]
             )
         across = 0, self.row_axis, self.col_axis
         if self.featurewise_center:

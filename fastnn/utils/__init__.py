@@ -1,5 +1,6 @@
 """Odds and ends around models, under Keras 3's names."""
 
+from .. import older_paths
 from ..data.py_dataset import PyDataset
 from ..data.structure import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from ..engine.dtypes import standardize as standardize_dtype
@@ -38,7 +39,7 @@ def __getattr__(name):
         from .feature_space import FeatureSpace
 
         return FeatureSpace
-    raise AttributeError(f"module 'fastnn.utils' has no attribute {name!r}")
+    return older_paths.attribute(__name__, name)
 
 
 __all__ = [

@@ -236,7 +236,9 @@ def test_sequences_of_other_lengths(rng):
     class Block(fastnn.layers.Layer):
         def __init__(self):
             super().__init__()
-            self.stack = fastnn.Sequential([fastnn.layers.Dense(4, activation="relu"), fastnn.layers.Dense(2)])
+            self.stack = fastnn.Sequential(
+                [fastnn.layers.Dense(4, activation="relu"), fastnn.layers.Dense(2)]
+            )
 
         def call(self, x):
             return self.stack(x)

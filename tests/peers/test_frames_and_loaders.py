@@ -1,6 +1,7 @@
 """Data of other libraries: pandas frames, PyTorch's DataLoader, tf.data. Those that are not installed are named."""
 
 import importlib.util
+import warnings
 
 import numpy as np
 import pytest
@@ -28,6 +29,43 @@ def trained(*data, **options):
     made = model()
     made.fit(*data, epochs=2, shuffle=False, verbose=0, **options)
     return made.get_weights()[0]
+
+
+@needs("pandas")
+@pytest.mark.filterwarnings("ignore:.*scipy.ndimage:DeprecationWarning")
+def test_pictures_that_a_frame_names(tmp_path, rng):
+    """ImageDataGenerator.flow_from_dataframe beside Keras's."""
+    import keras as keras_itself
+    import pandas as pd
+    from keras.src.legacy.preprocessing.image import ImageDataGenerator
+
+    assert keras_itself.__version__
+    for i in range(5):
+        keras.utils.save_img(tmp_path / f"{i}.png", rng.uniform(0, 255, (7, 6, 3)))
+    frame = pd.DataFrame({"file": [f"{i}.png" for i in range(6)], "kind": list("abacbb")})
+    frame["tags"] = [["x"], ["x", "y"], ["z"], ["y"], ["x"], ["y"]]
+    frame["a"], frame["b"], frame["weight"] = np.arange(6.0), -np.arange(6.0), np.linspace(1, 2, 6)
+    for given in (
+        {"y_col": "kind", "weight_col": "weight"},
+        {"y_col": "kind", "class_mode": "sparse", "subset": "training"},
+        {"y_col": "tags"},
+        {"y_col": ["a", "b"], "class_mode": "raw"},
+        {"y_col": ["a", "b"], "class_mode": "multi_output"},
+        {"y_col": None, "class_mode": None, "shuffle": False},
+    ):
+        given |= {"x_col": "file", "target_size": (5, 4), "batch_size": 3, "seed": 2}
+        made = []
+        for kind in (keras.preprocessing.image.ImageDataGenerator, ImageDataGenerator):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # Keras's, of the file that is missing
+                generator = kind(rotation_range=20, validation_split=0.4)
+                made.append(generator.flow_from_dataframe(frame, str(tmp_path), **given))
+        assert getattr(made[0], "class_indices", 0) == getattr(made[1], "class_indices", 0)
+        assert made[0].filenames == list(made[1].filenames)
+        for _ in range(2):
+            got, want = (keras_itself.tree.flatten(next(flow)) for flow in made)
+            for a, b in zip(got, want, strict=True):
+                np.testing.assert_allclose(a, b, rtol=1e-5, atol=5e-3)
 
 
 @needs("pandas")

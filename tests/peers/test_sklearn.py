@@ -11,6 +11,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import fastnn as keras
 from fastnn.wrappers import SKLearnClassifier, SKLearnRegressor, SKLearnTransformer
+from fastnn.wrappers.scikit_learn import KerasClassifier, KerasRegressor
 
 
 def network(X, y, loss, last, units=16):  # noqa: N803
@@ -99,3 +100,34 @@ def test_a_model_as_it_is_and_warm_start():
         estimator.fit(x, np.zeros(100, int))
     with pytest.raises(RuntimeError, match="must be compiled"):
         SKLearnClassifier(keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])).fit(x, y)
+
+
+def of_keras_2(units=8, loss="sparse_categorical_crossentropy", outputs=2):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.layers.Dense(units, activation="tanh")])
+    model.add(keras.layers.Dense(outputs, activation=None if loss == "mse" else "softmax"))
+    model.compile(keras.optimizers.Adam(0.05), loss)
+    return model
+
+
+@pytest.mark.parametrize("loss", ["sparse_categorical_crossentropy", "categorical_crossentropy"])
+def test_the_classifier_of_keras_2(loss):
+    x, y = make_classification(60, 5, random_state=0, class_sep=2.0)
+    labels = np.array(["no", "yes"])[y]
+    model = KerasClassifier(build_fn=of_keras_2, epochs=15, batch_size=10, verbose=0, loss=loss)
+    search = GridSearchCV(model, {"units": [2, 8], "epochs": [1, 15]}, cv=2).fit(x, labels)
+    assert search.best_estimator_.get_params()["units"] in (2, 8)
+    assert search.best_score_ > 0.8
+    assert search.predict_proba(x).shape == (60, 2)
+    assert set(search.predict(x)) == {"no", "yes"}
+    assert len(model.fit(x, labels, epochs=2).history["loss"]) == 2
+    with pytest.raises(ValueError, match="width are no arguments of build_fn or fit"):
+        KerasClassifier(of_keras_2, width=3)
+
+
+def test_the_regressor_of_keras_2():
+    x, y = make_regression(60, 5, random_state=0)
+    model = KerasRegressor(of_keras_2, loss="mse", outputs=1, epochs=5, verbose=0)
+    pipeline = make_pipeline(StandardScaler(), model).fit(x, y / 100)
+    assert pipeline.predict(x).shape == (60,)
+    assert cross_val_score(clone(model), x, y / 100, cv=2).max() < 0

@@ -28,9 +28,19 @@ MOVES = {
     "arguments",
     [
         MOVES,
-        {**MOVES, "fill_mode": "reflect", "channel_shift_range": 30.0, "interpolation_order": 0, "rescale": 0.1},
+        {
+            **MOVES,
+            "fill_mode": "reflect",
+            "channel_shift_range": 30.0,
+            "interpolation_order": 0,
+            "rescale": 0.1,
+        },
         {"featurewise_center": True, "featurewise_std_normalization": True, "height_shift_range": 3},
-        {"samplewise_center": True, "samplewise_std_normalization": True, "preprocessing_function": lambda x: x + 1},
+        {
+            "samplewise_center": True,
+            "samplewise_std_normalization": True,
+            "preprocessing_function": lambda x: x + 1,
+        },
         {"featurewise_center": True, "zca_whitening": True, "zca_epsilon": 1e-2},
         {"rotation_range": 20, "data_format": "channels_first", "fill_mode": "reflect"},
     ],
@@ -44,7 +54,9 @@ def test_batches_of_arrays(arguments):
     pairs = zip(ours.flow(x, Y, **given), theirs.flow(x, Y, **given))
     for got, want in itertools.islice(pairs, 5):  # of three batches an epoch
         scale = max(1, np.abs(want[0]).max())
-        np.testing.assert_allclose(got[0] / scale, want[0] / scale, atol=2e-3 if "zca" in str(arguments) else 2e-5)
+        np.testing.assert_allclose(
+            got[0] / scale, want[0] / scale, atol=2e-3 if "zca" in str(arguments) else 2e-5
+        )
         np.testing.assert_array_equal(got[1], want[1])
         np.testing.assert_array_equal(got[2], want[2])
 
@@ -55,7 +67,9 @@ def test_a_transform_of_ones_own():
     assert drawn == theirs.get_random_transform(X.shape[1:], seed=2)
     some = {"theta": 30, "brightness": 0.5, "flip_vertical": True}
     np.testing.assert_allclose(
-        ours.apply_transform(X[0], some), theirs.apply_transform(X[0], some), atol=1.01  # whole numbers, cut off
+        ours.apply_transform(X[0], some),
+        theirs.apply_transform(X[0], some),
+        atol=1.01,  # whole numbers, cut off
     )
 
 
@@ -82,7 +96,11 @@ def test_files_in_folders(tmp_path, capsys):
         for i in range(count):
             fastnn.utils.save_img(tmp_path / name / f"{i}.png", X[i])
     arguments = {"target_size": (6, 5), "batch_size": 4, "seed": 1}
-    for more in ({}, {"subset": "validation", "class_mode": "binary"}, {"class_mode": "input", "shuffle": False}):
+    for more in (
+        {},
+        {"subset": "validation", "class_mode": "binary"},
+        {"class_mode": "input", "shuffle": False},
+    ):
         made = [
             module.ImageDataGenerator(rotation_range=20, validation_split=0.5).flow_from_directory(
                 tmp_path, **arguments, **more
