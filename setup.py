@@ -13,6 +13,7 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 DEBUG = os.environ.get("FASTNN_DEBUG") == "1"  # asserts and sanitizers; see `make debug`
+CHECKED = os.environ.get("FASTNN_CHECKED") == "1"  # kernels run on guarded copies; see `make checked`
 EMULATE = (
     os.environ.get("FASTNN_EMULATE_AVX512") == "1"
 )  # the AVX-512 table on any x86-64; see `make emulate`
@@ -63,11 +64,13 @@ C_FLAGS = [
 ]
 if EMULATE:
     C_FLAGS += ["-DFNN_EMULATE_AVX512"]
+if CHECKED:
+    C_FLAGS += ["-DFNN_CHECKED"]
 if DEBUG:
     C_FLAGS += ["-O1", "-g", "-fsanitize=address,undefined", "-fno-omit-frame-pointer", "-UNDEBUG"]
     LINK_FLAGS = ["-fopenmp", "-fsanitize=address,undefined"]
 else:
-    C_FLAGS += ["-O3", "-g0", "-DNDEBUG"]
+    C_FLAGS += ["-O1" if CHECKED else "-O3", "-g0", "-DNDEBUG"]
     LINK_FLAGS = ["-fopenmp", "-s"]
 
 

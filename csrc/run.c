@@ -8,6 +8,10 @@
 #include <string.h>
 #include <time.h>
 
+#if defined(FNN_CHECKED)
+#include "checked.h"
+#endif
+
 /* Waking a sleeping team takes about 50 us: a run must save more than that. */
 static const double WORTH_WAKING_NS = 60000.0;
 
@@ -43,6 +47,13 @@ static void *buffer_at(const ptrdiff_t *at, const instruction *in, ptrdiff_t b)
 /* Units [lo, hi) of a kernel where the loops around are at the steps `at`. */
 static void run_units(const instruction *in, const ptrdiff_t *at, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
+#if defined(FNN_CHECKED)
+    void *buf[FNN_MAX_BUFS];
+    for (ptrdiff_t b = 0; b < in->call.bufs; b++)
+        buf[b] = buffer_at(at, in, b);
+    checked_units(in, buf, lo, hi, scratch);
+    return;
+#endif
     if (!in->stepped) {
         in->kernel->run(&in->call, lo, hi, scratch);
         return;
@@ -323,6 +334,10 @@ static void run_with(fnn_plan *plan, int first, int last, ptrdiff_t steps, int t
 void fnn_plan_run(fnn_plan *plan, int first, int last, ptrdiff_t steps)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
+#if defined(FNN_CHECKED)
+    run_alone(plan, first, last, steps);
+    return;
+#endif
     if (plan->team == 1 || plan->saved * (double)steps < WORTH_WAKING_NS ||
         atomic_flag_test_and_set_explicit(&team_taken, memory_order_acquire)) {
         run_alone(plan, first, last, steps);

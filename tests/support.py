@@ -15,6 +15,9 @@ ISAS_BF16 = _core.available_isas()  # products of bfloat16 have tables of their 
 ISAS = tuple(isa for isa in ISAS_BF16 if isa in ("avx512", "avx2", "base"))
 EPS32 = float(np.finfo(np.float32).eps)
 _GUARD = 64
+_WORTH_WAKING = (
+    32  # runs of the least work that is shared out, for which a team is woken (csrc/run.c, csrc/schedule.c)
+)
 
 
 def rounded_to_bf16(x):
@@ -81,10 +84,11 @@ def apply_record(op, arrays, **attrs):
     return [t.array for t in eager.run_now(op, tuple(Tensor(np.asarray(a)) for a in arrays), attrs)]
 
 
-def run_in_c(op, arrays, isa, **attrs):
+def run_in_c(op, arrays, isa, *, team=None, **attrs):
     """The record's outputs, as a list of arrays, by its kernels; fails where none takes it.
 
-    Fails, too, where one writes outside an output or workspace, or behind its scratch memory.
+    Fails, too, where one writes outside an output or workspace, or behind its scratch memory. team: how many threads
+    share the work, if it is shared at all, however short it is.
     """
     with on_isa(isa):
         entry = eager._Entry(op, tuple(Tensor(np.asarray(a)) for a in arrays), attrs)
@@ -95,7 +99,13 @@ def run_in_c(op, arrays, isa, **attrs):
     ]
     guarded = [_Guarded(nbytes) for nbytes in made]
     inputs = [np.require(a, requirements="C") for a in arrays]
-    entry.plan.run_with(0, [*inputs, *(space.inner for space in guarded)])
+    if team is None:
+        entry.plan.run_with(0, [*inputs, *(space.inner for space in guarded)])
+    else:
+        entry.plan.schedule(team)
+        for slot, array in enumerate([*inputs, *(space.inner for space in guarded)]):
+            entry.plan.bind(slot, array)
+        entry.plan.run(_WORTH_WAKING)
     assert entry.plan.guards_hold(), f"{op.name}: a kernel wrote behind its scratch memory"
     assert all(space.holds() for space in guarded), (
         f"{op.name}: a kernel wrote outside an output or a workspace"
