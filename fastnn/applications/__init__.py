@@ -3,13 +3,20 @@
 import importlib
 
 _NAMES = {
+    **{f"ConvNeXt{size}": "convnext" for size in ("Base", "Large", "Small", "Tiny", "XLarge")},
     "DenseNet121": "densenet",
     "DenseNet169": "densenet",
     "DenseNet201": "densenet",
     **{f"EfficientNetB{size}": "efficientnet" for size in range(8)},
+    **{f"EfficientNetV2{size}": "efficientnet_v2" for size in ("B0", "B1", "B2", "B3", "L", "M", "S")},
+    "InceptionResNetV2": "inception_resnet_v2",
     "InceptionV3": "inception_v3",
     "MobileNet": "mobilenet",
     "MobileNetV2": "mobilenet_v2",
+    "MobileNetV3Large": "mobilenet_v3",
+    "MobileNetV3Small": "mobilenet_v3",
+    "NASNetLarge": "nasnet",
+    "NASNetMobile": "nasnet",
     "ResNet101": "resnet",
     "ResNet101V2": "resnet_v2",
     "ResNet152": "resnet",

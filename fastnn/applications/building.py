@@ -38,15 +38,7 @@ def pictures(model, weights, include_top, classes, input_tensor, input_shape, si
     Raises:
         ValueError: shapes or weights that cannot be.
     """
-    if not (weights in ("imagenet", None) or os.path.exists(weights)):
-        raise ValueError(
-            f"{model}: `weights` must be None, 'imagenet' or the path of a file, received {weights!r}"
-        )
-    if weights == "imagenet" and include_top and classes != 1000:
-        raise ValueError(
-            f"{model}: the top of weights='imagenet' has 1000 classes, received classes={classes}; use "
-            "include_top=False and a Dense layer of your own, or weights=None"
-        )
+    check_weights(model, weights, include_top, classes)
     shape = _shape(model, weights, include_top, input_shape, size, smallest)
     if input_tensor is None:
         return layers.Input(shape=shape)
@@ -56,6 +48,19 @@ def pictures(model, weights, include_top, classes, input_tensor, input_shape, si
         f"{model}: `input_tensor` must be a symbolic tensor, an Input or what was made of one, received "
         f"{type(input_tensor).__name__}"
     )
+
+
+def check_weights(model, weights, include_top, classes):
+    """Raise ValueError where `weights` are none, or not for so many classes."""
+    if not (weights in ("imagenet", None) or os.path.exists(weights)):
+        raise ValueError(
+            f"{model}: `weights` must be None, 'imagenet' or the path of a file, received {weights!r}"
+        )
+    if weights == "imagenet" and include_top and classes != 1000:
+        raise ValueError(
+            f"{model}: the top of weights='imagenet' has 1000 classes, received classes={classes}; use "
+            "include_top=False and a Dense layer of your own, or weights=None"
+        )
 
 
 def _shape(model, weights, include_top, shape, size, smallest):
@@ -98,6 +103,18 @@ def pooled(x, pooling, average="avg_pool", largest="max_pool"):
     return layers.GlobalMaxPooling2D(name=largest)(x) if pooling == "max" else x
 
 
+def ended(
+    x, include_top, weights, classes, activation, pooling, names=("avg_pool", "max_pool"), top="avg_pool"
+):
+    """The end of a model: pooled and classified, or without its top pooled as `pooling` says.
+
+    names: of the layers that pool in a model without its top, as in `pooled`. top: of the one in a model with it.
+    """
+    if not include_top:
+        return pooled(x, pooling, *names)
+    return classified(layers.GlobalAveragePooling2D(name=top)(x), weights, classes, activation)
+
+
 def classified(x, weights, classes, activation, **options):
     """The last layer of a model with its top."""
     check_activation(activation, weights)
@@ -127,6 +144,11 @@ def finished(start, x, name, weights, origin):
     if weights is not None:
         model.load_weights(weights)
     return model
+
+
+def unchanged(x, data_format=None):
+    """`x` itself: pictures with values 0..255 are scaled inside the model."""
+    return x
 
 
 def preprocessing(mode):

@@ -1,7 +1,7 @@
 """DenseNet: each layer sees all that came before it in its block."""
 
 from .. import layers
-from .building import channel_axis, classified, finished, normalised, pictures, pooled, preprocessing
+from .building import channel_axis, ended, finished, normalised, pictures, preprocessing
 from .imagenet_utils import decode_predictions
 
 preprocess_input = preprocessing("torch")
@@ -40,11 +40,7 @@ def _dense_network(
             x = layers.Conv2D(channels // 2, 1, use_bias=False, name=f"{stem}_conv")(_active(x, stem))
             x = layers.AveragePooling2D(2, strides=2, name=f"{stem}_pool")(x)
     x = _active(x, "")
-    if include_top:
-        x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
-        x = classified(x, weights, classes, classifier_activation)
-    else:
-        x = pooled(x, pooling)
+    x = ended(x, include_top, weights, classes, classifier_activation, pooling)
     top = "" if include_top else "_notop"
     file = f"densenet/{which}_weights_tf_dim_ordering_tf_kernels{top}.h5"
     return finished(start, x, name, weights, (file, _HASHES[depth][not include_top]))

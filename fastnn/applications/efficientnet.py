@@ -3,9 +3,19 @@
 import math
 
 from .. import initializers, layers
-from .building import channel_axis, classified, even_padding, finished, normalised, pictures, pooled
+from .building import (
+    channel_axis,
+    classified,
+    even_padding,
+    finished,
+    normalised,
+    pictures,
+    pooled,
+    unchanged,
+)
 from .imagenet_utils import decode_predictions
 
+preprocess_input = unchanged
 _STAGES = (  # kernel, blocks, channels in, channels out, expansion, the first one's stride
     (3, 1, 32, 16, 1, 1),
     (3, 2, 16, 24, 6, 2),
@@ -27,11 +37,6 @@ _SIZES = (  # width, depth, side of the pictures, dropout at the end; hashes of 
 )
 _DEVIATIONS = (0.229, 0.224, 0.225)
 _MOST_DROPPED = 0.2  # of the last block's output; the first one's none
-
-
-def preprocess_input(x, data_format=None):
-    """`x` itself: pictures with values 0..255 are scaled inside the model."""
-    return x
 
 
 def _drawn():

@@ -1,7 +1,7 @@
 """InceptionV3: several convolutions side by side, large ones in pieces."""
 
 from .. import layers
-from .building import channel_axis, classified, finished, normalised, pictures, pooled, preprocessing
+from .building import channel_axis, ended, finished, normalised, pictures, preprocessing
 from .imagenet_utils import decode_predictions
 
 preprocess_input = preprocessing("tf")
@@ -97,15 +97,14 @@ def InceptionV3(  # noqa: N802
             ],
             f"mixed{9 + i}",
         )
-    if include_top:
-        x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
-        x = classified(x, weights, classes, classifier_activation)
-        origin = "", "9a0d58056eeedaa3f26cb7ebd46da564"
-    else:
-        x = pooled(x, pooling, None, None)
-        origin = "_notop", "bcbd6486424b2319ff4ef7d526e38f63"
-    file = f"inception_v3/inception_v3_weights_tf_dim_ordering_tf_kernels{origin[0]}.h5"
-    return finished(start, x, name, weights, (file, origin[1]))
+    x = ended(x, include_top, weights, classes, classifier_activation, pooling, (None, None))
+    top, file_hash = (
+        ("", "9a0d58056eeedaa3f26cb7ebd46da564")
+        if include_top
+        else ("_notop", "bcbd6486424b2319ff4ef7d526e38f63")
+    )
+    file = f"inception_v3/inception_v3_weights_tf_dim_ordering_tf_kernels{top}.h5"
+    return finished(start, x, name, weights, (file, file_hash))
 
 
 __all__ = ["InceptionV3", "decode_predictions", "preprocess_input"]

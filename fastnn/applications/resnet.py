@@ -1,7 +1,7 @@
 """Residual networks: blocks that add to what they were given (v1), with the activation before each convolution (v2)."""
 
 from .. import layers
-from .building import classified, finished, normalised, pictures, pooled, preprocessing
+from .building import ended, finished, normalised, pictures, preprocessing
 from .imagenet_utils import decode_predictions
 
 preprocess_input = preprocessing("caffe")
@@ -76,11 +76,7 @@ def residual_network(
                 x = _block_v2(x, arguments[0], 2 if i == blocks and stage < 3 else 1, *arguments[1:])
     if version == 2:
         x = _active(x, "post")
-    if include_top:
-        x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
-        x = classified(x, weights, classes, classifier_activation)
-    else:
-        x = pooled(x, pooling)
+    x = ended(x, include_top, weights, classes, classifier_activation, pooling)
     top = "" if include_top else "_notop"
     file = f"resnet/{which}_weights_tf_dim_ordering_tf_kernels{top}.h5"
     return finished(start, x, name, weights, (file, _HASHES[which][not include_top]))

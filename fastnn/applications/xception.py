@@ -1,7 +1,7 @@
 """Xception: convolutions in two halves, each channel alone and then all of them, with residual connections."""
 
 from .. import layers
-from .building import classified, finished, normalised, pictures, pooled, preprocessing
+from .building import ended, finished, normalised, pictures, preprocessing
 from .imagenet_utils import decode_predictions
 
 preprocess_input = preprocessing("tf")
@@ -58,15 +58,14 @@ def Xception(  # noqa: N802
     x = _smaller(x, *_EXIT)
     for i, filters in enumerate((1536, 2048), 1):
         x = _relu(_separable(x, filters, f"block14_sepconv{i}"), f"block14_sepconv{i}_act")
-    if include_top:
-        x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
-        x = classified(x, weights, classes, classifier_activation)
-        origin = "", "0a58e3b7378bc2990ea3b43d5981f1f6"
-    else:
-        x = pooled(x, pooling, None, None)
-        origin = "_notop", "b0042744bf5b25fce3cb969f33bebb97"
-    file = f"xception/xception_weights_tf_dim_ordering_tf_kernels{origin[0]}.h5"
-    return finished(start, x, name, weights, (file, origin[1]))
+    x = ended(x, include_top, weights, classes, classifier_activation, pooling, (None, None))
+    top, file_hash = (
+        ("", "0a58e3b7378bc2990ea3b43d5981f1f6")
+        if include_top
+        else ("_notop", "b0042744bf5b25fce3cb969f33bebb97")
+    )
+    file = f"xception/xception_weights_tf_dim_ordering_tf_kernels{top}.h5"
+    return finished(start, x, name, weights, (file, file_hash))
 
 
 __all__ = ["Xception", "decode_predictions", "preprocess_input"]

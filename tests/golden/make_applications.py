@@ -13,11 +13,16 @@ _TOP = {"classes": 7, "input_shape": (96, 96, 3)}
 _NO_TOP = {"include_top": False, "pooling": "avg", "input_shape": (96, 112, 3)}
 # One of each design, with and without what tells the classes; the others differ in the tables of blocks alone.
 SETTINGS = {
+    "ConvNeXtTiny": _NO_TOP,
     "DenseNet121": _NO_TOP,
     "EfficientNetB0": _TOP,
+    "EfficientNetV2B0": _TOP,
+    "InceptionResNetV2": _NO_TOP,
     "InceptionV3": _TOP,
     "MobileNet": _TOP,
     "MobileNetV2": _NO_TOP,
+    "MobileNetV3Small": _TOP,
+    "NASNetMobile": _TOP,
     "ResNet50": _TOP,
     "ResNet50V2": _NO_TOP,
     "VGG16": _NO_TOP,
