@@ -3,8 +3,19 @@
 
 import os
 
+from ..engine.variable import Variable
+from ..optimizers import Optimizer
+from ..saving.state_tree import saveables
 from .callback import Callback
-from .run_state import callback_states, named, random_states, set_random_states
+from .run_state import (
+    callback_states,
+    named,
+    random_states,
+    runs_state,
+    set_random_states,
+    set_runs_state,
+    tell_of_going_on,
+)
 
 _NAME = "latest.backup.h5"
 _BEFORE = "previous.backup.h5"
@@ -44,7 +55,7 @@ class BackupAndRestore(Callback):
         self.double_checkpoint = double_checkpoint
         self.delete_checkpoint = delete_checkpoint
         self.others = []  # the callbacks beside this one; CallbackList sets it
-        self.run = None  # the run over the data; `fit` sets it
+        self.runs = self.fresh = None  # see CallbackList.watch
         self._epoch = 0
         self._steps_since = 0
         self._read = None
@@ -53,6 +64,11 @@ class BackupAndRestore(Callback):
         return stage == "train" and self.save_freq != "epoch"
 
     # ---- restoring
+
+    def look(self):
+        """The state that is there to be restored, or None."""
+        self._read = None
+        return self._backup()
 
     def where(self):
         """(epoch, steps done in it) that the backup goes on from; None where there is none."""
@@ -72,14 +88,14 @@ class BackupAndRestore(Callback):
 
     def set_model(self, model):
         super().set_model(model)
-        self._read = None
         if self.where() is not None:
             for callback in self.others:  # a log that goes on is not begun anew
                 if isinstance(getattr(callback, "append", None), bool):
                     callback.append = True
 
-    def restore(self, run):
-        """Set the model, the random numbers, the callbacks and `run` to what they were.
+    def restore(self, runs):
+        """Set the model, the random numbers, the callbacks and `runs` to what they were; returns the last step's
+        logs, where the backup was made in the middle of an epoch.
 
         Raises:
             ValueError: the backup is of another model.
@@ -90,13 +106,20 @@ class BackupAndRestore(Callback):
         for key, callback in named(self.others).items():
             for name, value in state["callbacks"].get(key, {}).items():
                 setattr(callback, name, value)
-        run.set_state(state["run"])
+        set_runs_state(runs, state)
         set_random_states(state["random"])
+        self.model.stop_training = state["stopped"]
         self._read = None
+        tell_of_going_on(self.others, state["epoch"])
+        return state["logs"]
 
     def _set_arrays(self, state):
         for part, variables in self._variables().items():
             arrays = state["arrays"].get(part, [])
+            if isinstance(variables, Optimizer) and not variables.built:  # takes them once it is
+                variables.load_own_variables({str(i): array for i, array in enumerate(arrays)})
+                continue
+            variables = _list_of(variables)
             shapes = [tuple(array.shape) for array in arrays]
             own = [tuple(variable.shape) for variable in variables]
             if shapes != own:
@@ -109,13 +132,25 @@ class BackupAndRestore(Callback):
                 variable.assign(array)
 
     def _variables(self):
-        model = self.model
-        optimizer = getattr(model, "optimizer", None)
-        return {
-            "variables": model.variables,
-            "optimizer variables": [] if optimizer is None else optimizer.variables,
-            "metric variables": [v for metric in model.metrics for v in metric.variables],
+        """{what: list of variables, or an optimizer}, each variable once."""
+        parts = {
+            "variables": self.model.variables,
+            "metric variables": [v for metric in self.model.metrics for v in metric.variables],
         }
+        seen = {id(variable) for variables in parts.values() for variable in variables}
+        further = []
+        for path, thing in saveables(self.model):
+            if isinstance(thing, Optimizer):
+                if not seen & set(map(id, thing.variables)):
+                    parts[f"variables of {path}"] = thing
+                    seen.update(map(id, thing.variables))
+                continue
+            own = {}
+            thing.save_own_variables(own)
+            new = [v for v in own.values() if isinstance(v, Variable) and id(v) not in seen]
+            seen.update(map(id, new))
+            further += new
+        return {**parts, "further variables": further}
 
     # ---- saving
 
@@ -127,23 +162,28 @@ class BackupAndRestore(Callback):
             return
         self._steps_since += 1
         if self._steps_since >= self.save_freq:
-            self._save(self._epoch, batch + 1)
+            self._save(self._epoch, batch + 1, logs)
 
     def on_epoch_end(self, epoch, logs=None):
         if self.save_freq == "epoch" or self._steps_since:
             self._save(epoch + 1, 0)
 
-    def _save(self, epoch, steps):
+    def _save(self, epoch, steps, logs=None):
         from ..saving.backup_file import write_backup
 
         self._steps_since = 0
         state = {
             "epoch": epoch,
             "steps": steps,
-            "callbacks": callback_states(self.others),
-            "run": self.run.get_state(),
+            "logs": {name: value for name, value in (logs or {}).items() if isinstance(value, float)},
+            "stopped": self.model.stop_training,
+            "callbacks": callback_states(self.others, self.fresh),
+            **runs_state(self.runs),
             "random": random_states(),
-            "arrays": {part: [v.numpy() for v in variables] for part, variables in self._variables().items()},
+            "arrays": {
+                part: [v.numpy() for v in _list_of(variables)]
+                for part, variables in self._variables().items()
+            },
         }
         os.makedirs(self.backup_dir, exist_ok=True)
         path = os.path.join(self.backup_dir, _NAME)
@@ -160,3 +200,7 @@ class BackupAndRestore(Callback):
                 os.remove(path)
         if os.path.isdir(self.backup_dir) and not os.listdir(self.backup_dir):
             os.rmdir(self.backup_dir)
+
+
+def _list_of(variables):
+    return variables.variables if isinstance(variables, Optimizer) else variables

@@ -6,6 +6,7 @@ from .callback import Callback
 from .history import History
 from .model_checkpoint import ModelCheckpoint
 from .progbar_logger import ProgbarLogger
+from .run_state import callback_states
 
 
 def plain_logs(logs):
@@ -94,10 +95,13 @@ class CallbackList(Callback):
         """The BackupAndRestore that has something to restore, or None."""
         return next((backup for backup in self._backups() if backup.where() is not None), None)
 
-    def watch(self, run):
-        """Show the run over the data to those that save where it stands."""
-        for keeper in (*self._backups(), *self._checkpoints()):
-            keeper.run = run
+    def watch(self, runs):
+        """Show the runs over the data of "train" and "validation", as training begins, to those that save where it
+        stands."""
+        keepers = [*self._backups(), *self._checkpoints()]
+        fresh = callback_states(self.callbacks, {}) if keepers else None
+        for keeper in keepers:
+            keeper.runs, keeper.fresh = runs, fresh
 
     def wants_batches(self, stage):
         return any(_wants(callback, stage) for callback in self.callbacks)

@@ -28,18 +28,29 @@ class CSVLogger(Callback):
 
     def on_train_begin(self, logs=None):
         self._close()
-        self._header = not (self.append and os.path.exists(self.filename) and os.path.getsize(self.filename))
         self.csv_file = open(self.filename, "a" if self.append else "w", newline="")
         self.writer = self.keys = None
+
+    def go_on_from(self, epoch):
+        """Training goes on with this epoch: the rows of it and later ones at the file's end are of a run that was ended
+        before it could save where it stood, and are written anew."""
+        with open(self.filename, "r+", newline="") as file:
+            lines = file.readlines()
+            kept = len(lines)
+            while kept and _epoch_of(lines[kept - 1], self.sep) >= epoch:
+                kept -= 1
+            file.seek(0)
+            file.writelines(lines[:kept])
+            file.truncate()
 
     def on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
         if self.writer is None:
-            self.keys = sorted(logs)
+            self.keys = self.keys or sorted(logs)
             if self.keys and not any(key.startswith("val_") for key in self.keys):
                 self.keys += [f"val_{key}" for key in self.keys]  # validation may come in a later epoch
             self.writer = csv.DictWriter(self.csv_file, ["epoch", *self.keys], delimiter=self.sep)
-            if self._header:
+            if not os.path.getsize(self.filename):
                 self.writer.writeheader()
         self.writer.writerow({"epoch": epoch, **{key: _cell(logs.get(key, "NA")) for key in self.keys}})
         self.csv_file.flush()
@@ -51,6 +62,14 @@ class CSVLogger(Callback):
         if self.csv_file is not None:
             self.csv_file.close()
             self.csv_file = None
+
+
+def _epoch_of(row, separator):
+    """The number of a row's epoch; -1 where it has none, infinity where the row was cut short."""
+    first = row.split(separator)[0]
+    if not row.endswith("\n"):
+        return float("inf")
+    return int(first) if first.isdigit() else -1
 
 
 def _cell(value):

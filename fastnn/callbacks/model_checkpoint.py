@@ -48,7 +48,7 @@ class ModelCheckpoint(MonitorCallback):
         self.save_best_only = save_best_only
         self.save_weights_only = save_weights_only
         self.save_freq = save_freq
-        self.others = self.run = None  # all callbacks, and the run over the data; `fit` sets them
+        self.others = self.runs = self.fresh = None  # see CallbackList
         self._current_epoch = 0
         self._last_batch = None
         self._batches_since_saving = 0
@@ -105,7 +105,7 @@ class ModelCheckpoint(MonitorCallback):
         if self.save_weights_only:
             self.model.save_weights(path, overwrite=True)
         else:
-            if batch is None and self.run is not None and path.endswith(".keras"):
+            if batch is None and self.runs is not None and path.endswith(".keras"):
                 self.model.training_state = checkpoint_state(self, epoch, logs)
             try:
                 self.model.save(path, overwrite=True)

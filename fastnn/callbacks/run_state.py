@@ -4,9 +4,13 @@ BackupAndRestore keeps it in a file of its own. ModelCheckpoint puts it into the
 fit(initial_epoch=...) of a model that was loaded from there goes on with the same bits.
 """
 
+import contextlib
+import copy
 import random as python_random
 
 import numpy as np
+
+from ..data.random_state import numpy_random_state, plain_random_state
 
 _WRITERS = (
     "History",
@@ -14,22 +18,41 @@ _WRITERS = (
     "CSVLogger",
     "TensorBoard",
 )  # what they were to write of an epoch is written
-_NOT_STATE = {"params", "_model", "model", "others", "run"}
+_NOT_STATE = {"params", "_model", "model", "others", "runs", "fresh"}
 
 
-def callback_states(callbacks):
-    """{"EarlyStopping:0": {attribute: value}, ...} of all that callbacks remember and files can hold."""
+def callback_states(callbacks, fresh):
+    """{"EarlyStopping:0": {attribute: value}, ...} of all that callbacks remember and files can hold.
+
+    fresh: what this function gave with {} as training began. What is still as it was then is left out: arguments such
+    as a patience or a path are what the program says when it runs again.
+    """
     from ..saving.backup_file import is_plain
 
     return {
         key: {
-            name: value
+            name: copy.deepcopy(value)
             for name, value in vars(callback).items()
-            if name not in _NOT_STATE and is_plain(value)
+            if name not in _NOT_STATE
+            and is_plain(value)
+            and not _same(value, fresh.get(key, {}).get(name, _same))
         }
         for key, callback in named(callbacks).items()
         if not key.startswith("ProgbarLogger:")
     }
+
+
+def _same(one, other):
+    """Whether two plain values are alike, in type too."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, (list, tuple)):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(one, other)
+    return one == other
 
 
 def named(callbacks):
@@ -45,7 +68,6 @@ def named(callbacks):
 def random_states():
     """The states of all generators that are no layer's."""
     from .. import random
-    from ..data.random_state import plain_random_state
 
     version, numbers, gauss = python_random.getstate()
     return {
@@ -57,12 +79,40 @@ def random_states():
 
 def set_random_states(state):
     from .. import random
-    from ..data.random_state import numpy_random_state
 
     np.random.set_state(numpy_random_state(state["numpy"]))
     version, numbers, gauss = state["python"]
     python_random.setstate((version, tuple(numbers), gauss))
     random.global_seed_generator().state.assign(np.asarray(state["fastnn"], np.uint32))
+
+
+def runs_state(runs):
+    """Where the runs over the data of training and validation stand."""
+    return {name: run.get_state() for name, run in runs.items() if run is not None}
+
+
+def set_runs_state(runs, state):
+    """Have the runs stand where `runs_state` said."""
+    for name, run in runs.items():
+        if run is not None and name in state:
+            run.set_state(state[name])
+
+
+def align_first_draw(state, name):
+    """Before run `name` of `state` looks at its first batch: have shuffles draw for it what they drew then."""
+    if state is not None:
+        # What is wrong with a damaged state, `go_on` says.
+        with contextlib.suppress(KeyError, TypeError, IndexError, AttributeError, ValueError):
+            number, first = state[name]["states"][0]
+            if number == 0:
+                np.random.set_state(numpy_random_state(first))
+
+
+def tell_of_going_on(callbacks, epoch):
+    """Tell callbacks that keep files of what is there already: `epoch` is the first that is trained now."""
+    for callback in callbacks:
+        if hasattr(callback, "go_on_from"):
+            callback.go_on_from(epoch)
 
 
 # ---- in the files of ModelCheckpoint
@@ -77,14 +127,15 @@ def checkpoint_state(checkpoint, epoch, logs):
     behind = callbacks[callbacks.index(checkpoint) + 1 :]
     return {
         "epoch": epoch + 1,
-        "callbacks": callback_states(callbacks),
+        "callbacks": callback_states(callbacks, checkpoint.fresh),
+        "stopped": bool(checkpoint.model.stop_training),
         "behind": [
             key
             for key, callback in named(callbacks).items()
             if callback in behind and not key.startswith(_WRITERS)
         ],
         "logs": {name: float(value) for name, value in logs.items() if np.ndim(value) == 0},
-        "run": checkpoint.run.get_state(),
+        **runs_state(checkpoint.runs),
         "random": random_states(),
         "counters": [variable.numpy() for variable in _counters(checkpoint.model)],
     }
@@ -96,10 +147,11 @@ def _counters(model):
     return [variable for variable in model.variables if id(variable) not in weights]
 
 
-def go_on(model, state, callbacks, run):
+def go_on(model, state, callbacks, runs, steps):
     """Set everything beside the weights to what `state`, read from a file, says.
 
-    Of callbacks only numbers and arrays are set, where they have such already: a file may come from anywhere.
+    steps: of an epoch, where `fit` was given their number. Of callbacks only numbers and arrays are set, where they have
+    such already: a file may come from anywhere.
     Raises:
         ValueError: a state that is damaged, or of another model.
     """
@@ -107,8 +159,12 @@ def go_on(model, state, callbacks, run):
     try:
         if [np.shape(array) for array in state["counters"]] != [variable.shape for variable in counters]:
             raise ValueError("it has other random generators")
-        if not 0 <= state["run"]["count"] <= state["epoch"]:
-            raise ValueError("it has more passes than epochs")
+        for name in runs:
+            place = state.get(name, {"events": ""})
+            if len(place["events"]) > 2 * state["epoch"] + 1:
+                raise ValueError("it has more passes than epochs")
+            if steps and name == "train" and place.get("total", 0) > state["epoch"] * steps:
+                raise ValueError("it has more steps than epochs have")
         for variable, array in zip(counters, state["counters"]):
             variable.assign(array)
         mine = named(callbacks)
@@ -116,7 +172,7 @@ def go_on(model, state, callbacks, run):
             for name, value in values.items():
                 if key in mine and _may_be_set(mine[key], name, value):
                     setattr(mine[key], name, value)
-        run.set_state(state["run"])
+        set_runs_state(runs, state)
         set_random_states(state["random"])
         logs = {str(name): float(value) for name, value in state["logs"].items()}
         behind = [mine[key] for key in state["behind"] if key in mine]
@@ -125,6 +181,9 @@ def go_on(model, state, callbacks, run):
             f"the state of training that model {model.name!r} was saved with does not fit, or is damaged ({error}); "
             "clone the model, or fit with initial_epoch=0, to train without it"
         ) from None
+    tell_of_going_on(callbacks, state["epoch"])
+    if state.get("stopped") is True and set(state["callbacks"]) <= set(mine):
+        model.stop_training = True  # by one of these, before the file was written
     for callback in behind:
         callback.on_epoch_end(state["epoch"] - 1, dict(logs))
 

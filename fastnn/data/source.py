@@ -66,13 +66,14 @@ class BatchSource:
     """Batches from a generator, an iterable, or an object with `__getitem__` and a length (a PyDataset).
 
     batches: how many in one pass, None if that is not known. endless: whether it is known that there is no end.
-    once: it can be gone through one time only.
+    once: it can be gone through one time only. has_hooks: whether it is to be told when a pass begins or ends.
     """
 
     def __init__(self, x, class_weight=None, shuffle=False):
         self.source = x
         self.class_weight = class_weight
         self.shuffle = shuffle
+        self.has_hooks = hasattr(x, "on_epoch_begin") or hasattr(x, "on_epoch_end")
         self._form = None  # shapes and dtypes of the last (x, y) that was looked at
         self.indexed = hasattr(x, "__getitem__") and (hasattr(x, "__len__") or hasattr(x, "num_batches"))
         self.batches, self.endless = _length_of(x)

@@ -4,9 +4,9 @@ import warnings
 
 import numpy as np
 
-from ..callbacks import CallbackList
+from ..callbacks import BackupAndRestore, CallbackList
 from ..callbacks.callback_list import plain_logs
-from ..callbacks.run_state import go_on
+from ..callbacks.run_state import align_first_draw, go_on
 from ..data import (
     ArraySource,
     BatchSource,
@@ -88,11 +88,14 @@ class Fitting(OlderMethods, SingleBatches):
         if validation_split and validation_data is None:
             self._refuse_batches(x, "validation_split", validation_split)
             (x, y, sample_weight), validation_data = split_validation(x, y, sample_weight, validation_split)
+        kept = self._state_to_go_on_from(callbacks, initial_epoch)
+        align_first_draw(kept, "train")
         run = self._run_over("train", x, y, sample_weight, batch_size, steps_per_epoch, shuffle, class_weight)
         steps_per_epoch = _within(steps_per_epoch, run)
         validation = None
         if validation_data is not None:
             validation_steps = _limited(validation_steps, "validation_steps")
+            align_first_draw(kept, "validation")
             validation = self._validation_run(
                 validation_data, validation_batch_size or batch_size, validation_steps
             )
@@ -122,25 +125,33 @@ class Fitting(OlderMethods, SingleBatches):
     def _train(self, run, validation, callbacks, epochs, steps, validation_steps, validation_freq):
         """The epochs of `fit`; the last one's logs."""
         logs = {}
+        runs = {"train": run, "validation": validation}
         callbacks.on_train_begin()
+        callbacks.watch(runs)
         backup = callbacks.backup_to_restore()
-        start, done = (epochs.start, 0) if backup is None else backup.where()
-        if backup is not None and not done:
-            backup.restore(run)
         state, self.training_state = self.training_state, None
-        if backup is None and start and state is not None and state["epoch"] == start:
-            go_on(self, state, callbacks.callbacks, run)
+        start, done, before = epochs.start, 0, {}
+        if backup is not None:
+            start, done = backup.where()
+            run.prepare()
+            if not done:
+                backup.restore(runs)
+        elif start and state is not None and state["epoch"] == start:
+            run.prepare()
+            go_on(self, state, callbacks.callbacks, runs, steps)
         for epoch in range(start, epochs.stop):
             if self.stop_training:  # what a callback would have said before
                 break
             self.reset_metrics()
             callbacks.on_epoch_begin(epoch)
             if done:  # in the middle of this epoch, whose beginning is set right by what it had led to
-                backup.restore(run)
-            callbacks.watch(run)
-            done = run_pass(self, "train", run, callbacks, steps, done=done)
+                before = backup.restore(runs)
+            first, done = done, run_pass(self, "train", run, callbacks, steps, done=done)
             self._tell_if_short(run, done, steps)
-            logs = plain_logs(self._pass_logs(run)) if done else {}
+            if done > first:
+                logs = plain_logs(self._pass_logs(run))
+            else:
+                logs = before
             run.end(whole=steps is None)
             if validation is not None and _is_due(epoch, validation_freq):
                 values = self._evaluate(validation, callbacks, validation_steps)
@@ -228,6 +239,15 @@ class Fitting(OlderMethods, SingleBatches):
         return gathered.outputs()
 
     # ---- parts
+
+    def _state_to_go_on_from(self, callbacks, initial_epoch):
+        """Where a run stood that `fit` will go on from, or None: of a backup, or of the file the model is from."""
+        callbacks = callbacks.callbacks if isinstance(callbacks, CallbackList) else nest.flatten(callbacks)
+        for callback in callbacks:
+            if isinstance(callback, BackupAndRestore) and (state := callback.look()) is not None:
+                return state
+        state = self.training_state
+        return state if initial_epoch and state is not None and state["epoch"] == initial_epoch else None
 
     def _callback_list(self, callbacks, verbose, steps, epochs=1, add_history=False):
         """The user's callbacks, a progress bar unless verbose is 0, and a History; a CallbackList as it is."""

@@ -9,48 +9,65 @@ from ..data.random_state import numpy_random_state, plain_random_state
 
 
 class PassNotes:
-    """What the passes of a run began with.
+    """What a run asked of its source, in order: "b" for each pass begun, "e" for each end that it was told of.
 
-    count: how many were begun. first, last: the state of NumPy's global generator, which shuffles draw from,
-    before the first and the last of them; the first matters to data sets that keep one order.
+    Shuffles draw from NumPy's global generator, as may a source's own hooks. So the generator's state is noted too,
+    where others had drawn from it since the event before: all such states for a source with hooks, else the first (for
+    data sets that keep one order) and the last.
     """
 
-    def __init__(self):
-        self.count = 0
-        self.first = self.last = None
+    def __init__(self, hooks):
+        self.hooks = hooks
+        self.events, self.totals = [], []  # totals: how many batches had been taken by then
+        self.states = {}  # number of an event -> the state that it began with
+        self.after = None  # the generator's state at the last event's end
 
-    def note(self):
-        """A pass is about to begin."""
-        self.last = np.random.get_state()
-        if self.first is None:
-            self.first = self.last
-        self.count += 1
+    def note(self, event, total, act):
+        """act(), which is an `event`; what it returns."""
+        before = np.random.get_state()
+        if self.after is None or before[2:] != self.after[2:] or (before[1] != self.after[1]).any():
+            if not self.hooks:
+                self.states = dict(list(self.states.items())[:1])
+            self.states[len(self.events)] = before
+        self.events.append(event)
+        self.totals.append(total)
+        result = act()
+        self.after = np.random.get_state()
+        return result
 
-    def replay(self, skip, begin):
-        """Begin as many passes as were noted, from the states that were noted; all but the last through
-        `skip`."""
-        count, last = self.count, self.last
-        if not count:
-            return
-        np.random.set_state(self.first)
-        for _ in range(count - 1):
-            skip()
-        np.random.set_state(last)
-        self.count = count - 1  # `begin` notes the last one again
-        begin()
+    def replay(self, begin, end=None):
+        """Do again what was noted: begin(number of the pass, whether it is the last), end(batches taken until
+        then)."""
+        last = "".join(self.events).rfind("b")
+        passes = itertools.count()
+        for number, event in enumerate(self.events):
+            if number in self.states:
+                np.random.set_state(self.states[number])
+            if event == "b":
+                begin(next(passes), number == last)
+            else:
+                end(self.totals[number] - self.totals[last] if number > last else 0)
+        self.after = np.random.get_state()
 
     def get_state(self):
         """What `set_state` takes: plain values and arrays."""
         return {
-            "count": self.count,
-            "first": plain_random_state(self.first),
-            "last": plain_random_state(self.last),
+            "events": "".join(self.events),
+            "totals": np.asarray(self.totals, np.int64),
+            "states": [[number, plain_random_state(state)] for number, state in self.states.items()],
         }
 
     def set_state(self, state):
-        """Take over what `get_state` gave."""
-        self.count = state["count"]
-        self.first, self.last = numpy_random_state(state["first"]), numpy_random_state(state["last"])
+        """Take over what `get_state` gave.
+
+        Raises:
+            ValueError: it is none.
+        """
+        events, totals = state["events"], [int(total) for total in state["totals"]]
+        if not isinstance(events, str) or set(events) - {"b", "e"} or len(totals) != len(events):
+            raise ValueError("its passes over the data are of an unknown kind")
+        self.events, self.totals = list(events), totals
+        self.states = {number: numpy_random_state(kept) for number, kept in state["states"]}
 
 
 def array_run_state(run):
@@ -61,9 +78,8 @@ def array_run_state(run):
 def set_array_run_state(run, state):
     """Go on from a place that `array_run_state` gave: the same order of rows, the same step of it."""
     run.notes.set_state(state)
-    run.restart()
-    run.notes.replay(run.source.order, run.begin)
-    run.position = state["taken"]
+    run.notes.replay(lambda number, last: run.shuffle() if last else run.source.order())
+    run.position = state["taken"] if run.notes.events else run.steps
 
 
 def batch_run_state(run):
@@ -80,33 +96,50 @@ def set_batch_run_state(run, state):
     """Go through the source as far as it was gone through before: what it yields there is made, and thrown
     away."""
     source = run.source
+    begun, after = (
+        len(run.notes.events),
+        run.notes.after,
+    )  # one pass was begun already, to look at the first batch
     run.notes.set_state(state)
-    run.total = state["total"]
     if source.once:
         _drop(run, state["total"])
-        run._seen = state["taken"]
+        run.total, run._seen = state["total"], state["taken"]
         return
-    run.close()
     if source.endless and source.indexed:
+        run.close()
         source._count = itertools.count(state["total"] - state["taken"])
+        begun = 0
+    dropped = 0
 
-    def skip():
-        batches = iter(source)
-        if not source.indexed:
-            next(batches, None)  # a data set counts its passes as their first element is drawn
-        if hasattr(batches, "close"):
-            batches.close()
+    def begin(number, last):
+        if number < begun:
+            np.random.set_state(after)
+        else:
+            run.close()
+            run.open()
+        if not last:
+            if not source.indexed:
+                run.ready()  # a data set counts its passes as their first element is drawn
+            run.close()
+
+    def drop(taken):
+        nonlocal dropped
+        if state["open"]:
+            _drop(run, taken - dropped)
+            dropped = taken
+
+    def end(taken):
+        drop(taken)
         source.end_pass()
 
-    run.notes.replay(skip, run.begin)
-    if state["open"]:
-        _drop(run, state["taken"])
-    else:
+    run.notes.replay(begin, end)
+    drop(state["taken"])
+    if not state["open"]:
         run.close()
-    run._seen = state["taken"]
+    run.total, run._seen = state["total"], state["taken"]
 
 
 def _drop(run, count):
-    for _ in range(count):
-        if run.ready():
-            run._next = None
+    while count > 0 and run.ready():
+        run._next = None
+        count -= 1

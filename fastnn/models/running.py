@@ -35,18 +35,24 @@ class ArrayRun:
         self.program = next(iter(self._programs.values()))
         self.position = self.steps  # nothing is left of a pass that has not begun
         self._tail_fed = False
-        self.notes = PassNotes()
+        self.notes = PassNotes(hooks=False)
 
     def begin(self):
         """Start a pass, unless one is under way (`steps_per_epoch` may end an epoch in its middle)."""
         if self.position < self.steps:
             return
         self.position = 0
-        self.notes.note()
+        self.notes.note("b", 0, self.shuffle)
+
+    def shuffle(self):
+        """Take the rows in the order of the source's next pass."""
         self._order = self.source.order()
         if self.full:
             self._programs["full"].step.feed(self.source.leaves, self._order[: self.full * self.source.batch])
         self._tail_fed = False
+
+    def prepare(self):
+        """Its programs are made already."""
 
     def restart(self):
         """Begin anew at the next `begin`."""
@@ -127,7 +133,7 @@ class BatchRun:
         self.total = 0  # batches taken in all passes
         self._quick = {}  # plain_keys of (x, y, weights) -> Program
         self.program = None
-        self.notes = PassNotes()
+        self.notes = PassNotes(source.has_hooks)
 
     def first(self):
         """The first batch, kept for the first step: what shapes are read from."""
@@ -141,9 +147,17 @@ class BatchRun:
         if self._iterator is not None and not self.source.once and not self.ready():
             self.close()  # the last pass took all there was, which could not be known then
         if self._iterator is None:
-            self.notes.note()
-            self._iterator = iter(self.source)
-            self._over, self._seen = False, 0
+            self.notes.note("b", self.total, self.open)
+
+    def open(self):
+        """Start a pass."""
+        self._iterator = iter(self.source)
+        self._over, self._seen = False, 0
+
+    def prepare(self):
+        """Make the program for the first batch, and with it all that is made where a step is traced."""
+        if self._next is not None:
+            self.model.program_for(self.kind, self._next)
 
     def restart(self):
         """Begin anew at the next `begin`, where the source can be gone through again."""
@@ -212,7 +226,8 @@ class BatchRun:
         """A pass is over; `whole` says that it was not cut short by a number of steps."""
         if (self._over or whole or self._seen == self.steps) and not self.source.once:
             self.close()  # begin anew with the next pass
-        self.source.end_pass()
+        if self.source.has_hooks:
+            self.notes.note("e", self.total, self.source.end_pass)
 
     def close(self):
         """Give up the pass: threads and processes that make batches end."""
@@ -240,7 +255,7 @@ def run_pass(model, stage, run, callbacks, limit, collect=None, done=0):
     flag = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_predicting"}[stage]
     every = max(1, int(model.steps_per_execution)) if singles else None
     shown = time.perf_counter()
-    if done and (done == limit or limit is None and not run.ready()):
+    if done and (done == limit or limit is None and not run.ready() or getattr(model, flag, False)):
         return done  # all were
     run.begin()
     while (limit is None or done < limit) and run.ready():

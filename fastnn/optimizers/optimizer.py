@@ -104,6 +104,7 @@ class Optimizer:
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self.built = False
+        self._awaited = {}  # state that was loaded before there was anything to set it to
         self._variables = []
         self._trainable_variables = []
         self._places = {}  # id(variable) -> its place among the trainable variables
@@ -183,6 +184,8 @@ class Optimizer:
     @property
     def variables(self):
         """All state, in the order it is saved in: iteration, learning rate, then what `build` made."""
+        if self._awaited and self.built:
+            self._settle()
         return list(self._variables)
 
     @property
@@ -212,19 +215,48 @@ class Optimizer:
         """Put the state's variables, themselves, into a mapping: under "0", "1", ..."""
         for i, variable in enumerate(self.variables):
             store[str(i)] = variable
+        store.update(self._awaited)
 
     def load_own_variables(self, store):
-        """Read the state from such a mapping; with a warning, not at all where the numbers of variables differ."""
-        if len(store.keys()) != len(self.variables):
-            cure = "" if self.built else "; it is not built yet, so it has no slots"
-            warnings.warn(
-                f"the saved state of optimizer {self.name!r} is skipped: it has {len(store.keys())} variables, "
-                f"the optimizer has {len(self.variables)}{cure}",
-                stacklevel=2,
-            )
+        """Read the state from such a mapping; with a warning, not at all where the numbers of variables differ.
+
+        An optimizer that is not built yet, as those of a training step of one's own, keeps it until it is.
+        """
+        self._awaited = {}
+        keys = list(store.keys())
+        if not self.built and len(keys) > len(self.variables) and getattr(store, "as_large_as_stored", True):
+            self._awaited = {key: np.array(store[key]) for key in keys}
+            return
+        if len(keys) != len(self.variables):
+            self._tell_of_skipping(len(keys))
             return
         for i, variable in enumerate(self.variables):
             variable.assign_stored(store, str(i))
+
+    def _settle(self):
+        """Set the state that was loaded before it was built: the arrays themselves, as a trace may be under way."""
+        awaited, self._awaited = self._awaited, {}
+        variables = self.variables
+        if len(awaited) != len(variables):
+            self._tell_of_skipping(len(awaited))
+            return
+        for i, variable in enumerate(variables):
+            array = awaited.get(str(i))
+            if np.shape(array) != variable.shape:
+                raise ValueError(
+                    f"{self.name}: the state that was loaded for {variable.path!r} has shape {np.shape(array)}, "
+                    f"the optimizer was built for {variable.shape}"
+                )
+            variable.storage[...] = array
+            variable.snapshot = None
+
+    def _tell_of_skipping(self, count):
+        cure = "" if self.built else "; it is not built yet, so it has no slots"
+        warnings.warn(
+            f"the saved state of optimizer {self.name!r} is skipped: it has {count} variables, "
+            f"the optimizer has {len(self.variables)}{cure}",
+            stacklevel=3,
+        )
 
     # ---- the learning rate ----
 
@@ -329,6 +361,8 @@ class Optimizer:
         variables = list(variables)
         if not self.built:
             self.build(variables)
+        if self._awaited:
+            self._settle()
         unknown = [v.path for v in variables if id(v) not in self._places]
         if unknown:
             raise ValueError(

@@ -133,6 +133,12 @@ class StoredVariables(Mapping):
                 return read_dataset(dataset)
         raise KeyError(key)
 
+    @property
+    def as_large_as_stored(self):
+        """Whether no array takes more memory than the file spends on it."""
+        datasets = [get_dataset(group, key) for group in self.groups for key in group.keys()]
+        return all(dataset.nbytes <= dataset.id.get_storage_size() for dataset in datasets)
+
     def read_into(self, key, array):
         """Read an array into the memory of another of its shape; whether it could be."""
         for group in self.groups:
