@@ -150,7 +150,7 @@ def _counters(model):
 def go_on(model, state, callbacks, runs, steps):
     """Set everything beside the weights to what `state`, read from a file, says.
 
-    steps: of an epoch, where `fit` was given their number. Of callbacks only numbers and arrays are set, where they have
+    steps: of an epoch, where `fit` was told. Of callbacks only numbers and arrays are set, where they have
     such already: a file may come from anywhere.
     Raises:
         ValueError: a state that is damaged, or of another model.
