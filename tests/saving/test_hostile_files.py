@@ -6,7 +6,9 @@ import io
 import json
 import marshal
 import os
+import re
 import zipfile
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -510,3 +512,13 @@ def load_mutations(count, first, folder):
 @pytest.mark.filterwarnings("ignore")
 def test_mutations(tmp_path):
     load_mutations(60, 0, tmp_path)
+
+
+def test_the_docs_have_each_hole_with_its_test():
+    root = Path(__file__).parents[2]
+    rows = re.findall(r"\| CVE-(\S+) \| `(\S+)` \| (.*) \|", (root / "docs/files.md").read_text())
+    assert len(rows) == 17
+    for _, file, tests in rows:
+        text = (root / file).read_text()
+        for test in re.findall(r"`(\w+)`", tests):
+            assert f"def {test}(" in text, test
