@@ -3,7 +3,6 @@
 from .. import initializers, layers, ops, random
 from ..engine import settings
 from ..models import Sequential
-from ..saving import register_keras_serializable
 from .building import check_activation, finished, pictures, pooled, unchanged
 from .imagenet_utils import decode_predictions
 
@@ -44,7 +43,6 @@ _SIZES = {  # blocks of the four stages, filters of the first (each has twice th
 _MEANS, _DEVIATIONS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
-@register_keras_serializable("keras.src.applications.convnext")
 class StochasticDepth(layers.Layer):
     """While training a part `drop_path_rate` of the samples as zeros, the others scaled up."""
 
@@ -63,7 +61,6 @@ class StochasticDepth(layers.Layer):
         return {**super().get_config(), "drop_path_rate": self.drop_path_rate}
 
 
-@register_keras_serializable("keras.src.applications.convnext")
 class LayerScale(layers.Layer):
     """x * gamma, a weight for each of `projection_dim` channels, at first `init_values`."""
 

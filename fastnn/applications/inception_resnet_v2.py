@@ -1,7 +1,6 @@
 """InceptionResNetV2: Inception's branches, added to what they branch off from."""
 
 from .. import layers
-from ..saving import register_keras_serializable
 from .building import channel_axis, ended, finished, normalised, pictures, preprocessing
 from .imagenet_utils import decode_predictions
 
@@ -15,7 +14,6 @@ _ADDED = {
 }
 
 
-@register_keras_serializable("keras.src.applications.inception_resnet_v2")
 class CustomScaleLayer(layers.Layer):
     """inputs[0] + scale * inputs[1]"""
 

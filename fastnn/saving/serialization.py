@@ -33,6 +33,8 @@ _FAMILIES = (
     "random",
     "models",
     "dtype_policies",
+    "applications.convnext",
+    "applications.inception_resnet_v2",
 )
 _FUNCTION_FAMILIES = ("activations", "losses", "metrics", "initializers", "regularizers", "constraints")
 _NOT_SAVED = {"get", "serialize", "deserialize"}
@@ -184,7 +186,8 @@ def _class_entry(cls, config):
     """The four keys that name `cls` in a file, with `config` among them."""
     family = _family_of(cls)
     if family is not None:
-        module, name = _CANONICAL.get(cls.__name__, (f"keras.{family}", cls.__name__))
+        inner = "src." if family.startswith("applications.") else ""  # layers that Keras keeps to itself
+        module, name = _CANONICAL.get(cls.__name__, (f"keras.{inner}{family}", cls.__name__))
         registered = name if module.startswith("keras.src") else None
         return {"module": module, "class_name": name, "config": config, "registered_name": registered}
     module = None if cls.__module__ == "__main__" else cls.__module__

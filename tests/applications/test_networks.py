@@ -5,6 +5,7 @@ import json
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -113,3 +114,16 @@ def test_wrong_use(arguments, message):
 def test_the_activation_of_trained_weights():
     with pytest.raises(ValueError, match="`classifier_activation` must be 'softmax' or None"):
         applications.MobileNet(alpha=0.25, classifier_activation="relu")
+
+
+def test_layers_of_networks_go_both_ways():
+    """ConvNeXt's and InceptionResNetV2's own layers, which Keras has no public name for."""
+    from keras.src.applications.convnext import LayerScale
+    from keras.src.applications.inception_resnet_v2 import CustomScaleLayer
+
+    for theirs in (LayerScale(0.5, 4, name="scale"), CustomScaleLayer(0.1, name="sum")):
+        saved = keras.saving.serialize_keras_object(theirs)
+        ours = fastnn.saving.deserialize_keras_object(saved)
+        assert ours.__module__.startswith("fastnn.applications")
+        back = keras.saving.deserialize_keras_object(fastnn.saving.serialize_keras_object(ours))
+        assert type(back) is type(theirs) and back.get_config() == theirs.get_config()
