@@ -32,11 +32,11 @@ def _index_shape(x, *arrays, template):
 def _index_places(shape, arrays, template):
     """(key with every index inside, where one was outside, over the arrays' common shape)."""
     axes = [i for i, part in enumerate(q for q in template if q is not None) if part == "array"]
-    located = [located(a, shape[axis]) for a, axis in zip(arrays, axes, strict=False)]
+    found = [located(a, shape[axis]) for a, axis in zip(arrays, axes, strict=False)]
     outside = np.zeros(np.broadcast_shapes(*[a.shape for a in arrays]), bool)
-    for _, wrong in located:
+    for _, wrong in found:
         outside = outside | wrong
-    return _index_key(template, [index for index, _ in located]), outside
+    return _index_key(template, [index for index, _ in found]), outside
 
 
 def _index_reference(x, *arrays, template):

@@ -15,11 +15,11 @@ from .shape import broadcast
 
 def _points(indices, shape):
     """(places, outside): one index array an axis that `indices` (..., depth) names, those outside at 0."""
-    located = [located(indices[..., i], shape[i]) for i in range(indices.shape[-1])]
+    found = [located(indices[..., i], shape[i]) for i in range(indices.shape[-1])]
     outside = np.zeros(indices.shape[:-1], bool)
-    for _, wrong in located:
+    for _, wrong in found:
         outside |= wrong
-    return tuple(np.where(outside, 0, index) for index, _ in located), outside
+    return tuple(np.where(outside, 0, index) for index, _ in found), outside
 
 
 def _gather_nd_reference(x, indices):
