@@ -11,7 +11,7 @@ import pytest
 from test_hostile_files import load_mutations
 
 BATCH = 25  # mutations a process, of each of the three forms
-SECONDS = 60
+SECONDS = 60  # of computing; ten times as many by the clock, for a machine that others use too
 
 
 @pytest.mark.parametrize("tenth", range(10))
@@ -20,7 +20,8 @@ def test_mutations(tenth, tmp_path):
     for first in range(1000 + tenth * total, 1000 + (tenth + 1) * total, BATCH):
         child = os.fork()
         if child == 0:
-            signal.alarm(SECONDS)
+            signal.setitimer(signal.ITIMER_PROF, SECONDS)
+            signal.alarm(10 * SECONDS)
             try:
                 load_mutations(BATCH, first, tmp_path)
             except BaseException:
@@ -30,7 +31,7 @@ def test_mutations(tenth, tmp_path):
         status = os.waitpid(child, 0)[1]
         how = (
             "hung"
-            if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGALRM
+            if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGALRM, signal.SIGPROF)
             else f"ended with {status}"
         )
         assert status == 0, f"the mutations from seed {first} on {how}"
