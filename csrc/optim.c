@@ -9,6 +9,51 @@
  */
 #include "updates.h"
 
+enum { FNN_UPDATE_BLOCK = 4096 };
+
+static void FNN(update_work)(const fnn_call *call, fnn_work *work, double streams)
+{
+    work->units = fnn_ceil_div(call->size[0], FNN_UPDATE_BLOCK);
+    work->bytes = 4.0 * streams * (double)call->size[0];
+}
+
+#define FNN_UPDATE(name)                                                                                     \
+    static void FNN(name##_update_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)      \
+    {                                                                                                        \
+        const FNN(name) u = FNN(name##_of)(call);                                                            \
+        const float *gradient = call->buf[1];                                                                \
+        const ptrdiff_t end = fnn_min(hi * FNN_UPDATE_BLOCK, call->size[0]);                                 \
+        ptrdiff_t at = lo * FNN_UPDATE_BLOCK;                                                                \
+        (void)scratch;                                                                                       \
+        for (; at + VF_LANES <= end; at += VF_LANES)                                                         \
+            FNN(name##_word)(&u, at, VF_LANES, vf_load(gradient + at));                                      \
+        if (at < end)                                                                                        \
+            FNN(name##_word)(&u, at, end - at, vf_load_n(gradient + at, end - at));                          \
+    }
+FNN_UPDATE(sgd)
+FNN_UPDATE(momentum)
+FNN_UPDATE(rmsprop)
+FNN_UPDATE(adam)
+
+static void FNN(sgd_update_f32_work)(const fnn_call *call, fnn_work *work)
+{
+    FNN(update_work)(call, work, 3.0);
+}
+static void FNN(momentum_update_f32_work)(const fnn_call *call, fnn_work *work)
+{
+    FNN(update_work)(call, work, 5.0);
+}
+static void FNN(rmsprop_update_f32_work)(const fnn_call *call, fnn_work *work)
+{
+    FNN(update_work)(call, work, 5.0 + (call->attr[1] != 0 ? 2.0 : 0.0) + (call->attr[3] != 0 ? 2.0 : 0.0));
+    work->flops = 20.0 * (double)call->size[0];
+}
+static void FNN(adam_update_f32_work)(const fnn_call *call, fnn_work *work)
+{
+    FNN(update_work)(call, work, call->bufs > 9 ? 9.0 : 7.0);
+    work->flops = 20.0 * (double)call->size[0];
+}
+
 /* Units [lo, hi) of several updates, each made into a call of its own. */
 static void FNN(update_sweep)(void (*update)(const fnn_call *, ptrdiff_t, ptrdiff_t, void *),
                               const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi)

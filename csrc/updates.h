@@ -15,30 +15,8 @@
  *                      w' = d(w) - m' alpha / (sqrt(h') + epsilon)
  *     bufs: w g alpha decay m v [h]; w' m' v' [h'].  attrs: b1, b2, epsilon, decays.
  */
-enum { FNN_UPDATE_BLOCK = 4096 };
-
-static void FNN(update_work)(const fnn_call *call, fnn_work *work, double streams)
-{
-    work->units = fnn_ceil_div(call->size[0], FNN_UPDATE_BLOCK);
-    work->bytes = 4.0 * streams * (double)call->size[0];
-}
-
-/* The statements for each word of the units' elements: `at` its place, `n` how many lanes count. They stand
- * twice, for whole words and for the last one: with n unknown the loop takes twice the time in cache. */
-#define FNN_UPDATE_WORDS(...)                                                                                \
-    do {                                                                                                     \
-        const ptrdiff_t end = fnn_min(hi * FNN_UPDATE_BLOCK, call->size[0]);                                 \
-        ptrdiff_t at = lo * FNN_UPDATE_BLOCK;                                                                \
-        for (; at + VF_LANES <= end; at += VF_LANES) {                                                       \
-            enum { n = VF_LANES };                                                                           \
-            __VA_ARGS__                                                                                      \
-        }                                                                                                    \
-        if (at < end) {                                                                                      \
-            const ptrdiff_t n = end - at;                                                                    \
-            __VA_ARGS__                                                                                      \
-        }                                                                                                    \
-    } while (0)
-
+#ifndef FNN_UPDATES_H
+#define FNN_UPDATES_H
 static inline vf FNN(get)(const void *buf, ptrdiff_t at, ptrdiff_t n)
 {
     const float *p = (const float *)buf + at;
@@ -59,87 +37,141 @@ static inline vf FNN(flushed)(vf x) { return vf_select(vf_lt(vf_abs(x), vf_set1(
 static inline vf FNN(one)(const void *buf) { return vf_set1(*(const float *)buf); }
 static inline vf FNN(decayed)(vf w, vf decay, int decays) { return decays ? vf_sub(w, vf_mul(w, decay)) : w; }
 
-static void FNN(sgd_update_f32_work)(const fnn_call *call, fnn_work *work)
+/* Each update as a struct of what stays the same and a function of a word: elements [at, at + n), n <= VF_LANES, whose
+ * gradient is g. Inlined, with the struct on the stack, so that it stays in registers: no store can change it. */
+#define FNN_WORD static inline __attribute__((always_inline)) void
+
+typedef struct {
+    const float *w;
+    float *to;
+    vf lr, decay;
+    int decays;
+} FNN(sgd);
+static inline FNN(sgd) FNN(sgd_of)(const fnn_call *call)
 {
-    FNN(update_work)(call, work, 3.0);
+    return (FNN(sgd)){call->buf[0], call->buf[4], FNN(one)(call->buf[2]), FNN(one)(call->buf[3]),
+                      call->attr[0] != 0};
 }
-static void FNN(sgd_update_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
+FNN_WORD FNN(sgd_word)(const FNN(sgd) * u, ptrdiff_t at, ptrdiff_t n, vf g)
 {
-    (void)scratch;
-    void *const *buf = call->buf;
-    const vf lr = FNN(one)(buf[2]), decay = FNN(one)(buf[3]);
-    const int decays = call->attr[0] != 0;
-    FNN_UPDATE_WORDS(const vf w = FNN(decayed)(FNN(get)(buf[0], at, n), decay, decays);
-                     FNN(put)(buf[4], at, n, vf_sub(w, vf_mul(FNN(get)(buf[1], at, n), lr))););
+    const vf w = FNN(decayed)(FNN(get)(u->w, at, n), u->decay, u->decays);
+    FNN(put)(u->to, at, n, vf_sub(w, vf_mul(g, u->lr)));
 }
 
-static void FNN(momentum_update_f32_work)(const fnn_call *call, fnn_work *work)
+typedef struct {
+    const float *w, *m;
+    float *to, *m_to;
+    vf lr, decay, mu;
+    int nesterov, decays;
+} FNN(momentum);
+static inline FNN(momentum) FNN(momentum_of)(const fnn_call *call)
 {
-    FNN(update_work)(call, work, 5.0);
-}
-static void FNN(momentum_update_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
-{
-    (void)scratch;
     void *const *buf = call->buf;
-    const vf lr = FNN(one)(buf[2]), decay = FNN(one)(buf[3]), mu = vf_set1((float)call->attr[0]);
-    const int nesterov = call->attr[1] != 0, decays = call->attr[2] != 0;
-    FNN_UPDATE_WORDS(const vf w = FNN(decayed)(FNN(get)(buf[0], at, n), decay, decays);
-                     const vf pull = vf_mul(FNN(get)(buf[1], at, n), lr);
-                     const vf m = FNN(flushed)(vf_sub(vf_mul(FNN(get)(buf[4], at, n), mu), pull));
-                     FNN(put)(buf[6], at, n, m);
-                     FNN(put)(buf[5], at, n, vf_add(w, nesterov ? vf_sub(vf_mul(m, mu), pull) : m)););
+    return (FNN(momentum)){.w = buf[0],
+                           .m = buf[4],
+                           .to = buf[5],
+                           .m_to = buf[6],
+                           .lr = FNN(one)(buf[2]),
+                           .decay = FNN(one)(buf[3]),
+                           .mu = vf_set1((float)call->attr[0]),
+                           .nesterov = call->attr[1] != 0,
+                           .decays = call->attr[2] != 0};
+}
+FNN_WORD FNN(momentum_word)(const FNN(momentum) * u, ptrdiff_t at, ptrdiff_t n, vf g)
+{
+    const vf w = FNN(decayed)(FNN(get)(u->w, at, n), u->decay, u->decays), pull = vf_mul(g, u->lr);
+    const vf m = FNN(flushed)(vf_sub(vf_mul(FNN(get)(u->m, at, n), u->mu), pull));
+    FNN(put)(u->m_to, at, n, m);
+    FNN(put)(u->to, at, n, vf_add(w, u->nesterov ? vf_sub(vf_mul(m, u->mu), pull) : m));
 }
 
-static void FNN(rmsprop_update_f32_work)(const fnn_call *call, fnn_work *work)
+typedef struct {
+    const float *w, *v, *p, *a;
+    float *to, *v_to, *p_to, *a_to;
+    vf lr, decay, rho, rest, mu, epsilon;
+    int moving, centered, decays;
+} FNN(rmsprop);
+static inline FNN(rmsprop) FNN(rmsprop_of)(const fnn_call *call)
 {
-    FNN(update_work)(call, work, 5.0 + (call->attr[1] != 0 ? 2.0 : 0.0) + (call->attr[3] != 0 ? 2.0 : 0.0));
-    work->flops = 20.0 * (double)call->size[0];
-}
-static void FNN(rmsprop_update_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
-{
-    (void)scratch;
-    void *const *buf = call->buf;
-    const int moving = call->attr[1] != 0, centered = call->attr[3] != 0, decays = call->attr[4] != 0;
+    const double *attr = call->attr;
+    const int moving = attr[1] != 0, centered = attr[3] != 0;
     const int slots =
         1 + moving + centered; /* v, p, a, those there are; the outputs follow in the same order */
-    const vf lr = FNN(one)(buf[2]), decay = FNN(one)(buf[3]), rho = vf_set1((float)call->attr[0]);
-    const vf rest = vf_set1((float)(1.0 - call->attr[0])), mu = vf_set1((float)call->attr[1]);
-    const vf epsilon = vf_set1((float)call->attr[2]);
-    void *const *out = buf + 4 + slots;
-    FNN_UPDATE_WORDS(
-        const vf w = FNN(decayed)(FNN(get)(buf[0], at, n), decay, decays), g = FNN(get)(buf[1], at, n);
-        const vf v = FNN(flushed)(vf_add(vf_mul(rho, FNN(get)(buf[4], at, n)), vf_mul(rest, vf_mul(g, g))));
-        vf spread = v; FNN(put)(out[1], at, n, v); if (centered) {
-            const vf a = FNN(flushed)(vf_add(vf_mul(rho, FNN(get)(buf[3 + slots], at, n)), vf_mul(rest, g)));
-            FNN(put)(out[slots], at, n, a);
-            spread = vf_sub(v, vf_mul(a, a));
-        } vf step = vf_div(vf_mul(lr, g), vf_sqrt(vf_add(spread, epsilon)));
-        if (moving) {
-            step = FNN(flushed)(vf_add(vf_mul(mu, FNN(get)(buf[5], at, n)), step));
-            FNN(put)(out[2], at, n, step);
-        } FNN(put)(out[0], at, n, vf_sub(w, step)););
+    void *const *buf = call->buf, *const *out = buf + 4 + slots;
+    return (FNN(rmsprop)){.w = buf[0],
+                          .v = buf[4],
+                          .p = moving ? buf[5] : NULL,
+                          .a = centered ? buf[3 + slots] : NULL,
+                          .to = out[0],
+                          .v_to = out[1],
+                          .p_to = moving ? out[2] : NULL,
+                          .a_to = centered ? out[slots] : NULL,
+                          .lr = FNN(one)(buf[2]),
+                          .decay = FNN(one)(buf[3]),
+                          .rho = vf_set1((float)attr[0]),
+                          .rest = vf_set1((float)(1.0 - attr[0])),
+                          .mu = vf_set1((float)attr[1]),
+                          .epsilon = vf_set1((float)attr[2]),
+                          .moving = moving,
+                          .centered = centered,
+                          .decays = attr[4] != 0};
+}
+FNN_WORD FNN(rmsprop_word)(const FNN(rmsprop) * u, ptrdiff_t at, ptrdiff_t n, vf g)
+{
+    const vf w = FNN(decayed)(FNN(get)(u->w, at, n), u->decay, u->decays);
+    const vf v = FNN(flushed)(vf_add(vf_mul(u->rho, FNN(get)(u->v, at, n)), vf_mul(u->rest, vf_mul(g, g))));
+    vf spread = v;
+    FNN(put)(u->v_to, at, n, v);
+    if (u->centered) {
+        const vf a = FNN(flushed)(vf_add(vf_mul(u->rho, FNN(get)(u->a, at, n)), vf_mul(u->rest, g)));
+        FNN(put)(u->a_to, at, n, a);
+        spread = vf_sub(v, vf_mul(a, a));
+    }
+    vf step = vf_div(vf_mul(u->lr, g), vf_sqrt(vf_add(spread, u->epsilon)));
+    if (u->moving) {
+        step = FNN(flushed)(vf_add(vf_mul(u->mu, FNN(get)(u->p, at, n)), step));
+        FNN(put)(u->p_to, at, n, step);
+    }
+    FNN(put)(u->to, at, n, vf_sub(w, step));
 }
 
-static void FNN(adam_update_f32_work)(const fnn_call *call, fnn_work *work)
+typedef struct {
+    const float *w, *m, *v, *h;
+    float *to, *m_to, *v_to, *h_to;
+    vf alpha, decay, rest_1, rest_2, epsilon;
+    int decays;
+} FNN(adam);
+static inline FNN(adam) FNN(adam_of)(const fnn_call *call)
 {
-    FNN(update_work)(call, work, call->bufs > 9 ? 9.0 : 7.0);
-    work->flops = 20.0 * (double)call->size[0];
+    const int largest = call->bufs > 9;
+    void *const *buf = call->buf, *const *out = buf + 6 + largest;
+    return (FNN(adam)){.w = buf[0],
+                       .m = buf[4],
+                       .v = buf[5],
+                       .h = largest ? buf[6] : NULL,
+                       .to = out[0],
+                       .m_to = out[1],
+                       .v_to = out[2],
+                       .h_to = largest ? out[3] : NULL,
+                       .alpha = FNN(one)(buf[2]),
+                       .decay = FNN(one)(buf[3]),
+                       .rest_1 = vf_set1((float)(1.0 - call->attr[0])),
+                       .rest_2 = vf_set1((float)(1.0 - call->attr[1])),
+                       .epsilon = vf_set1((float)call->attr[2]),
+                       .decays = call->attr[3] != 0};
 }
-static void FNN(adam_update_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
+FNN_WORD FNN(adam_word)(const FNN(adam) * u, ptrdiff_t at, ptrdiff_t n, vf g)
 {
-    (void)scratch;
-    void *const *buf = call->buf;
-    const int largest = call->bufs > 9, decays = call->attr[3] != 0;
-    const vf alpha = FNN(one)(buf[2]), decay = FNN(one)(buf[3]), epsilon = vf_set1((float)call->attr[2]);
-    const vf rest_1 = vf_set1((float)(1.0 - call->attr[0])), rest_2 = vf_set1((float)(1.0 - call->attr[1]));
-    void *const *out = buf + 6 + largest;
-    FNN_UPDATE_WORDS(
-        const vf w = FNN(decayed)(FNN(get)(buf[0], at, n), decay, decays), g = FNN(get)(buf[1], at, n);
-        vf m = FNN(get)(buf[4], at, n), v = FNN(get)(buf[5], at, n);
-        m = FNN(flushed)(vf_add(m, vf_mul(vf_sub(g, m), rest_1)));
-        v = FNN(flushed)(vf_add(v, vf_mul(vf_sub(vf_mul(g, g), v), rest_2))); FNN(put)(out[1], at, n, m);
-        FNN(put)(out[2], at, n, v); if (largest) {
-            v = vf_max(FNN(get)(buf[6], at, n), v); /* a NaN in v stays, and v keeps one it has had */
-            FNN(put)(out[3], at, n, v);
-        } FNN(put)(out[0], at, n, vf_sub(w, vf_div(vf_mul(m, alpha), vf_add(vf_sqrt(v), epsilon)))););
+    const vf w = FNN(decayed)(FNN(get)(u->w, at, n), u->decay, u->decays);
+    vf m = FNN(get)(u->m, at, n), v = FNN(get)(u->v, at, n);
+    m = FNN(flushed)(vf_add(m, vf_mul(vf_sub(g, m), u->rest_1)));
+    v = FNN(flushed)(vf_add(v, vf_mul(vf_sub(vf_mul(g, g), v), u->rest_2)));
+    FNN(put)(u->m_to, at, n, m);
+    FNN(put)(u->v_to, at, n, v);
+    if (u->h) {
+        v = vf_max(FNN(get)(u->h, at, n), v); /* a NaN in v stays, and v keeps one it has had */
+        FNN(put)(u->h_to, at, n, v);
+    }
+    FNN(put)(u->to, at, n, vf_sub(w, vf_div(vf_mul(m, u->alpha), vf_add(vf_sqrt(v), u->epsilon))));
 }
+#endif

@@ -46,6 +46,22 @@ def test_same_bits_as_product_and_update(isa, case, rng):
                 np.testing.assert_array_equal(g, w)
 
 
+@pytest.mark.parametrize("case", [CASES[0], CASES[-1]], ids=lambda c: c[0])
+def test_a_variable_that_no_near_cache_holds(case, rng):
+    name, slots, attrs = case
+    m, n, k = 1030, 1030, 200
+    arrays = made(name, slots, m, n, k, rng)
+    attrs = {**attrs, "decays": False}
+    with on_isa(ISAS[0]):
+        (instruction,) = fused(name, attrs, arrays)
+        (gradient,) = apply_record(records["matmul"], arrays[:2], transpose_a=True, transpose_b=False)
+        want = apply_record(records[name], [arrays[2], gradient, *arrays[3:]], **attrs)
+    got = [np.full((m, n), np.nan, "float32") for _ in want]
+    run_kernel(ISAS[0], instruction.kernel, arrays, got, [m, n, k], instruction.attrs, 2)
+    for g, w in zip(got, want, strict=True):
+        np.testing.assert_array_equal(g, w)
+
+
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("m, n, k", [(300, 40, 300), (20, 300, 10), (400, 5, 20), (9, 9, 0)])
 def test_elsewhere_it_is_two_calls(isa, m, n, k, rng):
