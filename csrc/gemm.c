@@ -172,14 +172,15 @@ typedef struct {
 } FNN(gemm_way);
 
 /* A product A' B with so long a k and at most so many sums is computed without packing; gemm_parts.h cuts its k. */
-enum { GEMM_LONG = 256, GEMM_MOST_SUMS = 1 << 17 };
+enum { GEMM_LONG = 256, GEMM_MOST_SUMS = 1 << 17, GEMM_NARROW = 160 };
 
 static FNN(gemm_way) FNN(gemm_choose)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int turn_a, int turn_b)
 {
     enum { MOST_ROWS = 48, MOST_DOT_ROWS = 12, MOST_TURNED_ROWS = 64, MOST_COLS = 12, LEAST_DOT = 48 };
     const int dots = VF_LANES > 1 && k >= LEAST_DOT;
-    /* A long k and a small C: packing would cost more than reading A and B a few times. */
-    const int streams = turn_a && !turn_b && k >= GEMM_LONG && m * n <= GEMM_MOST_SUMS;
+    /* A long k and a small, narrow C: packing would cost more than reading A and B a few times. */
+    const int streams =
+        turn_a && !turn_b && k >= GEMM_LONG && m * n <= GEMM_MOST_SUMS && fnn_min(m, n) <= GEMM_NARROW;
     FNN(gemm_way) way = {.form = GEMM_PANELS};
     if (FNN(rounded)) { /* whose operands must be packed */
     } else if (n <= MOST_COLS && n < m && (turn_a || dots)) {

@@ -66,9 +66,9 @@ class Lowering:
         """Whether the table in use has this kernel."""
         return kernel in settings.kernels()
 
-    def workspace(self, nbytes):
-        """A buffer of bytes that lives for this op's instructions only; its contents are undefined at first."""
-        buffer = Buffer((int(nbytes),), "uint8")
+    def workspace(self, size, dtype="uint8"):
+        """A buffer that lives for this op's instructions only, of `size` elements; its contents are undefined at first."""
+        buffer = Buffer((int(size),), dtype)
         self.workspaces.append(buffer)
         return buffer
 

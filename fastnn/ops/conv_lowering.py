@@ -1,6 +1,7 @@
 """Which instructions a convolution and its gradients become: chosen by shape, for every table alike.
 
-A 1 x 1 convolution of stride 1 is a matrix product. 3 x 3 windows of stride 1 take Winograd's form where
+A 1 x 1 convolution of stride 1 is a matrix product; with strides, its kernel's gradient is one of the pixels they come
+upon. 3 x 3 windows of stride 1 take Winograd's form where
 that saves more than its transforms cost (csrc/winograd.c). Filters of a channel by itself are depthwise
 (csrc/depthwise.c). All others are summed as they stand (csrc/conv.c, csrc/conv_grad.c). Operands rounded to
 bfloat16 make the sum as it stands faster where the table has instructions for them, Winograd's form never.
@@ -12,6 +13,7 @@ from ..engine import settings
 from . import windows
 from .matmul import emit_gemm
 from .precision import kernel_name
+from .strided import contiguous_strides, emit_copy
 
 _MOST_SPLITS = 16  # partial sums of a kernel's gradient
 _SPLIT_PIXELS = 256  # a partial sum is over at least so many output pixels: a block of csrc/conv_grad.c
@@ -40,10 +42,14 @@ def _sizes(call, x_shape, kernel_shape, y_shape):
     ]
 
 
+def _is_pixelwise(call, kernel_shape):
+    """Whether each output pixel is one input pixel times a matrix, though with strides not every pixel has one."""
+    return call.groups == 1 and all(n == 1 for n in kernel_shape[:-2]) and not any(map(any, call.padding))
+
+
 def _is_product(call, kernel_shape):
-    """Whether each output pixel is one input pixel times a matrix."""
-    ones = (*kernel_shape[:-2], *call.strides)
-    return call.groups == 1 and all(n == 1 for n in ones) and not any(map(any, call.padding))
+    """Whether the output is the input times a matrix."""
+    return _is_pixelwise(call, kernel_shape) and all(n == 1 for n in call.strides)
 
 
 def _is_depthwise(call, kernel_shape, x_shape):
@@ -121,6 +127,18 @@ def _winograd(call, source, kernel, kernel_shape, sizes, extra, alpha=0.0):
     call.emit("winograd_f32", reads=reads, writes=call.outputs, sizes=[*sizes, *extra], attrs=[alpha])
 
 
+def _pixels(call, x, y_shape):
+    """The pixels of x that the strides come upon: x itself, or a copy of them side by side."""
+    if all(n == 1 for n in call.strides):
+        return x
+    shape = (*y_shape[:-1], x.shape[-1])
+    n, *axes, c = contiguous_strides(x.shape)
+    steps = [n, *(step * stride for step, stride in zip(axes, call.strides, strict=True)), c]
+    pixels = call.workspace(math.prod(shape), "float32")
+    emit_copy(call, x, pixels, shape, steps, contiguous_strides(shape))
+    return pixels
+
+
 # ---- the rules ----
 
 
@@ -179,9 +197,9 @@ def emit_kernel_grad(call):
     """inputs: x, dy. Partial sums over pixels, as many as the shape says, then their sum."""
     x, dy = call.inputs
     kernel = call.kernel_shape
-    if _is_product(call, kernel):
-        sizes = [x.shape[-1], dy.shape[-1], math.prod(x.shape[:-1]), 0, 0]
-        emit_gemm(call, "tn", sizes)
+    if _is_pixelwise(call, kernel):
+        sizes = [x.shape[-1], dy.shape[-1], math.prod(dy.shape[:-1]), 0, 0]
+        emit_gemm(call, "tn", sizes, operands=[_pixels(call, x, dy.shape), dy])
         return
     size, name = math.prod(kernel), kernel_name(call, "conv_kernel_grad")
     sizes = _sizes(call, x.shape, kernel, dy.shape)
