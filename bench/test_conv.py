@@ -54,6 +54,8 @@ LAYERS = {
     "first-7x7": layer(1, (224, 224), 3, 7, 64, 2),
     "first-mobile": layer(1, (224, 224), 3, 3, 32, 2),
     "patches": layer(1, (224, 224), 3, 16, 192, 16, "valid"),
+    "halving-64": layer(8, (28, 28), 64, 2, 128, 2, "valid"),
+    "patches-4": layer(4, (64, 64), 3, 4, 96, 4, "valid"),
     "5x5": layer(8, (28, 28), 32, 5, 32),
     "7x7": layer(1, (28, 28), 64, 7, 64),
     "lenet-2": layer(64, (14, 14), 6, 5, 16, padding="valid"),

@@ -8,7 +8,7 @@
  * same j lie side by side, F's likewise. Both are read along k, and the words' lanes added up at the end. */
 
 enum {
-    FEW_FLOATS = 6144, /* of T */
+    FEW_FLOATS = 7168, /* of T */
     FEW_ROWS = 64,     /* of T; where C has more they are computed in turn */
     DOTS_DEPTH = 1024  /* k is cut into parts of at most so many */
 };

@@ -5,7 +5,7 @@ import contextlib
 import numpy as np
 
 from fastnn import _core
-from fastnn.engine import eager, settings
+from fastnn.engine import dtypes, eager, settings
 from fastnn.engine.op import OpCall
 from fastnn.engine.tape import GradientTape, backpropagate
 from fastnn.engine.tensor import Tensor
@@ -93,10 +93,8 @@ def run_in_c(op, arrays, isa, *, team=None, **attrs):
     with on_isa(isa):
         entry = eager._Entry(op, tuple(Tensor(np.asarray(a)) for a in arrays), attrs)
     assert entry.plan is not None, f"{op.name}: no kernel took this"
-    made = [
-        np.dtype(entry.dtypes[i] if i < entry.outputs else np.uint8).itemsize * int(np.prod(shape))
-        for i, (shape, _) in enumerate(entry.forms)
-    ]
+    widths = {dtype.num: dtype.itemsize for dtype in dtypes.NUMPY.values()}
+    made = [widths[kind] * int(np.prod(shape)) for shape, kind in entry.forms]
     guarded = [_Guarded(nbytes) for nbytes in made]
     inputs = [np.require(a, requirements="C") for a in arrays]
     if team is None:

@@ -1,12 +1,13 @@
 """Which instructions a convolution and its gradients become: chosen by shape, for every table alike.
 
-A 1 x 1 convolution of stride 1 is a matrix product; with strides, its kernel's gradient is one of the pixels they come
-upon. 3 x 3 windows of stride 1 take Winograd's form where
-that saves more than its transforms cost (csrc/winograd.c). Filters of a channel by itself are depthwise
-(csrc/depthwise.c). All others are summed as they stand (csrc/conv.c, csrc/conv_grad.c). Operands rounded to
-bfloat16 make the sum as it stands faster where the table has instructions for them, Winograd's form never.
+A 1 x 1 convolution of stride 1 is a matrix product. So are the gradients of windows that do not overlap, and the output
+of few pixels that see a large kernel, of a matrix of what each output pixel sees. 3 x 3 windows of stride 1 take Winograd's form where that
+saves more than its transforms cost (csrc/winograd.c). Filters of a channel by itself are depthwise (csrc/depthwise.c).
+All others are summed as they stand (csrc/conv.c, csrc/conv_grad.c). Operands rounded to bfloat16 make the sum as it
+stands faster where the table has instructions for them, Winograd's form never.
 """
 
+import itertools
 import math
 
 from ..engine import settings
@@ -19,6 +20,8 @@ _MOST_SPLITS = 16  # partial sums of a kernel's gradient
 _SPLIT_PIXELS = 256  # a partial sum is over at least so many output pixels: a block of csrc/conv_grad.c
 _SMALL_KERNEL = 1 << 14  # floats: two sums of it cost little, and give two threads something to do
 _PARTIAL_FLOATS = 1 << 23
+_FEW_PIXELS = 64
+_LARGE_KERNEL = 1 << 18  # floats
 _FEW_FILTERS = 16  # no more of a group lie so close that they need not be packed
 
 
@@ -42,14 +45,19 @@ def _sizes(call, x_shape, kernel_shape, y_shape):
     ]
 
 
-def _is_pixelwise(call, kernel_shape):
-    """Whether each output pixel is one input pixel times a matrix, though with strides not every pixel has one."""
-    return call.groups == 1 and all(n == 1 for n in kernel_shape[:-2]) and not any(map(any, call.padding))
-
-
 def _is_product(call, kernel_shape):
-    """Whether the output is the input times a matrix."""
-    return _is_pixelwise(call, kernel_shape) and all(n == 1 for n in call.strides)
+    """Whether each output pixel is one input pixel times a matrix, and every pixel has one."""
+    ones = (*kernel_shape[:-2], *call.strides)
+    return call.groups == 1 and all(n == 1 for n in ones) and not any(map(any, call.padding))
+
+
+def _is_apart(call, kernel_shape):
+    """Whether no two output pixels see the same cell, nor padding: a matrix of what they see is no larger than x."""
+    window = kernel_shape[:-2]
+    apart = all(n <= stride for n, stride in zip(window, call.strides, strict=True))
+    whole = all(n == 1 or step == 1 for n, step in zip(window, call.dilation, strict=True))
+    few_axes = len(window) <= 2 or all(n == 1 for n in window)  # for a copy
+    return call.groups == 1 and apart and whole and few_axes and not any(map(any, call.padding))
 
 
 def _is_depthwise(call, kernel_shape, x_shape):
@@ -127,16 +135,47 @@ def _winograd(call, source, kernel, kernel_shape, sizes, extra, alpha=0.0):
     call.emit("winograd_f32", reads=reads, writes=call.outputs, sizes=[*sizes, *extra], attrs=[alpha])
 
 
-def _pixels(call, x, y_shape):
-    """The pixels of x that the strides come upon: x itself, or a copy of them side by side."""
-    if all(n == 1 for n in call.strides):
-        return x
-    shape = (*y_shape[:-1], x.shape[-1])
+def _copy_windows(call, x, matrix, window, counts, into_x=False):
+    """Copies what each output pixel sees of x, side by side, to the rows of a matrix; or back into x. `_is_apart` holds."""
     n, *axes, c = contiguous_strides(x.shape)
-    steps = [n, *(step * stride for step, stride in zip(axes, call.strides, strict=True)), c]
-    pixels = call.workspace(math.prod(shape), "float32")
-    emit_copy(call, x, pixels, shape, steps, contiguous_strides(shape))
-    return pixels
+    steps = [n, *(step * stride for step, stride in zip(axes, call.strides, strict=True)), *axes, c]
+    shape = (x.shape[0], *counts, *window, x.shape[-1])
+    rows = contiguous_strides(shape)
+    if into_x:
+        emit_copy(call, matrix, x, shape, rows, steps)
+    else:
+        emit_copy(call, x, matrix, shape, steps, rows)
+
+
+def _is_seldom_seen(call, kernel_shape, y_shape):
+    """Whether so few pixels see so large a kernel that the product of all they see reads it fastest, where it lies."""
+    return (
+        call.groups == 1 and math.prod(y_shape[:-1]) <= _FEW_PIXELS and math.prod(kernel_shape) >= _LARGE_KERNEL
+    )
+
+
+def _seen(call, kernel_shape, y_shape):
+    """A matrix of what each output pixel sees of x: (output pixels, taps * channels)."""
+    x, taps = call.inputs[0], kernel_shape[:-2]
+    row = math.prod(kernel_shape[:-1])
+    matrix = call.workspace(math.prod(y_shape[:-1]) * row, "float32")
+    call.emit("fill_b32", reads=[], writes=[matrix], sizes=[matrix.size], attrs=[0])
+    x_steps = contiguous_strides(x.shape)
+    y_steps = [step * row for step in contiguous_strides(y_shape[:-1])]
+    for number, tap in enumerate(itertools.product(*map(range, taps))):
+        extents, strides, start, target = [y_shape[0]], [x_steps[0]], 0, number * x.shape[-1]
+        for axis, stride in enumerate(call.strides):
+            offset = tap[axis] * call.dilation[axis] - call.padding[axis][0]
+            first = max(0, -(offset // stride))
+            end = min(y_shape[axis + 1], (x.shape[axis + 1] - 1 - offset) // stride + 1)
+            extents.append(max(0, end - first))
+            strides.append(stride * x_steps[axis + 1])
+            start += (first * stride + offset) * x_steps[axis + 1]
+            target += first * y_steps[axis + 1]
+        if all(extents):
+            extents, strides = [*extents, x.shape[-1]], [*strides, 1]
+            emit_copy(call, x, matrix, extents, strides, [*y_steps, 1], start, target)
+    return matrix
 
 
 # ---- the rules ----
@@ -153,6 +192,10 @@ def emit_conv(call, activation=0, alpha=0.0):
     tiled = _tiled(call, kernel, x, y)
     if tiled:
         _winograd(call, *call.inputs[:2], kernel, tiled, epilogue, alpha)
+        return
+    if _is_seldom_seen(call, kernel, y):
+        sizes = [math.prod(y[:-1]), y[-1], math.prod(kernel[:-1]), *epilogue]
+        emit_gemm(call, "nn", sizes, alpha, [_seen(call, kernel, y), *call.inputs[1:]])
         return
     sizes, reads = _sizes(call, x, kernel, y), list(call.inputs)
     if _is_depthwise(call, kernel, x):
@@ -173,6 +216,14 @@ def emit_input_grad(call):
     if _is_product(call, kernel.shape):
         sizes = [math.prod(x[:-1]), x[-1], dy.shape[-1], 0, 0]
         emit_gemm(call, "nt", sizes)
+        return
+    if _is_apart(call, kernel.shape) and math.prod(kernel.shape[:-2]) > 1:
+        row, pixels = math.prod(kernel.shape[:-1]), math.prod(dy.shape[:-1])
+        seen = call.workspace(pixels * row, "float32")
+        emit_gemm(call, "nt", [pixels, row, dy.shape[-1], 0, 0], output=seen)
+        if pixels * row < call.output.size:
+            call.emit("fill_b32", reads=[], writes=call.outputs, sizes=[call.output.size], attrs=[0])
+        _copy_windows(call, call.output, seen, kernel.shape[:-2], dy.shape[1:-1], into_x=True)
         return
     sizes = _sizes(call, x, kernel.shape, dy.shape)
     if _is_depthwise(call, kernel.shape, x):
@@ -197,9 +248,13 @@ def emit_kernel_grad(call):
     """inputs: x, dy. Partial sums over pixels, as many as the shape says, then their sum."""
     x, dy = call.inputs
     kernel = call.kernel_shape
-    if _is_pixelwise(call, kernel):
-        sizes = [x.shape[-1], dy.shape[-1], math.prod(dy.shape[:-1]), 0, 0]
-        emit_gemm(call, "tn", sizes, operands=[_pixels(call, x, dy.shape), dy])
+    if _is_product(call, kernel) or _is_apart(call, kernel):
+        row, pixels = math.prod(kernel[:-1]), math.prod(dy.shape[:-1])
+        seen = x
+        if not _is_product(call, kernel):
+            seen = call.workspace(pixels * row, "float32")
+            _copy_windows(call, x, seen, kernel[:-2], dy.shape[1:-1])
+        emit_gemm(call, "tn", [row, dy.shape[-1], pixels, 0, 0], operands=[seen, dy])
         return
     size, name = math.prod(kernel), kernel_name(call, "conv_kernel_grad")
     sizes = _sizes(call, x.shape, kernel, dy.shape)

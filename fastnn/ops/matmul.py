@@ -106,20 +106,23 @@ def _batch_axes(a_shape, b_shape):
 _MOST_BATCH_AXES = 8  # of FNN_MAX_SIZES
 
 
-def emit_gemm(call, turns, sizes, alpha=0.0, operands=None):
-    """Emits the product of two operands, with a third as bias if there is one: the call's inputs; `sizes`: as in gemm.c.
+def emit_gemm(call, turns, sizes, alpha=0.0, operands=None, output=None):
+    """Emits the product of two operands, with a third as bias if there is one; `sizes`: as in gemm.c.
+
+    operands, output: the call's, if None.
 
     `turns`: "nn", "nt", "tn" or "tt". Where it pays k is cut into parts that are joined afterwards.
     """
     (m, n, _, *finish), parts = sizes[:5], kernel_name(call, f"gemm_{turns}_parts")
     size = call.work_of(parts, sizes)["workspace"] if turns in ("nn", "tn") and len(sizes) == 5 else 0
     a, b, *bias = operands or call.inputs
+    outputs = call.outputs if output is None else [output]
     if not size:
-        call.emit(kernel_name(call, f"gemm_{turns}"), [a, b, *bias], call.outputs, sizes, attrs=[alpha])
+        call.emit(kernel_name(call, f"gemm_{turns}"), [a, b, *bias], outputs, sizes, attrs=[alpha])
         return
     call.emit(parts, [a, b], [], sizes)
     joined = [m, n, size // (4 * m * n), *finish]
-    call.emit("gemm_join_f32", [call.workspaces[-1], *bias], call.outputs, joined, attrs=[alpha])
+    call.emit("gemm_join_f32", [call.workspaces[-1], *bias], outputs, joined, attrs=[alpha])
 
 
 def _emit_product(call, ta, tb, bias, activation, alpha):
