@@ -217,7 +217,7 @@ def emit_input_grad(call):
         sizes = [math.prod(x[:-1]), x[-1], dy.shape[-1], 0, 0]
         emit_gemm(call, "nt", sizes)
         return
-    if _is_apart(call, kernel.shape) and math.prod(kernel.shape[:-2]) > 1:
+    if _is_apart(call, kernel.shape):
         row, pixels = math.prod(kernel.shape[:-1]), math.prod(dy.shape[:-1])
         seen = call.workspace(pixels * row, "float32")
         emit_gemm(call, "nt", [pixels, row, dy.shape[-1], 0, 0], output=seen)
