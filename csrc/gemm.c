@@ -188,6 +188,7 @@ static FNN(gemm_way) FNN(gemm_choose)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int
         way.turned = 1;
     } else if ((m <= MOST_ROWS && !turn_b) || streams) {
         way.form = GEMM_BY_ROWS;
+        way.turned = streams && n < m && n <= FEW_ROWS;
     } else if (m <= MOST_DOT_ROWS && !turn_a && dots) {
         way.form = GEMM_BY_DOTS;
     } else if (m <= MOST_TURNED_ROWS && m <= k && m < n && turn_b) {

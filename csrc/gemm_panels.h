@@ -427,14 +427,21 @@ static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_
                 s.soon[i] = FNN(soon_of)(NULL, 0, 0, 0, 1);
             if (!b.along_k && !last)
                 s.soon[1] = FNN(soon_of)(FNN(side_at)(b, from, p + k).at, b.ld, next, s.n, tiles * panels);
-            if (!a.along_k && !last)
-                s.soon[0] = FNN(soon_of)(FNN(side_at)(a, i0, p + k).at, a.ld, next, m, tiles * panels);
             for (ptrdiff_t tile = 0; tile < tiles; tile++) {
                 const ptrdiff_t at = FNN(tile_rows_at)(m, tile), rows = FNN(tile_rows_at)(m, tile + 1) - at;
                 const float *part = FNN(side_at)(a, i0 + at, p).at;
-                if (pack && tile % together == 0)
-                    FNN(panels_pack_a)(m, tile, fnn_min(tiles, tile + together), k, FNN(side_at)(a, i0, p),
-                                       packed_a, step);
+                if (pack && tile % together == 0) {
+                    const ptrdiff_t end = fnn_min(tiles, tile + together), block = end - tile;
+                    FNN(panels_pack_a)(m, tile, end, k, FNN(side_at)(a, i0, p), packed_a, step);
+                    if (!a.along_k &&
+                        (end < tiles || !last)) { /* the next that is packed, or of the next part */
+                        const ptrdiff_t on = end < tiles ? end : 0, to = fnn_min(tiles, on + together);
+                        const ptrdiff_t first = FNN(tile_rows_at)(m, on);
+                        s.soon[0] = FNN(soon_of)(FNN(side_at)(a, i0 + first, end < tiles ? p : p + k).at,
+                                                 a.ld, end < tiles ? k : next,
+                                                 FNN(tile_rows_at)(m, to) - first, block * panels);
+                    }
+                }
                 s.a = pack ? packed_a + tile % together * step : part;
                 s.at = (i0 + at) * f->ldc + from;
                 s.c = f->taker ? NULL : f->c + s.at;

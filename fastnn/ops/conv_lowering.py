@@ -1,10 +1,10 @@
 """Which instructions a convolution and its gradients become: chosen by shape, for every table alike.
 
 A 1 x 1 convolution of stride 1 is a matrix product. So are the gradients of windows that do not overlap, and the output
-of few pixels that see a large kernel, of a matrix of what each output pixel sees. 3 x 3 windows of stride 1 take Winograd's form where that
-saves more than its transforms cost (csrc/winograd.c). Filters of a channel by itself are depthwise (csrc/depthwise.c).
-All others are summed as they stand (csrc/conv.c, csrc/conv_grad.c). Operands rounded to bfloat16 make the sum as it
-stands faster where the table has instructions for them, Winograd's form never.
+of few pixels that see a large kernel, of a matrix of what each output pixel sees. 3 x 3 windows of stride 1 take
+Winograd's form where that saves more than its transforms cost (csrc/winograd.c). Filters of a channel by itself are
+depthwise (csrc/depthwise.c). All others are summed as they stand (csrc/conv.c, csrc/conv_grad.c). Operands rounded to
+bfloat16 make the sum as it stands faster where the table has instructions for them, Winograd's form never.
 """
 
 import itertools
@@ -136,7 +136,7 @@ def _winograd(call, source, kernel, kernel_shape, sizes, extra, alpha=0.0):
 
 
 def _copy_windows(call, x, matrix, window, counts, into_x=False):
-    """Copies what each output pixel sees of x, side by side, to the rows of a matrix; or back into x. `_is_apart` holds."""
+    """Copies what each output pixel sees of x to the rows of a matrix, or back into x, where `_is_apart` holds."""
     n, *axes, c = contiguous_strides(x.shape)
     steps = [n, *(step * stride for step, stride in zip(axes, call.strides, strict=True)), *axes, c]
     shape = (x.shape[0], *counts, *window, x.shape[-1])
