@@ -67,7 +67,7 @@ class Lowering:
         return kernel in settings.kernels()
 
     def workspace(self, size, dtype="uint8"):
-        """A buffer of `size` elements that lives for this op's instructions only; what is in it is undefined at first."""
+        """A buffer of `size` elements that lives for this op's instructions alone; undefined at first."""
         buffer = Buffer((int(size),), dtype)
         self.workspaces.append(buffer)
         return buffer

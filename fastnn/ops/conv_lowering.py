@@ -150,7 +150,9 @@ def _copy_windows(call, x, matrix, window, counts, into_x=False):
 def _is_seldom_seen(call, kernel_shape, y_shape):
     """Whether so few pixels see so large a kernel that the product of all they see reads it fastest, where it lies."""
     return (
-        call.groups == 1 and math.prod(y_shape[:-1]) <= _FEW_PIXELS and math.prod(kernel_shape) >= _LARGE_KERNEL
+        call.groups == 1
+        and math.prod(y_shape[:-1]) <= _FEW_PIXELS
+        and math.prod(kernel_shape) >= _LARGE_KERNEL
     )
 
 
