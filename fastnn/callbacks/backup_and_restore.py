@@ -7,15 +7,7 @@ from ..engine.variable import Variable
 from ..optimizers import Optimizer
 from ..saving.state_tree import saveables
 from .callback import Callback
-from .run_state import (
-    callback_states,
-    named,
-    random_states,
-    runs_state,
-    set_random_states,
-    set_runs_state,
-    tell_of_going_on,
-)
+from .run_state import callback_states, random_states, restore_callbacks, runs_state, tell_of_going_on
 
 _NAME = "latest.backup.h5"
 _BEFORE = "previous.backup.h5"
@@ -82,9 +74,17 @@ class BackupAndRestore(Callback):
             for name in (_NAME, _BEFORE):
                 path = os.path.join(self.backup_dir, name)
                 if os.path.exists(path):
-                    self._read = read_backup(path)
+                    self._read = self._checked(read_backup(path), path)
                     break
         return self._read
+
+    def _checked(self, state, path):
+        counts = [state.get(key) if isinstance(state, dict) else None for key in ("epoch", "steps")]
+        if any(type(count) is not int or not 0 <= count < 2**62 for count in counts):
+            raise ValueError(
+                f"BackupAndRestore: {path!r} does not say where training stood; delete it to start anew"
+            )
+        return state
 
     def set_model(self, model):
         super().set_model(model)
@@ -101,17 +101,22 @@ class BackupAndRestore(Callback):
             ValueError: the backup is of another model.
         """
         state = self._backup()
-        self._set_arrays(state)
         self._steps_since = 0
-        for key, callback in named(self.others).items():
-            for name, value in state["callbacks"].get(key, {}).items():
-                setattr(callback, name, value)
-        set_runs_state(runs, state)
-        set_random_states(state["random"])
-        self.model.stop_training = state["stopped"]
+        try:
+            self._set_arrays(state)
+            restore_callbacks(self.others, state, runs, state["epoch"] + 1)
+            self.model.stop_training = bool(state["stopped"])
+            logs = {str(name): float(value) for name, value in state["logs"].items()}
+        except (KeyError, TypeError, IndexError, AttributeError, OverflowError, ValueError) as error:
+            if "BackupAndRestore" in str(error):
+                raise
+            raise ValueError(
+                f"BackupAndRestore: the backup in {self.backup_dir!r} is damaged, or of another run "
+                f"({type(error).__name__}: {error}); delete that directory to start anew"
+            ) from None
         self._read = None
         tell_of_going_on(self.others, state["epoch"])
-        return state["logs"]
+        return logs
 
     def _set_arrays(self, state):
         for part, variables in self._variables().items():

@@ -6,6 +6,7 @@ fit(initial_epoch=...) of a model that was loaded from there goes on with the sa
 
 import contextlib
 import copy
+import inspect
 import random as python_random
 
 import numpy as np
@@ -159,12 +160,7 @@ def go_on(model, state, callbacks, runs, steps):
     try:
         if [np.shape(array) for array in state["counters"]] != [variable.shape for variable in counters]:
             raise ValueError("it has other random generators")
-        for name in runs:
-            place = state.get(name, {"events": ""})
-            if len(place["events"]) > 2 * state["epoch"] + 1:
-                raise ValueError("it has more passes than epochs")
-            if steps and name == "train" and place.get("total", 0) > state["epoch"] * steps:
-                raise ValueError("it has more steps than epochs have")
+        _check_places(runs, state, state["epoch"], steps)
         for variable, array in zip(counters, state["counters"]):
             variable.assign(array)
         mine = named(callbacks)
@@ -188,9 +184,55 @@ def go_on(model, state, callbacks, runs, steps):
         callback.on_epoch_end(state["epoch"] - 1, dict(logs))
 
 
+def _check_places(runs, state, epochs, steps=None):
+    """Refuse places in the data that no run comes to in so many epochs: to go there could take forever."""
+    for name in runs:
+        place = state.get(name, {"events": ""})
+        if len(place["events"]) > 2 * epochs + 1:
+            raise ValueError("it has more passes than epochs")
+        if steps and name == "train" and place.get("total", 0) > epochs * steps:
+            raise ValueError("it has more steps than epochs have")
+
+
 def _may_be_set(callback, name, value):
     own = vars(callback).get(name, _may_be_set)
     return name not in _NOT_STATE and _is_numeric(value) and (_is_numeric(own) or own == [])
+
+
+def restore_callbacks(callbacks, state, runs, epochs):
+    """Set all that `callback_states`, runs and generators left in a backup, `state`; epochs: begun by then.
+
+    Other than a checkpoint's file, it may hold values of every kind. But what a callback's constructor was told in
+    words (a file's name, an address) comes from the program alone.
+    Raises:
+        ValueError: attributes that are none, or of another kind; a damaged state.
+    """
+    mine = named(callbacks)
+    for key, values in state["callbacks"].items():
+        for name, value in values.items():
+            if key in mine and not (name in _told(mine[key]) and not _is_numeric(value)):
+                _check_kind(mine[key], key, name, value)
+                setattr(mine[key], name, value)
+    _check_places(runs, state, epochs)
+    set_runs_state(runs, state)
+    set_random_states(state["random"])
+
+
+def _told(callback):
+    """The names of arguments of fastnn's own classes among those of a callback."""
+    own = [cls for cls in type(callback).__mro__ if cls.__module__.startswith("fastnn.")]
+    return {name for cls in own for name in inspect.signature(cls.__init__).parameters}
+
+
+def _check_kind(callback, key, name, value):
+    now, by_class = vars(callback).get(name), getattr(type(callback), name, None)
+    kinds = [int, float, np.generic, np.ndarray], [list, tuple], [dict], [str]
+    both = [
+        next((i for i, some in enumerate(kinds) if isinstance(x, tuple(some))), None) for x in (value, now)
+    ]
+    fits = value is None or now is None or both[0] == both[1]
+    if name in _NOT_STATE or name.startswith("__") or callable(by_class) or not fits:
+        raise ValueError(f"{key!r} has no such state as {name!r}, {str(value)[:100]!r}")
 
 
 def _is_numeric(value):

@@ -10,19 +10,7 @@ class CallState(threading.local):
         self.stack = []
         self.scopes = []  # names of the `name_scope`s around
         self.training = None
-        self.weights_left = None  # bytes of weights that may still be made, while a file is loaded
         self.losses_exist = False  # add_loss was used: stale losses are to be cleared at outermost calls
-
-    def spend(self, size, who, shape):
-        """Take `size` bytes off `weights_left`; a ValueError where it has not so many."""
-        if self.weights_left is None:
-            return
-        if size > self.weights_left:
-            raise ValueError(
-                f"{who}: a weight of shape {shape} has {size} bytes, more than the file that the model "
-                "is loaded from can hold values for; the file is refused"
-            )
-        self.weights_left -= size
 
     def path(self):
         """ "outer/inner" of the layers on the stack."""

@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 
 from ..engine import dtypes, masks, nest
+from ..engine.allowance import allowance, spend_call
 from ..engine.op import context
 from ..engine.symbolic import KerasTensor, _Leaf, infer, refuse_strings
 from ..engine.tensor import Spec, StringTensor, Tensor, Traced, check_array, holds_strings
@@ -185,6 +186,8 @@ class LayerCall:
             kwargs["training"] = training
         if state.losses_exist and not state.stack:
             self._clear_losses()
+        if allowance.calls_left is not None:
+            spend_call()
         state.training, context.precision = training, self._precision
         state.stack.append(self)
         try:

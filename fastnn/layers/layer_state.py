@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import constraints, initializers, regularizers
 from ..engine import dtypes
+from ..engine.allowance import is_from_file, spend_bytes
 from ..engine.symbolic import unique_name
 from ..engine.tensor import check_array
 from ..engine.variable import Variable, blank
@@ -50,8 +51,9 @@ class LayerState:
                 "be known to make it: give the Input that feeds this layer a full shape"
             )
         dtype = dtypes.standardize(dtype) if dtype is not None else self.variable_dtype
-        if state.weights_left is not None:
-            state.spend(math.prod(shape) * dtypes.NUMPY[dtype].itemsize, describe(self), shape)
+        if is_from_file():
+            size = math.prod(shape) * dtypes.NUMPY[dtype].itemsize
+            spend_bytes(size, describe(self), f"a weight of shape {shape}")
             if type(self).save_own_variables is LayerState.save_own_variables:
                 initializer = blank  # the file has the values; to draw others takes longer than reading
         if initializer is None:

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import ops
 from ..engine import settings
+from ..engine.allowance import spend_bytes
 from ..engine.constructor_arguments import named_arguments
 from ..engine.dtypes import STRING
 from ..engine.op import define_op, no_gradient
@@ -202,6 +203,9 @@ class Lookup(Adapting):
 
     def _keep_weights(self, weights):
         padding = self.max_tokens - len(weights) if self.pad_to_max_tokens else 0
+        spend_bytes(
+            8 * padding, f"{type(self).__name__} {self.name!r}", f"a vector of {self.max_tokens} weights"
+        )
         self.idf_weights = np.append(weights, np.zeros(padding)).astype(settings.floatx())
 
     # ---- learning it

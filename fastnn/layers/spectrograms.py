@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import initializers, ops
 from ..engine import settings
+from ..engine.allowance import check_passing
 from ..engine.constructor_arguments import named_arguments
 from ..engine.dtypes import is_float
 from ..engine.symbolic import infer
@@ -70,6 +71,8 @@ class MelSpectrogram(Layer):
 
     def _filters(self, bins):
         """(bins, num_mel_bins): triangles, each from the pitch before to the one after."""
+        what = f"a matrix of shape {(bins, self.num_mel_bins)}"
+        check_passing(64 * bins * self.num_mel_bins, f"MelSpectrogram {self.name!r}", what)
         heard = _mel(np.linspace(0.0, self.sampling_rate / 2.0, bins)[1:, None])
         edges = np.linspace(_mel(self.min_freq), _mel(self.max_freq), self.num_mel_bins + 2)
         below, at, above = edges[:-2], edges[1:-1], edges[2:]

@@ -5,6 +5,7 @@ import functools
 import numpy as np
 
 from .. import ops
+from ..engine.allowance import check_passing
 from ..engine.tensor import Tensor
 from .data_format import join_shape, per_axis, split_shape
 from .spatial import Spatial
@@ -34,6 +35,9 @@ def _matrix(interpolation, extent, factor, dtype):
 
     Cells are squares, so the centre of output cell j lies at (j + 1/2) / factor - 1/2 of the input's cells.
     """
+    check_passing(
+        64 * extent * extent * factor, "UpSampling2D", f"a matrix of shape {(extent * factor, extent)}"
+    )
     centres = (np.arange(extent * factor) + 0.5) / factor - 0.5
     weights = _WEIGHTS[interpolation](centres[:, None] - np.arange(extent))
     return Tensor((weights / weights.sum(1, keepdims=True)).astype(dtype))

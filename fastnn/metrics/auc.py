@@ -6,7 +6,7 @@ from .. import ops
 from ..engine import settings
 from ..engine.variable import convert
 from ..saving.serialization import deserialize_keras_object
-from .confusion import KINDS, count_decisions, evenly_spaced
+from .confusion import KINDS, count_decisions, even_thresholds, evenly_spaced
 from .metric import Metric
 
 _CURVES = ("ROC", "PR", "PRGAIN")
@@ -61,7 +61,7 @@ class AUC(Metric):
             raise ValueError(f"AUC: `num_thresholds` must be more than 1, received {num_thresholds}")
         else:
             self.num_thresholds = num_thresholds
-            inner = [(i + 1) / (num_thresholds - 1) for i in range(num_thresholds - 2)]
+            inner = even_thresholds(num_thresholds, "AUC")[1:-1]
             self._even = True
         # the ends lie just outside, so that scores of 0 and 1 fall between two thresholds as well
         self._thresholds = np.array([-settings.epsilon(), *inner, 1.0 + settings.epsilon()])

@@ -4,11 +4,13 @@ import numpy as np
 
 from .. import ops
 from ..engine import settings
+from ..engine.allowance import spend_bytes
 from ..engine.variable import convert
 from ..losses.loss import check_broadcast, squeeze_or_expand_to_same_rank
 from .metric import Metric
 
 _NEVER = -1e10  # a score that no threshold lets pass
+_BYTES_A_FLOAT = 32  # in a list
 
 
 def threshold_list(name, thresholds, default):
@@ -22,6 +24,12 @@ def threshold_list(name, thresholds, default):
     if wrong:
         raise ValueError(f"{name}: `thresholds` must lie between 0 and 1, received {wrong}")
     return values
+
+
+def even_thresholds(count, who):
+    """`count` floats from 0 to 1, at equal distances; 0.5 where it is one alone."""
+    spend_bytes(_BYTES_A_FLOAT * count, who, f"a list of {count} thresholds")
+    return [0.5] if count == 1 else [i / (count - 1) for i in range(count)]
 
 
 def evenly_spaced(thresholds):
@@ -261,9 +269,7 @@ class _BestUnderConstraint(Metric):
         self.num_thresholds = num_thresholds
         self.class_id = class_id
         self._even = num_thresholds > 1
-        self.thresholds = (
-            [0.5] if num_thresholds == 1 else [i / (num_thresholds - 1) for i in range(num_thresholds)]
-        )
+        self.thresholds = even_thresholds(num_thresholds, who)
         for variable in KINDS.values():
             setattr(self, variable, self.add_variable(shape=(len(self.thresholds),), name=variable))
 

@@ -171,7 +171,7 @@ class MeanIoU(IoU):
         sparse_y_pred=True,
         axis=-1,
     ):
-        super().__init__(target_class_ids=list(range(num_classes)), **named_arguments(locals()))
+        super().__init__(target_class_ids=range(num_classes), **named_arguments(locals()))
 
     def get_config(self):
         return self._config_without("target_class_ids")

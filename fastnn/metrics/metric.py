@@ -1,8 +1,11 @@
 """The base of metrics: numbers gathered over batches, in variables that compiled plans update in place."""
 
+import math
+
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.allowance import spend_bytes
 from ..engine.op import suspended
 from ..engine.symbolic import snake_case, unique_name
 from ..engine.variable import Variable
@@ -55,6 +58,8 @@ class Metric:
             )
         shape = tuple(shape)
         dtype = dtypes.standardize(dtype)
+        size = math.prod(shape) * dtypes.NUMPY[dtype].itemsize
+        spend_bytes(size, f"{type(self).__name__} {self.name!r}", f"a variable of shape {shape}")
         if initializer in (None, "zeros"):
             initializer = np.zeros(shape, dtypes.NUMPY[dtype])
         elif isinstance(initializer, (str, dict)):

@@ -135,7 +135,7 @@ class Fitting(OlderMethods, SingleBatches):
             start, done = backup.where()
             run.prepare()
             if not done:
-                backup.restore(runs)
+                backup.restore(runs if start < epochs.stop else {})
         elif start and state is not None and state["epoch"] == start:
             run.prepare()
             go_on(self, state, callbacks.callbacks, runs, steps)

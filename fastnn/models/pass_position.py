@@ -67,6 +67,8 @@ class PassNotes:
         if not isinstance(events, str) or set(events) - {"b", "e"} or len(totals) != len(events):
             raise ValueError("its passes over the data are of an unknown kind")
         self.events, self.totals = list(events), totals
+        if any(type(number) is not int for number, _ in state["states"]):
+            raise ValueError("its passes over the data are of an unknown kind")
         self.states = {number: numpy_random_state(kept) for number, kept in state["states"]}
 
 
@@ -77,9 +79,22 @@ def array_run_state(run):
 
 def set_array_run_state(run, state):
     """Go on from a place that `array_run_state` gave: the same order of rows, the same step of it."""
+    taken = _steps_in(state, "taken", run.steps)
     run.notes.set_state(state)
     run.notes.replay(lambda number, last: run.shuffle() if last else run.source.order())
-    run.position = state["taken"] if run.notes.events else run.steps
+    run.position = taken if run.notes.events else run.steps
+
+
+def _steps_in(state, key, most=None):
+    """A number of steps. What runs them in C reads the rows of that place, wherever it is.
+
+    Raises:
+        ValueError: none, or one over `most`.
+    """
+    number = state[key]
+    if type(number) is not int or number < 0 or (most is not None and number > most):
+        raise ValueError(f"its {key!r} is {number!r}, which is no number of steps")
+    return number
 
 
 def batch_run_state(run):
@@ -96,18 +111,20 @@ def set_batch_run_state(run, state):
     """Go through the source as far as it was gone through before: what it yields there is made, and thrown
     away."""
     source = run.source
+    total = _steps_in(state, "total")
+    taken = _steps_in(state, "taken", total)
     begun, after = (
         len(run.notes.events),
         run.notes.after,
     )  # one pass was begun already, to look at the first batch
     run.notes.set_state(state)
     if source.once:
-        _drop(run, state["total"])
-        run.total, run._seen = state["total"], state["taken"]
+        _drop(run, total)
+        run.total, run._seen = total, taken
         return
     if source.endless and source.indexed:
         run.close()
-        source._count = itertools.count(state["total"] - state["taken"])
+        source._count = itertools.count(total - taken)
         begun = 0
     dropped = 0
 
@@ -122,21 +139,21 @@ def set_batch_run_state(run, state):
                 run.ready()  # a data set counts its passes as their first element is drawn
             run.close()
 
-    def drop(taken):
+    def drop(until):
         nonlocal dropped
         if state["open"]:
-            _drop(run, taken - dropped)
-            dropped = taken
+            _drop(run, until - dropped)
+            dropped = until
 
-    def end(taken):
-        drop(taken)
+    def end(until):
+        drop(until)
         source.end_pass()
 
     run.notes.replay(begin, end)
-    drop(state["taken"])
+    drop(taken)
     if not state["open"]:
         run.close()
-    run.total, run._seen = state["total"], state["taken"]
+    run.total, run._seen = total, taken
 
 
 def _drop(run, count):

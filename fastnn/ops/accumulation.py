@@ -71,7 +71,7 @@ def diff(a, n=1, axis=-1):
     axis = canonical_axis("diff", axis, len(a.shape))
     if not isinstance(n, int) or n < 0:
         raise ValueError(f"diff: `n` must be an integer of at least 0, received {n!r}")
-    for _ in range(n):
+    for _ in range(min(n, a.shape[axis])):
         a = _between(a, axis, 1, None) - _between(a, axis, None, -1)
     return a
 

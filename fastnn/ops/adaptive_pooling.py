@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from ..engine.allowance import check_passing
 from ..engine.op import records
 from ..engine.symbolic import public
 from ..engine.tensor import Tensor
@@ -19,6 +20,7 @@ def _bounds(extent, count):
     """(first cell, one past the last) of each of `count` windows: they cover the axis evenly and may
     overlap.
     """
+    check_passing(32 * count, "adaptive pooling", f"a list of {count} windows")
     at = np.arange(count)
     return at * extent // count, -(-(at + 1) * extent // count)
 
@@ -26,6 +28,7 @@ def _bounds(extent, count):
 @functools.lru_cache(maxsize=256)
 def _averaging(extent, count, dtype):
     """(count, extent): how much each cell counts for each window's mean."""
+    check_passing(16 * extent * count, "adaptive pooling", f"a matrix of shape {(count, extent)}")
     first, last = _bounds(extent, count)
     cells = np.arange(extent)
     inside = (cells >= first[:, None]) & (cells < last[:, None])
@@ -36,7 +39,9 @@ def _averaging(extent, count, dtype):
 def _cells(extent, count):
     """(count, widest): the cells of each window; a narrow one names its last cell again."""
     first, last = _bounds(extent, count)
-    offsets = np.arange((last - first).max())
+    widest = (last - first).max()
+    check_passing(16 * int(widest) * count, "adaptive pooling", f"a table of shape {(count, widest)}")
+    offsets = np.arange(widest)
     return Tensor(np.minimum(first[:, None] + offsets, last[:, None] - 1).astype(np.int32))
 
 

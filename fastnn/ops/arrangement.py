@@ -5,6 +5,7 @@ import re
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.allowance import check_passing
 from ..engine.op import define_op, no_gradient
 from ..engine.symbolic import public
 from ..engine.tensor import Spec
@@ -81,8 +82,11 @@ def _patch_places(size, kernel, dilation, stride):
     along = []
     for n, k, d, s in zip(size, kernel, dilation, stride, strict=True):
         count = (n - d * (k - 1) - 1) // s + 1
+        check_passing(32 * k * max(count, 0), "unfold", f"a table of {k} x {count} places")
         along.append(np.arange(k)[:, None] * d + np.arange(count)[None, :] * s)
     rows, columns = along
+    count = along[0].size * along[1].size
+    check_passing(16 * count, "unfold", f"a table of {count} places")
     places = rows[:, None, :, None] * size[1] + columns[None, :, None, :]
     return places.reshape(kernel[0] * kernel[1], -1).astype("int32")
 

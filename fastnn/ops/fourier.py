@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..engine.allowance import check_passing
 from ..engine.op import define_op
 from ..engine.symbolic import public
 from ..engine.tensor import Spec
@@ -110,6 +111,9 @@ def irfft(x, fft_length=None):
 
 def _starts(length, sequence_length, sequence_stride):
     count = (length - (sequence_length - sequence_stride)) // sequence_stride
+    check_passing(
+        16 * count * sequence_length, "extract_sequences", f"{count} windows of {sequence_length} values"
+    )
     return np.arange(max(count, 0)) * sequence_stride
 
 
@@ -129,6 +133,7 @@ def _window(name, window, sequence_length, fft_length, dtype):
             f"{name}: `fft_length` must be at least `sequence_length`={sequence_length}, received "
             f"{fft_length}"
         )
+    check_passing(64 * fft_length, name, f"a window of {fft_length} values")
     if isinstance(window, str):
         if window not in ("hann", "hamming"):
             raise ValueError(

@@ -6,6 +6,7 @@ import operator
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.allowance import check_passing
 from ..engine.op import define_op, records
 from ..engine.symbolic import public
 from ..engine.tensor import Spec
@@ -14,6 +15,8 @@ from .axes import canonical_axis
 from .shape import as_tuple, reshaped
 
 MOST_PARTS = 16  # of one instruction of csrc/copy.c
+
+_BYTES_A_PIECE = 2**14  # of a graph: a tensor and its call
 
 
 def converted(xs, name):
@@ -165,6 +168,7 @@ def _split(name, x, indices_or_sections, axis, equal):
                 f"{name}: axis {axis} of extent {extent} does not divide into {count} equal pieces; "
                 "give the indices to cut at, or use array_split"
             )
+        check_passing(_BYTES_A_PIECE * count, name, f"{count} pieces")
         sizes = [extent // count + (1 if i < extent % count else 0) for i in range(count)]
     else:
         cuts = [

@@ -6,6 +6,7 @@ import operator
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.allowance import check_passing
 from ..engine.op import define_op
 from ..engine.symbolic import KerasTensor, public
 from ..engine.tensor import Spec, Tensor
@@ -436,6 +437,7 @@ def repeat(x, repeats, axis=None):
         )
     from .taking import take
 
+    check_passing(4 * sum(counts), "repeat", f"a list of {sum(counts)} places")
     return take(x, Tensor(np.repeat(np.arange(extent, dtype=np.int32), counts)), axis=axis)
 
 
@@ -501,6 +503,7 @@ def pad(x, pad_width, mode="constant", constant_values=None):
                     f"pad: mode {mode!r} needs elements to repeat, received an input of shape "
                     f"{tuple(x.shape)}"
                 )
+            check_passing(16 * (x.shape[axis] + sum(width)), "pad", f"an axis widened by {width}")
             rows = np.pad(np.arange(x.shape[axis], dtype=np.int32), width, mode=mode)
             x = take(x, Tensor(rows), axis=axis)
     return x

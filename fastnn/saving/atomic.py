@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import secrets
+import shutil
 import time
 
 
@@ -21,7 +22,7 @@ def atomic_file(path):
     if not os.path.isdir(folder):
         raise FileNotFoundError(f"there is no directory {folder!r} to save {name!r} in; make it first")
     _remove_orphans(folder, name)
-    beside = os.path.join(folder, f".{name}.{os.getpid()}.{secrets.token_hex(6)}.tmp")
+    beside = _beside(folder, name)
     try:
         with open(beside, "x+b") as file:
             yield file
@@ -37,8 +38,33 @@ def atomic_file(path):
     _sync_directory(folder)
 
 
+@contextlib.contextmanager
+def scratch_folder(path):
+    """A new folder that becomes `path`, in the place of what was there, when the block ends without an error.
+
+    Else it is removed, with all that is in it, and `path` is as it was.
+    """
+    path = os.path.abspath(path)
+    folder, name = os.path.split(path)
+    _remove_orphans(folder, name)
+    beside, old = _beside(folder, name), _beside(folder, name)
+    os.mkdir(beside)
+    try:
+        yield beside
+        if os.path.isdir(path):
+            os.replace(path, old)
+        os.replace(beside, path)
+    finally:
+        for left in (beside, old):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _beside(folder, name):
+    return os.path.join(folder, f".{name}.{os.getpid()}.{secrets.token_hex(6)}.tmp")
+
+
 def _remove_orphans(folder, name):
-    """Remove unfinished files of writers that are no more. Another machine's would look so too: they keep a
+    """Remove unfinished files and folders of writers that are no more. Another machine's would look so too: they keep a
     minute."""
     pattern = re.compile(re.escape(f".{name}.") + r"(\d+)\.[0-9a-f]{12}\.tmp")
     for other in os.listdir(folder):
@@ -48,7 +74,7 @@ def _remove_orphans(folder, name):
         path = os.path.join(folder, other)
         with contextlib.suppress(OSError):
             if not _is_running(int(match[1])) and time.time() - os.stat(path).st_mtime > 60:
-                os.unlink(path)
+                shutil.rmtree(path) if os.path.isdir(path) and not os.path.islink(path) else os.unlink(path)
 
 
 def _is_running(process):

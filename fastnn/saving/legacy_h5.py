@@ -11,9 +11,10 @@ import warnings
 
 import numpy as np
 
+from ..engine.allowance import made_from_file
 from .atomic import atomic_file
 from .lambda_code import allowing_code
-from .model_file import KERAS_FORMAT, model_of_entry, parse_json, weights_within
+from .model_file import KERAS_FORMAT, model_of_entry, parse_json
 from .object_registration import CustomObjectScope
 from .older_keras import current_model, current_training, is_older
 from .older_state import complete_state, match_state
@@ -176,7 +177,7 @@ def load_model(path, custom_objects=None, compile=True, safe_mode=True):
             sharing_objects(),
             CustomObjectScope(custom_objects),
             allowing_code(not safe_mode),
-            weights_within(os.path.getsize(path)),
+            made_from_file(os.path.getsize(path)),
         ):
             model = model_of_entry(current_model(config) if older else config, path)
             weights = get_group(file, "model_weights")

@@ -1,7 +1,6 @@
 """Whole models as `.keras` files: a zip archive (or a directory) of metadata.json, config.json and
 model.weights.h5."""
 
-import contextlib
 import datetime
 import io
 import json
@@ -9,6 +8,7 @@ import os
 import zipfile
 
 from ..about import VERSION
+from ..engine.allowance import made_from_file
 from .assets import FOLDER, assets_of, load_assets
 from .atomic import atomic_file
 from .backup_file import read_backup, write_backup_to
@@ -24,7 +24,7 @@ KERAS_FORMAT = "3.15.1"  # the Keras whose layout the files have
 _LARGEST_CONFIG = 32 * 2**20  # bytes; what Python makes of a text is several times larger
 _MOST_UNPACKED = 8 * 2**20  # of a text that an archive holds in few bytes
 _MOST_PARTS = 10**6  # lists and dicts in a configuration: an empty one takes 2 bytes of text and 64 of memory
-_ROOM_FOR_WEIGHTS = 16 * 2**20
+_ROOM_FOR_STATE = 16 * 2**20
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 TRAINING = "training.h5"  # Keras knows no such member, and passes it by
 
@@ -85,12 +85,12 @@ def load_keras(file, what, custom_objects=None, compile=True, safe_mode=True):
     with SafeZip(file, what) as archive:
         config = archive.read(CONFIG, _MOST_UNPACKED)
         metadata = archive.read(METADATA, _MOST_UNPACKED) if METADATA in archive.names else b"{}"
-        with weights_within(archive.size):
+        with made_from_file(archive.size):
             model, older = _model_of_json(config, metadata, what, custom_objects, compile, safe_mode)
         _read_weights(model, archive, what, older=older, fresh=True)
         load_assets(model, archive.names, lambda name: archive.read(name, _MOST_UNPACKED), what)
         if compile and TRAINING in archive.names:
-            most = 4 * archive.size + _ROOM_FOR_WEIGHTS
+            most = 4 * archive.size + _ROOM_FOR_STATE
             state = read_backup(archive.open(TRAINING, 0), f"{TRAINING} in {what}", most)
             model.training_state = state if isinstance(state, dict) and "epoch" in state else None
     return model
@@ -106,7 +106,7 @@ def load_keras_directory(path, custom_objects=None, compile=True, safe_mode=True
     config = _small_file(os.path.join(path, CONFIG))
     metadata = os.path.join(path, METADATA)
     metadata = _small_file(metadata) if os.path.exists(metadata) else b"{}"
-    with weights_within(os.path.getsize(os.path.join(path, WEIGHTS))):
+    with made_from_file(os.path.getsize(os.path.join(path, WEIGHTS))):
         model, older = _model_of_json(config, metadata, path, custom_objects, compile, safe_mode)
     with open_h5(os.path.join(path, WEIGHTS), os.path.join(path, WEIGHTS)) as stored:
         read_state(model, stored, older=older, fresh=True)
@@ -146,22 +146,6 @@ def _model_of_json(config, metadata, what, custom_objects, compile, safe_mode):
         return model_of_entry(current_model(entry) if older else entry, what), older
 
 
-@contextlib.contextmanager
-def weights_within(size):
-    """Inside, layers refuse to make more weights than a file of `size` bytes can hold values for.
-
-    Else a short configuration could ask for all of the memory.
-    """
-    from ..layers.call_state import state as call_state
-
-    outer = call_state.weights_left
-    call_state.weights_left = 4 * size + _ROOM_FOR_WEIGHTS
-    try:
-        yield
-    finally:
-        call_state.weights_left = outer
-
-
 def model_of_entry(entry, what):
     """The model that {"class_name", "config", ...} describes.
 
@@ -177,18 +161,9 @@ def model_of_entry(entry, what):
     known = None if "module" in entry else {**vars(layers), **vars(models)}
     try:
         model = deserialize_keras_object(entry, module_objects=known)
-    except (
-        TypeError,
-        KeyError,
-        IndexError,
-        AttributeError,
-        OverflowError,
-        ArithmeticError,
-        RecursionError,
-        NotImplementedError,
-        MemoryError,
-        AssertionError,
-    ) as error:
+    except (ValueError, ImportError):
+        raise
+    except Exception as error:  # constructors are given what the file says, and fail in every way there is
         raise ValueError(
             f"{what} holds no model that can be made: {type(error).__name__}: {error}"
         ) from error

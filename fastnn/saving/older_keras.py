@@ -104,7 +104,7 @@ _HARD_SIGMOID = {
 
 def is_older(version):
     """Whether a file's version ("2.4.0", None where it has none) is of a Keras before 3."""
-    return version is None or not str(version)[:1].isdigit() or int(str(version).split(".")[0]) < 3
+    return re.match(r"([3-9]|[1-9][0-9]+)(\.|$)", str(version), re.ASCII) is None
 
 
 # ---- models

@@ -147,6 +147,7 @@ def read_dataset_into(dataset, array):
     What is in the array is of no use where the file turns out to be damaged on the way.
     """
     plain = dataset.dtype.kind in "fiub" and attribute(dataset, "dtype") != "bfloat16"
+    plain = plain and array.dtype.kind in "fiub"
     if not plain or not array.size or not array.ndim or tuple(dataset.shape) != array.shape:
         return False
     dataset.read_direct(array)

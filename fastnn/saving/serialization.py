@@ -247,9 +247,14 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, module
         ValueError: a name that is neither fastnn's own nor registered; a stored lambda, with `safe_mode`.
         TypeError: something that is no configuration.
     """
-    if safe_mode is False:
-        with allowing_code(True):
-            return deserialize_keras_object(config, custom_objects, module_objects=module_objects)
+    try:
+        with allowing_code(safe_mode is False):
+            return _deserialized(config, custom_objects, module_objects)
+    except RecursionError:
+        raise ValueError("the configuration is refused: it is nested too deeply") from None
+
+
+def _deserialized(config, custom_objects, module_objects):
     if config is None:
         return None
     if isinstance(config, str):
@@ -266,13 +271,16 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, module
             f"a configuration must be a dict, a list or a plain value, received {config!r} "
             f"(of type {type(config).__name__})"
         )
+    for key in ("class_name", "registered_name"):
+        if not isinstance(config.get(key), (str, types.NoneType)):
+            raise ValueError(f"a configuration's {key!r} must be a name, received {config[key]!r}")
     if "class_name" not in config or "config" not in config:
         if module_objects is not None:
             raise ValueError(f"a configuration needs the keys 'class_name' and 'config', received {config!r}")
         return {key: deserialize_keras_object(value, custom_objects) for key, value in config.items()}
     inner = config["config"] if config["config"] is not None else {}
     if config["class_name"] in _SPECIAL:
-        return _SPECIAL[config["class_name"]](inner, custom_objects)
+        return _special(config["class_name"], inner, custom_objects)
     if config["class_name"] == "function":
         if not isinstance(inner, str):
             raise TypeError(f"the 'config' of a function must be its name, received {config!r}")
@@ -296,6 +304,15 @@ def deserialize_keras_object(config, custom_objects=None, safe_mode=True, module
     if shared is not None and _state.objects is not None:
         _state.objects[shared] = instance
     return instance
+
+
+def _special(kind, inner, custom_objects):
+    try:
+        return _SPECIAL[kind](inner, custom_objects)
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+        raise ValueError(
+            f"the configuration holds no {kind.strip('_')}: {type(error).__name__}: {error}"
+        ) from None
 
 
 def _make(cls, inner, config, custom_objects):

@@ -93,13 +93,14 @@ def load_shards(model, path, skip_mismatch=False, skip=()):
     places = config.get("weight_map")
     if not isinstance(places, dict):
         raise ValueError(f"{path!r} is no map of weights: it has no 'weight_map'")
-    names = {name: None for some in places.values() for name in (some if isinstance(some, list) else [some])}
+    listed = [name for some in places.values() for name in (some if isinstance(some, list) else [some])]
+    for name in listed:
+        if not isinstance(name, str) or os.path.basename(name) != name or not name.endswith(".h5"):
+            raise ValueError(f"{path!r} is refused: it lists {name!r}, which is no file beside it")
     mark = config["metadata"].get(_MARK) if isinstance(config.get("metadata"), dict) else None
     with contextlib.ExitStack() as opened:
         files = []
-        for name in names:
-            if not isinstance(name, str) or os.path.basename(name) != name or not name.endswith(".h5"):
-                raise ValueError(f"{path!r} is refused: it lists {name!r}, which is no file beside it")
+        for name in dict.fromkeys(listed):
             shard = os.path.join(os.path.dirname(path), name)
             if not os.path.exists(shard):
                 raise FileNotFoundError(

@@ -1,17 +1,20 @@
 """Files from the internet: downloaded once, checked, kept; archives unpacked without leaving their folder."""
 
 import hashlib
+import http.client
 import os
 import shutil
-import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
 
+from ..saving.atomic import atomic_file
 from .progbar import Progbar
 from .unpacking import unpack
 
 _BLOCK = 1 << 16
+_SCHEMES = ("https", "http", "ftp", "file")
+_BROKEN = (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError)
 
 
 def get_file(
@@ -31,7 +34,7 @@ def get_file(
 
     Args:
         fname: its name in the cache; the URL's last part by default. With `extract`, the name of the folder.
-        origin: the URL (http, https, file).
+        origin: the URL (http, https, ftp, file).
         file_hash: the sha256 or md5 it must have; hash_algorithm: "sha256", "md5" or "auto" (by its length).
         md5_hash, untar: older names for a hash of md5 and for `extract`.
         cache_dir, cache_subdir: the folder is cache_dir/cache_subdir; cache_dir is $FASTNN_HOME, $KERAS_HOME or
@@ -40,14 +43,22 @@ def get_file(
         archive_format: "auto", "tar", "zip", a list of them, or None.
         force_download: even if it is there.
     Raises:
-        ValueError: no `origin`, a path for `fname`, a hash that does not fit, an archive that is none.
+        ValueError: no `origin`, or of another kind; a path for `fname`; a hash that does not fit; an archive that is
+            none, or is not safe to unpack.
         OSError: it cannot be downloaded; says which file to put where.
     Source: Keras 3 `utils.get_file`.
     """
     if origin is None:
         raise ValueError("get_file: `origin`, the URL of the file, is missing")
+    scheme = urllib.parse.urlsplit(origin).scheme.lower()
+    if scheme not in _SCHEMES:
+        raise ValueError(
+            f"get_file: `origin` must be a URL that begins with {', '.join(f'{known}://' for known in _SCHEMES)}, "
+            f"received {origin!r}"
+            + ("; pathlib.Path(...).as_uri() makes one of a file" if not scheme else "")
+        )
     name = os.fspath(fname) if fname else os.path.basename(urllib.parse.urlsplit(origin).path)
-    if not name or os.path.basename(name) != name:
+    if name in ("", ".", "..") or os.path.basename(name) != name or set(name) & set("\\\0"):
         raise ValueError(
             f"get_file: `fname` must be a file's name without folders, received {name!r}; `cache_dir` and "
             "`cache_subdir` say where it goes"
@@ -107,41 +118,39 @@ def has_hash(path, wanted, algorithm="auto"):
 def _download(origin, target, file_hash, algorithm):
     """Download to a file beside `target`, check it, then give it that name: what has the name is whole."""
     print(f"Downloading data from {origin}")
-    handle, part = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".download-")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            try:
-                with urllib.request.urlopen(origin, timeout=60) as response:
-                    _copy(response, file)
-            except (urllib.error.URLError, TimeoutError, ConnectionError) as error:
-                what = (
-                    f"{error.code} {error.msg}"
-                    if isinstance(error, urllib.error.HTTPError)
-                    else (getattr(error, "reason", error))
-                )
-                raise OSError(
-                    f"{origin} could not be downloaded: {what}. Without a connection, get the file on another "
-                    f"machine and put it at {target}"
-                ) from None
-        if file_hash is not None and not has_hash(part, file_hash, algorithm):
+    with atomic_file(target) as file:
+        try:
+            with urllib.request.urlopen(origin, timeout=60) as response:
+                _copy(response, file)
+        except _BROKEN as error:
+            what = (
+                f"{error.code} {error.msg}"
+                if isinstance(error, urllib.error.HTTPError)
+                else getattr(error, "reason", None) or error or type(error).__name__
+            )
+            raise OSError(
+                f"{origin} could not be downloaded: {what}. Without a connection, get the file on another "
+                f"machine and put it at {target}"
+            ) from None
+        file.flush()
+        if file_hash is not None and not has_hash(file.name, file_hash, algorithm):
             raise ValueError(
                 f"what came from {origin} is incomplete or not the right file: its hash differs from "
                 f"{file_hash}"
             )
-        os.replace(part, target)
-    finally:
-        if os.path.exists(part):
-            os.remove(part)
 
 
 def _copy(response, file):
-    size = response.headers.get("Content-Length")
-    bar = Progbar(int(size) if size else None, unit_name="byte")
+    announced = response.headers.get("Content-Length") or ""
+    size = int(announced) if announced.isdecimal() and len(announced) < 20 else None
+    bar = Progbar(size or None, unit_name="byte")
     done = 0
     while block := response.read(_BLOCK):
         file.write(block)
         done += len(block)
+        if size is not None and done > size:
+            raise ConnectionError(f"more came than the {size} bytes that were announced")
         bar.update(done, finalize=False)
-    if size and done < int(size):
+    if size is not None and done < size:
         raise ConnectionError(f"the connection ended after {done} of {size} bytes")
     bar.update(done, finalize=True)

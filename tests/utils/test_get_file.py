@@ -1,8 +1,13 @@
 """Downloads from file:// addresses: cached, checked, unpacked whole or not at all."""
 
 import hashlib
+import http.server
 import io
+import os
+import subprocess
+import sys
 import tarfile
+import threading
 import zipfile
 from pathlib import Path
 
@@ -115,3 +120,86 @@ def test_refuses_links_outside(tmp_path):
         archive.addfile(info)
     with pytest.raises(ValueError, match="unsafe member"):
         get_file("link", origin=(tmp_path / "link.tar").as_uri(), extract=True, cache_dir=tmp_path)
+
+
+class _Server(http.server.BaseHTTPRequestHandler):
+    """Answers each path with what its name says is wrong."""
+
+    def do_GET(self):
+        body = b"x" * 1000
+        headers = {
+            "/short": {"Content-Length": "5000"},
+            "/odd": {"Content-Length": "many"},
+            "/negative": {"Content-Length": "-5"},
+            "/elsewhere": {"Location": "file:///etc/hostname"},
+            "/chunked": {"Transfer-Encoding": "chunked"},
+        }[self.path]
+        if self.path == "/chunked":
+            body = b"5\r\nxxxxx\r\n5\r\nxx"
+        self.send_response(302 if self.path == "/elsewhere" else 200)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+        self.close_connection = True
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def address():
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Server) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("way", ["short", "elsewhere", "chunked"])
+def test_downloads_that_end_early_or_lead_elsewhere(way, address, tmp_path):
+    with pytest.raises(OSError, match="could not be downloaded"):
+        get_file("x", f"{address}/{way}", cache_dir=tmp_path)
+    assert not list((tmp_path / "datasets").iterdir())
+
+
+@pytest.mark.parametrize("way", ["odd", "negative"])
+def test_lengths_that_are_none(way, address, tmp_path):
+    assert read(get_file("x", f"{address}/{way}", cache_dir=tmp_path)) == "x" * 1000
+
+
+def test_a_file_that_never_ends(tmp_path):
+    with pytest.raises(OSError, match="more came than the 0 bytes"):
+        get_file("x", "file:///dev/zero", cache_dir=tmp_path)
+    assert not list((tmp_path / "datasets").iterdir())
+
+
+@pytest.mark.parametrize(
+    "origin", ["data:text/plain,x", "gopher://x/y", "/etc/hostname", "x.txt", "javascript:1"]
+)
+def test_addresses_of_other_kinds(origin, tmp_path):
+    with pytest.raises(ValueError, match="`origin` must be a URL"):
+        get_file("x", origin, cache_dir=tmp_path)
+
+
+@pytest.mark.parametrize("origin", ["https://h/..", "https://h/.", "https://h/", "https://h/a%5c..\\..\\b"])
+@pytest.mark.parametrize("extract", [False, True])
+def test_addresses_that_end_in_no_name(origin, extract, tmp_path):
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "kept").touch()
+    with pytest.raises(ValueError, match="without folders"):
+        get_file(origin=origin, extract=extract, cache_dir=tmp_path)
+    assert (tmp_path / "datasets" / "kept").exists()
+
+
+def test_what_a_killed_download_left_is_removed(served, tmp_path):
+    (tmp_path / "datasets").mkdir()
+    gone = subprocess.run(
+        [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True
+    )
+    left = tmp_path / "datasets" / f".words.txt.{gone.stdout.strip()}.{'0' * 12}.tmp"
+    left.touch()
+    os.utime(left, (0, 0))
+    get_file(origin=served.as_uri(), cache_dir=tmp_path)
+    assert not left.exists()

@@ -1,9 +1,14 @@
 """Archives made to do harm, given to get_file: refused whole, with nothing outside their folder touched."""
 
+import bz2
+import gzip
 import hashlib
 import io
+import lzma
 import os
 import tarfile
+import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -126,16 +131,123 @@ def test_damaged_archives(refused, tmp_path):
     refused(lambda archive: [cut(archive), setattr(archive.getinfo("a.txt"), "CRC", 7)], "damaged", "zip")
 
 
+ZEROS = 2**30  # more than any archive of some kilobytes may unpack to
+
+
+@pytest.mark.parametrize("kind", ["gz", "bz2", "xz", "sparse"])
+def test_tars_that_unpack_without_end(kind, tmp_path):
+    """A gigabyte of zeros; or a file that is nearly all holes, which its header alone describes."""
+    path = tmp_path / "bad.tar"
+    info = tarfile.TarInfo("zeros")
+    info.size = ZEROS
+    if kind == "sparse":
+        info.size = 0
+        info.pax_headers = {
+            "GNU.sparse.size": str(2**50),
+            "GNU.sparse.map": "0,0",
+            "GNU.sparse.numblocks": "1",
+        }
+        with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+            archive.addfile(info)
+    else:
+        opener = {"gz": gzip.open, "bz2": bz2.open, "xz": lzma.open}[kind]
+        with opener(path, "wb") as file:
+            file.write(info.tobuf())  # what would follow is not looked at
+    refused_quickly(path, "far more bytes")
+
+
+def test_zips_that_unpack_without_end(tmp_path):
+    path = tmp_path / "bad.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for i in range(40):
+            archive.writestr(str(i), bytes(2**23))
+    assert path.stat().st_size < 2**20
+    refused_quickly(path, "far more bytes")
+
+
+def test_links_that_multiply_a_file(tmp_path):
+    path = tmp_path / "bad.tar.gz"
+    with tarfile.open(path, "w:gz") as archive:
+        entry(archive, "a", text="a" * 2**20)
+        for i in range(2000):
+            entry(archive, f"l{i}", tarfile.LNKTYPE, "a")
+    refused_quickly(path, "far more bytes")
+
+
+def test_more_files_than_the_archive_has_room_for(tmp_path):
+    path = tmp_path / "bad.tar.gz"
+    with gzip.open(path, "wb") as file:
+        for i in range(12_000):
+            file.write(tarfile.TarInfo(str(i % 7)).tobuf())
+    refused_quickly(path, "far more files|damaged")
+
+
+def padded(size):
+    return size + -size % 512
+
+
+def member(kind, size, name="././@PaxHeader", contents=b""):
+    info = tarfile.TarInfo(name)
+    info.type, info.size = kind, size
+    return info.tobuf(tarfile.GNU_FORMAT) + contents.ljust(padded(len(contents)), b"\0")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [member(tarfile.XHDTYPE, 2**33)],
+        [member(tarfile.GNUTYPE_LONGNAME, 2**33)],
+        [member(tarfile.XHDTYPE, 12, contents=b"12 size=-99\n"), member(tarfile.REGTYPE, 0, "x")],
+        [member(tarfile.REGTYPE, -1024, "x")],
+        [member(tarfile.XHDTYPE, -1024)],
+        [member(tarfile.XHDTYPE, 10, contents=b"10 a=bcde\n")] * 5000,
+        [member(tarfile.XHDTYPE, 12, contents=b"999999999999")],
+        [member(tarfile.REGTYPE, 2, "x", b"ab"), b"no header at all".ljust(512, b"!")],
+        [member(tarfile.REGTYPE, 5000, "x", b"ab")],
+    ],
+    ids=["header", "name", "pax_size", "size", "header_size", "chain", "length", "rubbish", "cut"],
+)
+def test_headers_that_lie(parts, tmp_path):
+    """Lengths that Python's tarfile reads into memory whole, or goes backwards by; headers without end."""
+    path = tmp_path / "bad.tar.gz"
+    with gzip.open(path, "wb") as file:
+        file.write(member(tarfile.REGTYPE, 4, "first", b"good"))
+        for part in parts:
+            file.write(part)
+    refused_quickly(path, "damaged|far more|unsafe")
+
+
+def refused_quickly(path, match):
+    """Refused in 5 seconds of work and little memory, with nothing left behind."""
+    folder = path.parent / "cache/datasets"
+    start = time.process_time()
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match=match):
+            get_file("bad", origin=path.as_uri(), extract=True, cache_dir=path.parent / "cache")
+        assert tracemalloc.get_traced_memory()[1] < 4 * path.stat().st_size + 2**25
+    finally:
+        tracemalloc.stop()
+    assert time.process_time() - start < 5
+    assert os.listdir(folder) == ["bad_archive"]
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "a/" * 3000 + "b"])
+def test_names_that_no_file_can_have(name, refused):
+    refused(lambda archive: entry(archive, name), "unsafe member|damaged")
+
+
 def test_links_inside_become_copies(tmp_path):
     with tarfile.open(tmp_path / "a.tar.gz", "w:gz") as archive:
         entry(archive, "data/", tarfile.DIRTYPE)
         entry(archive, "data/x.txt", text="x")
         entry(archive, "data/same", tarfile.SYMTYPE, "x.txt")
+        entry(archive, "chain", tarfile.SYMTYPE, "./data/../data/same")
         entry(archive, "again", tarfile.LNKTYPE, "data/x.txt")
         entry(archive, "./here.txt", text="y")
     folder = get_file("a", origin=(tmp_path / "a.tar.gz").as_uri(), extract=True, cache_dir=tmp_path)
-    found = {name: Path(folder, name).read_text() for name in ("data/same", "again", "here.txt")}
-    assert found == {"data/same": "x", "again": "x", "here.txt": "y"}
+    found = {name: Path(folder, name).read_text() for name in ("data/same", "chain", "again", "here.txt")}
+    assert found == {"data/same": "x", "chain": "x", "again": "x", "here.txt": "y"}
     assert not any(os.path.islink(os.path.join(folder, name)) for name in found)
 
 
