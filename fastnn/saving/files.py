@@ -30,28 +30,24 @@ def save_model(model, filepath, overwrite=True, zipped=None, **kwargs):
         raise ValueError(f"save_model: there is no argument {', '.join(sorted(kwargs))}")
     if save_format is not None and not filepath.endswith((*_H5, ".keras")):
         raise ValueError(
-            f"save_model: the format follows from the file's name; end {filepath!r} in '.keras' "
-            "or '.h5' "
-            f"in place of save_format={save_format!r}"
+            f"save_model: the format follows from the file's name; end {filepath!r} in '.keras' or '.h5' in place "
+            f"of save_format={save_format!r}"
         )
     as_directory = zipped is False
     if as_directory and filepath.endswith(".keras"):
         raise ValueError(
-            "save_model: with zipped=False, `filepath` names a directory and must not end in "
-            "'.keras', "
-            f"received {filepath!r}"
+            "save_model: with zipped=False, `filepath` names a directory and must not end in '.keras', received "
+            f"{filepath!r}"
         )
     if not as_directory and not filepath.endswith((".keras", *_H5)):
         raise ValueError(
-            "save_model: `filepath` must end in '.keras' (or '.h5' for the older format), "
-            "received "
-            f"{filepath!r}. For the weights alone use model.save_weights('name.weights.h5')"
+            f"save_model: `filepath` must end in '.keras' (or '.h5' for the older format), received {filepath!r}. "
+            "For the weights alone use model.save_weights('name.weights.h5')"
         )
     _check_overwrite("save_model", filepath, overwrite)
     if not model.built:
         warnings.warn(
-            f"model {model.name!r} is saved before it is built, so without weights; call it on "
-            "data, or "
+            f"model {model.name!r} is saved before it is built, so without weights; call it on data, or "
             "build((None, ...)), first",
             stacklevel=3,
         )
@@ -82,10 +78,8 @@ def load_model(filepath, custom_objects=None, compile=True, safe_mode=True):
     if os.path.isdir(filepath):
         if not os.path.exists(os.path.join(filepath, model_file.CONFIG)):
             raise ValueError(
-                f"load_model: the directory {filepath!r} holds no model: there is no "
-                f"{model_file.CONFIG} "
-                "in it. TensorFlow's SavedModel cannot be loaded; save the model as '.keras' "
-                "there"
+                f"load_model: the directory {filepath!r} holds no model: there is no {model_file.CONFIG} in it. "
+                "TensorFlow's SavedModel cannot be loaded; save the model as '.keras' there"
             )
         return model_file.load_keras_directory(filepath, custom_objects, compile, safe_mode)
     _check_exists("load_model", filepath)
@@ -120,9 +114,8 @@ def save_weights(model, filepath, overwrite=True, max_shard_size=None, objects_t
         raise ValueError(f"save_weights: `filepath` must end in '{endings[0]}'{hint}, received {filepath!r}")
     if not model.built:
         raise ValueError(
-            f"save_weights: model {model.name!r} is not built, so it has no weights; call it on "
-            "data, "
-            "or build((None, ...)), first"
+            f"save_weights: model {model.name!r} is not built, so it has no weights; call it on data, or "
+            "build((None, ...)), first"
         )
     _check_overwrite("save_weights", filepath, overwrite)
     if max_shard_size is not None:
@@ -158,16 +151,13 @@ def load_weights(model, filepath, skip_mismatch=False, by_name=None, objects_to_
         raise ValueError(f"load_weights: `by_name` is for older '.h5' files, received {filepath!r}")
     if objects_to_skip is not None and not filepath.endswith((".weights.h5", *_SHARDED)):
         raise ValueError(
-            "load_weights: `objects_to_skip` is for '.weights.h5' and '.weights.json' files, "
-            "received "
-            f"{filepath!r}"
+            f"load_weights: `objects_to_skip` is for '.weights.h5' and '.weights.json' files, received {filepath!r}"
         )
     _check_exists("load_weights", filepath)
     if not model.built:
         raise ValueError(
-            f"load_weights: model {model.name!r} is not built, so it has no weights yet; call "
-            "it on "
-            "data, or build((None, ...)), first"
+            f"load_weights: model {model.name!r} is not built, so it has no weights yet; call it on data, or "
+            "build((None, ...)), first"
         )
     if filepath.endswith(".keras"):
         model_file.load_keras_weights(model, filepath, skip_mismatch)

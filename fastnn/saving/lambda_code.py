@@ -46,11 +46,9 @@ def unpacked(config):
     """
     if not _state.allowed:
         raise ValueError(
-            "the file holds the code of a Python lambda, and running it could do anything. Write the lambda "
-            "as a named "
-            "function with @register_keras_serializable() and save the model with that; or, if you trust "
-            "where the "
-            "file comes from, pass safe_mode=False to the function that loads it"
+            "the file holds the code of a Python lambda, and running it could do anything. Write the lambda as a "
+            "named function with @register_keras_serializable() and save the model with that; or, if you trust "
+            "where the file comes from, pass safe_mode=False to the function that loads it"
         )
     parts = config.get("value") or [config.get("code"), config.get("defaults"), config.get("closure")]
     try:
@@ -59,9 +57,8 @@ def unpacked(config):
         assert isinstance(code, types.CodeType)
     except Exception as error:
         raise ValueError(
-            "the code of a lambda in the file cannot be read; it was saved by another version "
-            "of Python, "
-            f"or is damaged ({error!r})"
+            "the code of a lambda in the file cannot be read; it was saved by another version of Python, or is "
+            f"damaged ({error!r})"
         ) from None
     import numpy as np
 

@@ -212,11 +212,8 @@ def read_weights(model, group, what, skip_mismatch=False, by_name=False, fresh=F
         layers = [layer for layer in model.layers if _weights(layer)]
         if len(layers) != len(names):
             raise ValueError(
-                f"{what!r} holds weights of {len(names)} layers {names}, the model has "
-                f"{len(layers)} with "
-                f"weights, {[layer.name for layer in layers]}; was it made by a model of "
-                "another "
-                "architecture?"
+                f"{what!r} holds weights of {len(names)} layers {names}, the model has {len(layers)} with weights, "
+                f"{[layer.name for layer in layers]}; was it made by a model of another architecture?"
             )
         pairs = list(zip(layers, names))
     chosen = []
@@ -269,8 +266,7 @@ def _matched(layer, variables, group, what, skip_mismatch):
     for variable, dataset in zip(variables, datasets):
         if tuple(dataset.shape) != tuple(variable.shape):
             pairs += _misfit(
-                f"{who}: {variable.path!r} has shape {tuple(variable.shape)}, {what!r} holds "
-                "one of shape "
+                f"{who}: {variable.path!r} has shape {tuple(variable.shape)}, {what!r} holds one of shape "
                 f"{tuple(dataset.shape)}",
                 skip_mismatch,
             )
@@ -329,9 +325,8 @@ def _compile(model, file, path, older):
     datasets = [(variable, _listed(stored, name)) for variable, name in pairs or ()]
     if pairs is None or any(tuple(d.shape) != tuple(v.shape) for v, d in datasets):
         warnings.warn(
-            f"the optimizer's state in {path!r} does not fit {type(optimizer).__name__} as it is "
-            "now, and is "
-            "not loaded; training goes on with a fresh one",
+            f"the optimizer's state in {path!r} does not fit {type(optimizer).__name__} as it is now, and is not "
+            "loaded; training goes on with a fresh one",
             stacklevel=4,
         )
         return

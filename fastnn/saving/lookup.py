@@ -29,9 +29,8 @@ def look_up(what, identifier, objects):
         return found() if inspect.isclass(found) else found
     if not isinstance(identifier, str):
         raise ValueError(
-            f"no {what} can be made of {identifier!r} (of type {type(identifier).__name__}); "
-            "give a name, "
-            f"an object of its class, or a function"
+            f"no {what} can be made of {identifier!r} (of type {type(identifier).__name__}); give a name, an "
+            "object of its class, or a function"
         )
     near = nearest(identifier, objects)
     hint = f"did you mean {near!r}?" if near else f"known names: {', '.join(sorted(objects))}"

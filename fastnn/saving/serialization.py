@@ -152,9 +152,8 @@ def _serialize_special(obj):
 def _serialize_function(function):
     if function.__name__ == "<lambda>":
         warnings.warn(
-            "a lambda is being saved as code: loading it takes safe_mode=False, and the same "
-            "version of "
-            "Python. Use a named function with @register_keras_serializable() instead",
+            "a lambda is being saved as code: loading it takes safe_mode=False, and the same version of Python. "
+            "Use a named function with @register_keras_serializable() instead",
             stacklevel=3,
         )
         return {"class_name": "__lambda__", "config": {"value": list(packed(function))}}

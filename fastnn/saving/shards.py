@@ -63,9 +63,8 @@ def _dealt(model, limit):
         for key, array in arrays.items():
             if array.nbytes > limit:
                 raise ValueError(
-                    f"save_weights: array {key} of {place!r} has {array.nbytes} bytes, more "
-                    "than "
-                    f"`max_shard_size` allows for a file, {int(limit)}; make it larger"
+                    f"save_weights: array {key} of {place!r} has {array.nbytes} bytes, more than `max_shard_size` "
+                    f"allows for a file, {int(limit)}; make it larger"
                 )
             if size + array.nbytes > limit:
                 shards.append([(place, label, {})])

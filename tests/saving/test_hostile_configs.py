@@ -64,7 +64,9 @@ def laughs(depth):
 def test_models_that_call_each_other_twice(tmp_path):
     fine = archive(tmp_path / "fine.keras", laughs(4), EMPTY.getvalue())
     assert fastnn.models.load_model(fine).output_shape == (None, 7, 4)
-    refused(archive(tmp_path / "m.keras", laughs(40), EMPTY.getvalue()), "calls of layers")
+    path = archive(tmp_path / "m.keras", laughs(40), EMPTY.getvalue())
+    with harmless(path, room=None), pytest.raises(ValueError, match="calls of layers"):
+        fastnn.models.load_model(path)
 
 
 METRICS = [
