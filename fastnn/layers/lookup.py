@@ -83,7 +83,7 @@ class Lookup(Adapting):
         salt=None,
         **kwargs,
     ):
-        kwargs.pop("vocabulary_size", None)
+        self._size_in_file = kwargs.pop("vocabulary_size", None)  # the vocabulary itself is read after the model is made
         has_input_vocabulary = kwargs.pop("has_input_vocabulary", False)
         kwargs.pop("dtype", None)
         super().__init__(name=name, **kwargs)
@@ -98,6 +98,7 @@ class Lookup(Adapting):
             raise ValueError(f"{who}: `oov_method` must be 'floormod' or 'farmhash', received {oov_method!r}")
         if salt is not None and self.dtype_name is not None and oov_method != "farmhash":
             raise ValueError(f"{who}: `salt` needs oov_method='farmhash'")
+        spend_bytes(8 * num_oov_indices, who, f"a vocabulary that begins with {num_oov_indices} places")
         self.oov_method, self.salt = oov_method, checked_salt(who, salt)
         mode = {"binary": "multi_hot", "tf-idf": "tf_idf"}.get(output_mode, output_mode)
         self.output_mode = checked_mode(who, mode, (*MODES, "tf_idf"))
@@ -325,7 +326,10 @@ class Lookup(Adapting):
     @property
     def depth(self):
         """How long vectors are, where outputs are such."""
-        return self.max_tokens if self.pad_to_max_tokens else self.vocabulary_size()
+        if self.pad_to_max_tokens:
+            return self.max_tokens
+        waits = self._tokens is None and isinstance(self._size_in_file, int)
+        return self._size_in_file if waits else self.vocabulary_size()
 
     def compute_output_shape(self, input_shape):
         mode = "count" if self.output_mode == "tf_idf" else self.output_mode

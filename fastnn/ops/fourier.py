@@ -128,7 +128,7 @@ def extract_sequences(x, sequence_length, sequence_stride):
 
 def _window(name, window, sequence_length, fft_length, dtype):
     """The window's values in the middle of `fft_length` zeros."""
-    if fft_length < sequence_length:
+    if not 0 < sequence_length <= fft_length:
         raise ValueError(
             f"{name}: `fft_length` must be at least `sequence_length`={sequence_length}, received "
             f"{fft_length}"

@@ -45,7 +45,7 @@ def _named(model):
 
 def save_safetensors(model, path):
     """Write the weights of `model`, whole or not at all."""
-    arrays = {name: np.ascontiguousarray(variable.numpy()) for name, variable in _named(model).items()}
+    arrays = {name: np.asarray(variable.numpy(), order="C") for name, variable in _named(model).items()}
     data = _package().numpy.save(arrays, metadata={"format": "fastnn"})
     with atomic_file(path) as file:
         file.write(data)

@@ -25,6 +25,11 @@ def model():
 def write(made, path):
     if path.endswith(".weights.json"):
         made.save_weights(path, max_shard_size=0.1)
+    elif path.endswith("edited.weights.h5"):
+        editor = fastnn.saving.KerasFileEditor.__new__(fastnn.saving.KerasFileEditor)
+        editor.weights_dict = {str(i): {"0": np.asarray(weight)} for i, weight in enumerate(made.weights)}
+        editor.object_metadata = {}
+        editor.save(path)
     elif path.endswith(".weights.h5"):
         made.save_weights(path)
     elif path.endswith("directory"):
@@ -86,7 +91,7 @@ def contents(folder):
     return {path.relative_to(folder): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
 
 
-FORMS = ["m.keras", "m.h5", "m.weights.h5", "m.weights.json", "directory"]
+FORMS = ["m.keras", "m.h5", "m.weights.h5", "m.weights.json", "directory", "edited.weights.h5"]
 
 
 @pytest.mark.parametrize("name", FORMS)

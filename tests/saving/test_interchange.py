@@ -12,7 +12,8 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:.*HDF5 file via:UserWarning"),
 ]
-FORMATS = [".keras", ".h5", ".weights.h5"]
+FORMATS = [".keras", ".h5", ".weights.h5", ".weights.json"]
+SHARD = 2000 / 2**30  # gigabytes; the largest array of all is smaller
 WAYS = pytest.mark.parametrize(
     "writer, reader",
     [(keras, fastnn), (fastnn, keras), (fastnn, fastnn)],
@@ -30,7 +31,7 @@ def disturb(model, seed=1):
     rng = np.random.default_rng(seed)
     for variable in model.weights:
         variable.assign(
-            np.abs(np.asarray(variable) + rng.normal(0, 0.1, tuple(variable.shape))).astype("float32")
+            np.abs(np.asarray(variable) + rng.normal(0, 0.1, tuple(variable.shape))).astype(variable.dtype)
         )
 
 
@@ -56,8 +57,8 @@ def carried(name, form, writer, reader, path):
     disturb(model)
     for seed in (10, 11):
         update(model, seed)
-    if form == ".weights.h5":
-        model.save_weights(path)
+    if form.startswith(".weights"):
+        model.save_weights(path, max_shard_size=SHARD if form == ".weights.json" else None)
         loaded = build(reader)
         loaded.optimizer.build(loaded.trainable_variables)
         loaded.load_weights(path)
@@ -141,3 +142,39 @@ def test_weights_lie_where_keras_puts_them(name, tmp_path):
         model.save_weights(str(tmp_path / "a.weights.h5"))
         layouts.append(layout(tmp_path / "a.weights.h5"))
     assert layouts[0] == layouts[1]
+
+
+def halves(k):
+    """Layers that compute in float16, and one that does not."""
+    x = inputs = k.Input((6, 5, 3))
+    x = k.layers.Conv2D(4, 3, activation="relu", dtype="float16")(x)
+    x = k.layers.BatchNormalization(dtype="float16")(x)
+    x = k.layers.Flatten(dtype="float16")(x)
+    x = k.layers.Dense(5, activation="tanh", dtype="float16")(x)
+    x = k.layers.LayerNormalization(dtype="float16")(x)
+    model = k.Model(inputs, k.layers.Dense(2, dtype="float32")(x))
+    model.compile(k.optimizers.SGD(0.01), loss="mse")
+    return model
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's own squares of such numbers overflow
+@pytest.mark.parametrize("form", FORMATS)
+@WAYS
+def test_float16(form, writer, reader, tmp_path):
+    """Every weight has the same 16 bits afterwards."""
+    model, path = halves(writer), str(tmp_path / f"m{form}")
+    disturb(model)
+    if form.startswith(".weights"):
+        model.save_weights(path, max_shard_size=SHARD if form == ".weights.json" else None)
+        loaded = halves(reader)
+        loaded.load_weights(path)
+    else:
+        model.save(path)
+        loaded = reader.models.load_model(path, compile=reader is fastnn or form == ".keras")
+    for mine, theirs in zip(model.weights, loaded.weights, strict=True):
+        assert str(mine.dtype) == str(theirs.dtype)
+        np.testing.assert_array_equal(np.asarray(theirs), np.asarray(mine))
+    x = np.random.default_rng(2).standard_normal((4, 6, 5, 3)).astype("float32")
+    want = model.predict(x, verbose=0)
+    # 2**-11 a rounding, of values up to about 4, in five layers
+    np.testing.assert_allclose(loaded.predict(x, verbose=0), want, rtol=5e-3, atol=2e-2)
