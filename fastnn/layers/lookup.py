@@ -83,7 +83,7 @@ class Lookup(Adapting):
         salt=None,
         **kwargs,
     ):
-        self._size_in_file = kwargs.pop("vocabulary_size", None)  # the vocabulary itself is read after the model is made
+        self._size_in_file = kwargs.pop("vocabulary_size", None)  # known before the words are read
         has_input_vocabulary = kwargs.pop("has_input_vocabulary", False)
         kwargs.pop("dtype", None)
         super().__init__(name=name, **kwargs)

@@ -1,7 +1,7 @@
 """Models that read strings, written against the API that fastnn and Keras share, and files of them.
 
-KERAS_BACKEND=tensorflow python tests/peers/string_files.py write|read FOLDER    has Keras write files of all, or load those
-that are there; what each then says, and its weights after five more steps, go into FOLDER/TASK.npz.
+KERAS_BACKEND=tensorflow python tests/peers/string_files.py write|read FOLDER    has Keras write files of all, or
+load those that are there; what each then says, and its weights after five more steps, go into FOLDER/TASK.npz.
 """
 
 import sys
