@@ -9,5 +9,7 @@
 #include "recurrent.c"
 #include "recurrent_grad.c"
 #include "attention.c"
+#include "attention_grad.c"
 
-FNN_PART(sequences, FNN_RECURRENT_KERNELS FNN_RECURRENT_GRAD_KERNELS FNN_ATTENTION_KERNELS)
+FNN_PART(sequences,
+         FNN_RECURRENT_KERNELS FNN_RECURRENT_GRAD_KERNELS FNN_ATTENTION_KERNELS FNN_ATTENTION_GRAD_KERNELS)

@@ -251,8 +251,9 @@ def _composed_kept(seed, shape, rate, dtype):
 
 # ---- kernels ----
 
-# the gradient's keys are split, at the cost of partial sums, until there are so many pieces of work
-_UNITS = 8
+# The gradient's keys are split, at the cost of partial sums, until there are so many pieces of work; further, so that
+# none keeps the others waiting for long, as long as a piece still has many keys.
+_UNITS, _EVEN_UNITS, _BLOCK, _MANY_BLOCKS = 8, 16, 96, 6
 
 
 def _steps(x):
@@ -297,7 +298,8 @@ def _grad_kernel(call):
     if not _fits(call):
         return False
     k = call.inputs[1]
-    splits = max(1, min(_UNITS // (k.shape[0] * k.shape[2]), -(-k.shape[1] // 96)))
+    rows, blocks = k.shape[0] * k.shape[2], -(-k.shape[1] // _BLOCK)
+    splits = max(1, min(_UNITS // rows, blocks), min(_EVEN_UNITS // rows, blocks // _MANY_BLOCKS))
     dq, dk, dv = call.outputs
     partial = dq if splits == 1 else call.workspace(splits * dq.nbytes)
     call.emit(

@@ -239,6 +239,20 @@ def test_a_training_step_runs_in_c_and_holds_no_matrix_of_scores(dropout, rng):
     assert plan.placement.arena < 2 * 2 * tokens * tokens * 4  # one matrix of scores
 
 
+def test_memory_grows_with_the_tokens():
+    layer = layers.MultiHeadAttention(2, 8)
+
+    def step(x):
+        with GradientTape() as tape:
+            total = ops.sum(layer(x, x))
+        return tape.gradient(total, layer.trainable_variables)
+
+    layer.build((2, 256, 16), (2, 256, 16))
+    arenas = [Step(step, [((2, n, 16), "float32")]).plan.placement.arena for n in (4096, 8192, 16384)]
+    for less, more in zip(arenas, arenas[1:]):
+        assert more < 2.01 * less
+
+
 def test_dropout_draws_while_training(rng):
     layer = layers.MultiHeadAttention(2, 4, dropout=0.5, seed=3)
     x = rng.standard_normal((2, 6, 8)).astype("float32")

@@ -112,6 +112,24 @@ def test_what_hides(isa, variant, shape, rng):
     )
 
 
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("variant", ["causal", "window", "causal window", "mask", "all"])
+@pytest.mark.parametrize("shape", [(8, 330, 100, 8, 4, 5, 6), (1, 100, 1700, 2, 1, 8, 9)], ids=["queries", "keys"])
+def test_groups_of_blocks(isa, variant, shape, rng):
+    """Several blocks of queries pass the keys together, several of keys the queries; some see none of the others."""
+    arrays, attrs = operands(shape, rng, **VARIANTS[variant])
+    near = bound(shape) * 8
+    check_kernel(attention, arrays, isa=isa, rtol=near, atol=near, **attrs)
+    check_kernel(
+        attention_grad,
+        with_results(arrays, attrs, rng),
+        isa=isa,
+        rtol=near,
+        atol=near * np.sqrt(max(shape[1:3])),
+        **attrs,
+    )
+
+
 @pytest.mark.parametrize("variant", ["causal", "bias a head", "two masks, causal", "dropout", "all"])
 def test_gradients_by_differences(variant, rng):
     arrays, attrs = operands((2, 5, 4, 4, 2, 3, 2), rng, **VARIANTS[variant])
