@@ -208,6 +208,8 @@ static int checked_run(const instruction *in, void *const *buf, ptrdiff_t lo, pt
     scratch = (char *)((uintptr_t)(end - in->work.scratch) / 64 * 64);
     memset(scratch, BEHIND, (size_t)(end - scratch));
     memset(scratch, poison, (size_t)in->work.scratch);
+    if (in->work.scratch >= (ptrdiff_t)sizeof(void *))
+        memset(scratch, 0, sizeof(void *)); /* as the first range of a call finds it */
     sigaction(SIGSEGV, &now, &before);
     sigaction(SIGBUS, &now, &bus);
     volatile int held = 1;

@@ -34,7 +34,8 @@ typedef struct {
 
 typedef struct {
     const char *name; /* "softmax_f32" */
-    /* scratch: fnn_work.scratch bytes, 64-byte aligned, contents undefined */
+    /* scratch: fnn_work.scratch bytes, 64-byte aligned. Contents undefined, but for the first pointer's bytes: 0 in the
+     * first range of a call that a thread runs, and in those that follow all is as the range before left it. */
     void (*run)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch);
     void (*work)(const fnn_call *call, fnn_work *work);
 } fnn_kernel;

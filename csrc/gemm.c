@@ -37,6 +37,7 @@ typedef struct {
     int activation;
     float alpha;
     struct FNN(taker) * taker; /* instead of c; panels alone know it */
+    const float **packed;      /* whose panels scratch memory holds from an earlier range, if any; or NULL */
 } FNN(product);
 
 /* k in parts of at most `most`, as equal as whole words allow: how long each but the last is. */
@@ -159,6 +160,7 @@ static void FNN(gemm_finish)(ptrdiff_t n, const float *x, const float *bias, flo
 /* ---- the kernels ---- */
 
 enum { GEMM_M, GEMM_N, GEMM_K, GEMM_BIAS, GEMM_ACTIVATION, GEMM_BATCH };
+enum { GEMM_HEAD = 16 }; /* floats of scratch memory before what a way asks for: product.packed */
 
 typedef enum { GEMM_PANELS, GEMM_TURNED, GEMM_BY_ROWS, GEMM_BY_DOTS } FNN(gemm_form);
 
@@ -200,7 +202,7 @@ static FNN(gemm_way) FNN(gemm_choose)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int
         way.by_columns = FNN(rounded) ? n > m : wide > high;
         way.strips = way.by_columns ? wide : high;
         way.scratch = FNN(panels_scratch)(n, k);
-        way.grain = way.by_columns ? 16 : 48;
+        way.grain = way.by_columns ? 16 : FNN(panels_stay)(n, k) ? PANELS_TILES : 48;
     } else if (way.form == GEMM_TURNED) {
         way.strips = FNN(tile_count)(n);
         way.scratch = FNN(turned_scratch)(m, k);
@@ -259,7 +261,7 @@ static void FNN(gemm_cost)(const fnn_call *call, fnn_work *work, int turn_a, int
     const FNN(gemm_way) way = FNN(gemm_choose)(m, n, k, turn_a, turn_b);
     work->units = FNN(gemm_batch)(call) * way.strips;
     work->grain = way.grain;
-    work->scratch = way.scratch * (ptrdiff_t)sizeof(float);
+    work->scratch = (GEMM_HEAD + way.scratch) * (ptrdiff_t)sizeof(float);
     work->flops = 2.0 * batch * (double)m * (double)n * (double)k;
     work->bytes = 4.0 * batch * ((double)m * (double)k + (double)k * (double)n + (double)m * (double)n);
 }
@@ -276,7 +278,8 @@ static void FNN(gemm_run)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, floa
          .k = k,
          .ldc = n,
          .activation = (int)call->size[GEMM_ACTIVATION],
-         .alpha = call->attrs ? (float)call->attr[0] : 0.0f};
+         .alpha = call->attrs ? (float)call->attr[0] : 0.0f,
+         .packed = (const float **)scratch};
     f.bias = bias ? call->buf[2] : NULL;
     while (lo < hi) {
         const ptrdiff_t matrix = lo / way.strips, first = lo % way.strips;
@@ -291,7 +294,7 @@ static void FNN(gemm_run)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, floa
         f.a = (FNN(side)){(const float *)call->buf[0] + a_at, turn_a ? m : k, !turn_a};
         f.b = (FNN(side)){(const float *)call->buf[1] + b_at, turn_b ? k : n, turn_b};
         f.c = (float *)call->buf[2 + bias] + matrix * m * n;
-        FNN(gemm_strips)(&f, &way, first, last, scratch);
+        FNN(gemm_strips)(&f, &way, first, last, scratch + GEMM_HEAD);
         lo += last - first;
     }
 }

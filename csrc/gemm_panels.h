@@ -48,11 +48,19 @@ static ptrdiff_t FNN(panels_longest)(ptrdiff_t n, ptrdiff_t deep)
 /* From one packed tile of A to the next: a line more than it has, or all would fall into the same cache sets. */
 static ptrdiff_t FNN(panels_high_step)(ptrdiff_t deep) { return PANELS_HIGH * FNN(gemm_lines)(deep) + 16; }
 
+/* Whether all of B, packed, stays in the second-level cache: then each thread packs it once, for all its ranges. */
+static int FNN(panels_stay)(ptrdiff_t n, ptrdiff_t k)
+{
+    const ptrdiff_t depth = FNN(gemm_depth)(k), parts = fnn_max(1, fnn_ceil_div(k, depth));
+    return fnn_ceil_div(n, TILE_COLS) * TILE_COLS * FNN(panels_deep)(depth) * parts <= PANELS_FLOATS;
+}
+
 /* Enough for any rectangle of a product with n columns. */
 static ptrdiff_t FNN(panels_scratch)(ptrdiff_t n, ptrdiff_t k)
 {
-    const ptrdiff_t deep = FNN(panels_deep)(FNN(gemm_depth)(k)), chunk = FNN(panels_longest)(n, deep);
-    return FNN(gemm_lines)(chunk * deep) + FNN(gemm_lines)(chunk) +
+    const ptrdiff_t depth = FNN(gemm_depth)(k), parts = fnn_max(1, fnn_ceil_div(k, depth));
+    const ptrdiff_t deep = FNN(panels_deep)(depth), chunk = FNN(panels_longest)(n, deep);
+    return FNN(gemm_lines)(chunk * deep * (FNN(panels_stay)(n, k) ? parts : 1)) + FNN(gemm_lines)(chunk) +
            PANELS_TILES * FNN(panels_high_step)(deep);
 }
 
@@ -403,10 +411,12 @@ static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_
     const int pack =
         FNN(rounded) || !a.along_k || (n > 2 * TILE_COLS && FNN(gemm_rows_collide)(2 * TILE_ROWS, a.ld));
     const ptrdiff_t chunk = FNN(panels_chunk)(n, deep);
-    float *packed_b = scratch, *bias = packed_b + FNN(gemm_lines)(chunk * deep);
+    const int stay = f->packed && n == f->n && FNN(panels_stay)(n, f->k), packed = stay && *f->packed == b.at;
+    const ptrdiff_t parts = stay ? fnn_max(1, fnn_ceil_div(f->k, depth)) : 1;
+    float *packed_b = scratch, *bias = packed_b + FNN(gemm_lines)(chunk * deep * parts);
     float *packed_a = bias + FNN(gemm_lines)(chunk);
     const ptrdiff_t step = FNN(panels_high_step)(deep), together = a.along_k ? 1 : PANELS_TILES;
-    FNN(sweep) s = {.lda = a.ld, .b = packed_b, .bias = bias, .ldc = f->ldc, .taker = f->taker};
+    FNN(sweep) s = {.lda = a.ld, .bias = bias, .ldc = f->ldc, .taker = f->taker};
     for (ptrdiff_t from = j0; from < j0 + n; from += chunk) {
         s.n = fnn_min(chunk, j0 + n - from);
         memset(bias, 0, (size_t)chunk * sizeof *bias);
@@ -421,11 +431,14 @@ static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_
                 memcpy(bias, f->bias + from, (size_t)s.n * sizeof *bias);
             if (FNN(rounded))
                 s.lda = FNN(gemm_lines)(s.k);
-            FNN(panels_pack_b)(s.n, k, FNN(side_at)(b, from, p), packed_b);
+            float *const part_b = packed_b + (stay ? p / depth * chunk * deep : 0);
+            s.b = part_b;
+            if (!packed)
+                FNN(panels_pack_b)(s.n, k, FNN(side_at)(b, from, p), part_b);
             const ptrdiff_t panels = fnn_max(1, s.n / TILE_COLS), next = fnn_min(depth, f->k - p - k);
             for (int i = 0; i < SWEEP_SOON; i++)
                 s.soon[i] = FNN(soon_of)(NULL, 0, 0, 0, 1);
-            if (!b.along_k && !last)
+            if (!b.along_k && !last && !packed)
                 s.soon[1] = FNN(soon_of)(FNN(side_at)(b, from, p + k).at, b.ld, next, s.n, tiles * panels);
             for (ptrdiff_t tile = 0; tile < tiles; tile++) {
                 const ptrdiff_t at = FNN(tile_rows_at)(m, tile), rows = FNN(tile_rows_at)(m, tile + 1) - at;
@@ -457,6 +470,8 @@ static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_
             }
         }
     }
+    if (stay)
+        *f->packed = b.at;
 }
 
 /* ---- turned: the transpose of C, for a B along k and few rows, so that A is what must be turned, not B ----
@@ -476,7 +491,7 @@ static ptrdiff_t FNN(turned_scratch)(ptrdiff_t m, ptrdiff_t k)
 static void FNN(turned_rectangle)(const FNN(product) * f, ptrdiff_t j0, ptrdiff_t n, float *scratch)
 {
     const ptrdiff_t chunk = FNN(turned_chunk)(f->m), ldt = FNN(gemm_lines)(f->m);
-    FNN(product) g = {.m = n, .n = f->m, .k = f->k, .b = f->a, .c = scratch, .ldc = ldt};
+    FNN(product) g = {.m = n, .n = f->m, .k = f->k, .b = f->a, .c = scratch, .ldc = ldt, .packed = f->packed};
     for (ptrdiff_t from = j0; from < j0 + n; from += chunk) {
         const ptrdiff_t cols = fnn_min(chunk, j0 + n - from);
         g.a = FNN(side_at)(f->b, from, 0);

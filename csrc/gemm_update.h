@@ -28,7 +28,7 @@ static void FNN(gemm_update_work)(const fnn_call *call, fnn_work *work)
     const double once = (double)m * (double)n;
     work->units = way.strips;
     work->grain = way.grain;
-    work->scratch = way.scratch * (ptrdiff_t)sizeof(float);
+    work->scratch = (GEMM_HEAD + way.scratch) * (ptrdiff_t)sizeof(float);
     work->flops = 2.0 * once * (double)k;
     work->bytes = 4.0 * ((double)k * (double)(m + n) + once * (double)(call->bufs - 4));
 }
@@ -48,8 +48,9 @@ static void FNN(gemm_update_run)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t h
                             .a = {call->buf[0], m, 0},
                             .b = {call->buf[1], n, 0},
                             .ldc = n,
-                            .taker = &u->taker};
-    FNN(gemm_strips)(&f, &way, lo, hi, scratch);
+                            .taker = &u->taker,
+                            .packed = (const float **)scratch};
+    FNN(gemm_strips)(&f, &way, lo, hi, scratch + GEMM_HEAD);
 }
 
 /* The update's own call: the gradient is nowhere. */

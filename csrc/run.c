@@ -67,9 +67,17 @@ static void run_units(const instruction *in, const ptrdiff_t *at, ptrdiff_t lo, 
     in->kernel->run(&call, lo, hi, scratch);
 }
 
+/* Before the first range of a call that a thread runs. */
+static void forget_scratch(const instruction *in, void *scratch)
+{
+    if (in->work.scratch >= (ptrdiff_t)sizeof(void *))
+        memset(scratch, 0, sizeof(void *));
+}
+
 static void run_kernel(const walker *m, const instruction *in)
 {
     const int sharing = in->threads < m->team ? in->threads : m->team;
+    forget_scratch(in, m->scratch);
     if (m->me < sharing)
         run_units(in, m->at, in->work.units * m->me / sharing, in->work.units * (m->me + 1) / sharing,
                   m->scratch);
@@ -172,6 +180,7 @@ static void take_shared(const member *m, const group *g, int helping, uint64_t e
     const uint64_t before = (g->visits + m->step) * (uint64_t)g->pieces;
     if (m->me >= sharing && !helping)
         return;
+    forget_scratch(in, m->scratch);
     for (int v = 0; v < sharing; v++) {
         const int owner = (m->me + v) % sharing;
         const ptrdiff_t from = in->work.units * owner / sharing, to = in->work.units * (owner + 1) / sharing;
@@ -194,6 +203,7 @@ static void take_single(const member *m, const group *g, int helping, uint64_t n
     for (int i = from; i < to; i++) {
         const instruction *in = &m->plan->instructions[i];
         if (in->form == KERNEL) {
+            forget_scratch(in, m->scratch);
             run_piece(m, i, 0, in->work.units);
         } else {
             walker w = walker_of(m->plan, i, 0, 1, m->scratch);

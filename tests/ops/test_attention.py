@@ -114,7 +114,9 @@ def test_what_hides(isa, variant, shape, rng):
 
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("variant", ["causal", "window", "causal window", "mask", "all"])
-@pytest.mark.parametrize("shape", [(8, 330, 100, 8, 4, 5, 6), (1, 100, 1700, 2, 1, 8, 9)], ids=["queries", "keys"])
+@pytest.mark.parametrize(
+    "shape", [(8, 330, 100, 8, 4, 5, 6), (1, 100, 1700, 2, 1, 8, 9)], ids=["queries", "keys"]
+)
 def test_groups_of_blocks(isa, variant, shape, rng):
     """Several blocks of queries pass the keys together, several of keys the queries; some see none of the others."""
     arrays, attrs = operands(shape, rng, **VARIANTS[variant])
