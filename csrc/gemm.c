@@ -15,6 +15,8 @@
  *
  * Three ways: see gemm_panels.h for the large, gemm_few.h for the narrow; gemm_parts.h cuts k for several threads. */
 
+#include "updates.h"
+
 /* One operand: element (i, p), p along k, lies at i * ld + p (along_k), or at p * ld + i. */
 typedef struct {
     const float *at;
@@ -38,6 +40,7 @@ typedef struct {
     float alpha;
     struct FNN(taker) * taker; /* instead of c; panels alone know it */
     const float **packed;      /* whose panels scratch memory holds from an earlier range, if any; or NULL */
+    const FNN(sgd) * sgd;      /* an update of c, which is its variable, by the product; PANELS_SGD */
 } FNN(product);
 
 /* k in parts of at most `most`, as equal as whole words allow: how long each but the last is. */

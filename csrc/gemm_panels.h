@@ -8,8 +8,6 @@
  * Panels hold words (words.h). In the bfloat16 kernels A must be rounded, too: its tiles are packed row by row, in whole
  * cache lines of words, and read as rows of A are, whichever way it lay. */
 
-#include "updates.h"
-
 enum {
     PANELS_FLOATS = 3 << 15, /* of B packed at a time: most of a small second-level cache */
     PANELS_HIGH = TILE_ROWS > 8 ? TILE_ROWS
@@ -209,20 +207,11 @@ static inline void FNN(soon_fetch)(FNN(soon) * s)
     }
 }
 
-/* Who takes C's elements when they are finished, a tile at a time, instead of memory; k must be one part.
- * reads: arrays like C that it will look into, or NULL. take: called with the tile's first place in C as it would lie in
- * memory, its rows, n <= TILE_COLS columns, and its sums, TILE_COLS apart. sgd: the one update so short that it is taken
- * from the registers; else NULL. */
-enum { TAKER_READS = 3 };
-typedef struct FNN(taker) {
-    const float *reads[TAKER_READS];
-    void (*take)(const struct FNN(taker) * taker, ptrdiff_t at, ptrdiff_t ldc, ptrdiff_t rows, ptrdiff_t n,
-                 const float *sums);
-    const FNN(sgd) * sgd;
-} FNN(taker);
+/* Whether an update as short as SGD's is made of a tile's sums in the registers. */
+#define PANELS_SGD (TILE_LANES == VF_LANES && TILE_ROWS <= 8)
 
 /* One tile of rows against the packed panels of a chunk. */
-enum { SWEEP_SOON = 2 };
+enum { SWEEP_SOON = 3 };
 typedef struct {
     ptrdiff_t n, k;
     const float *a; /* packed, or rows lda apart */
@@ -233,9 +222,9 @@ typedef struct {
     int accumulate;
     int finish;                 /* whether bias and floor count */
     float floor;                /* 0: relu; -INFINITY: none */
-    FNN(soon) soon[SWEEP_SOON]; /* the next tile's rows, or the next part's */
-    const FNN(taker) * taker;   /* instead of c, or NULL */
-    ptrdiff_t at;               /* where the first column's element lies in C */
+    FNN(soon) soon[SWEEP_SOON]; /* the next tile's rows, or the next part's, or what a taker reads */
+    const FNN(sgd) * sgd;       /* or NULL; where PANELS_SGD */
+    ptrdiff_t at;               /* the first column's place in sgd's variable */
 } FNN(sweep);
 
 #if defined(FNN_AMX)
@@ -249,55 +238,21 @@ static void FNN(panels_rows)(int packed, ptrdiff_t rows, FNN(sweep) * s)
         for (int i = 0; i < SWEEP_SOON; i++)
             FNN(soon_fetch)(&s->soon[i]);
         FNN(amx_multiply)(rows, n > TILE_LANES, s->k, s->a, s->lda, s->b + j * s->k, TILE_COLS, sums);
-        if (s->taker)
-            s->taker->take(s->taker, s->at + j, s->ldc, rows, n, sums);
-        else
-            FNN(amx_finish)(rows, n, sums, s->accumulate, s->bias + j, s->floor, s->c + j, s->ldc);
+        FNN(amx_finish)(rows, n, sums, s->accumulate, s->bias + j, s->floor, s->c + j, s->ldc);
     }
     _tile_release();
 }
 #else
-/* A tile's sums, of whose last word `last` columns count, to the taker. */
-TILE_INLINE void FNN(panels_give)(const int rows, const int words, ptrdiff_t last, const FNN(sweep) * s,
-                                  ptrdiff_t j, tv acc[TILE_ROWS][TILE_WORDS])
-{
-    const ptrdiff_t at = s->at + j, ldc = s->ldc;
-    float sums[TILE_ROWS * TILE_COLS];
-#if TILE_LANES == VF_LANES
-    if (s->taker->sgd) {
-        const FNN(sgd) update = *s->taker->sgd;
-        TILE_UNROLL
-        for (int i = 0; i < rows; i++) {
-            TILE_UNROLL
-            for (int w = 0; w < words; w++)
-                FNN(sgd_word)(&update, at + i * ldc + w * TILE_LANES, w == words - 1 ? last : TILE_LANES,
-                              acc[i][w]);
-        }
-        return;
-    }
-#endif
-    TILE_UNROLL
-    for (int i = 0; i < rows; i++) {
-        TILE_UNROLL
-        for (int w = 0; w < words; w++)
-            tv_store(sums + i * TILE_COLS + w * TILE_LANES, acc[i][w]);
-    }
-    s->taker->take(s->taker, at, ldc, rows, (words - 1) * TILE_LANES + last, sums);
-}
-
 TILE_INLINE void FNN(panels_tile)(const int packed, const int rows, const int words, const int edge,
                                   const FNN(sweep) * s, ptrdiff_t j)
 {
     const ptrdiff_t k = s->k, lda = s->lda, ldc = s->ldc, last = s->n - j - (words - 1) * TILE_LANES;
+    const ptrdiff_t ahead = s->sgd ? TILE_COLS : 0; /* an update waits for what it reads */
     const float *b = s->b + j * k, *a = s->a;
     tv acc[TILE_ROWS][TILE_WORDS];
     TILE_UNROLL
     for (int i = 0; i < rows; i++) {
-        if (s->taker)
-            for (int r = 0; r < TAKER_READS && s->taker->reads[r]; r++)
-                __builtin_prefetch(s->taker->reads[r] + s->at + j + i * ldc + TILE_COLS);
-        else
-            __builtin_prefetch(s->c + j + i * ldc, 1);
+        __builtin_prefetch(s->c + j + ahead + i * ldc, 1);
         TILE_UNROLL
         for (int w = 0; w < words; w++)
             acc[i][w] = tv_zero();
@@ -315,10 +270,19 @@ TILE_INLINE void FNN(panels_tile)(const int packed, const int rows, const int wo
                 acc[i][w] = tv_dot(ai, bw[w], acc[i][w]);
         }
     }
-    if (s->taker) {
-        FNN(panels_give)(rows, words, edge ? last : TILE_LANES, s, j, acc);
+#if PANELS_SGD
+    if (s->sgd) {
+        const FNN(sgd) update = *s->sgd;
+        TILE_UNROLL
+        for (int i = 0; i < rows; i++) {
+            TILE_UNROLL
+            for (int w = 0; w < words; w++)
+                FNN(sgd_word)(&update, s->at + j + i * ldc + w * TILE_LANES,
+                              edge && w == words - 1 ? last : TILE_LANES, acc[i][w]);
+        }
         return;
     }
+#endif
     float *c = s->c + j;
     if (s->accumulate) {
         TILE_UNROLL
@@ -400,6 +364,20 @@ static void FNN(panels_rows)(int packed, ptrdiff_t rows, FNN(sweep) * s)
 }
 #endif
 
+/* Who takes C's elements when they are finished, a tile of rows at a time, instead of memory. sums: panels_sums floats of
+ * scratch memory; take: called with rows [i, i + rows) of columns [j, j + n) in sums (rows, n); reads: arrays like C that
+ * it will look into, or NULL. k must be one part. */
+typedef struct FNN(taker) {
+    float *sums;
+    const float *reads[SWEEP_SOON];
+    void (*take)(struct FNN(taker) * taker, ptrdiff_t i, ptrdiff_t rows, ptrdiff_t j, ptrdiff_t n);
+} FNN(taker);
+
+static ptrdiff_t FNN(panels_sums)(ptrdiff_t n, ptrdiff_t k)
+{
+    return TILE_ROWS * FNN(panels_longest)(n, FNN(panels_deep)(FNN(gemm_depth)(k)));
+}
+
 /* Rows [i0, i0 + m) and columns [j0, j0 + n) of C. */
 static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_t m, ptrdiff_t j0,
                                   ptrdiff_t n, float *scratch)
@@ -416,9 +394,11 @@ static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_
     float *packed_b = scratch, *bias = packed_b + FNN(gemm_lines)(chunk * deep * parts);
     float *packed_a = bias + FNN(gemm_lines)(chunk);
     const ptrdiff_t step = FNN(panels_high_step)(deep), together = a.along_k ? 1 : PANELS_TILES;
-    FNN(sweep) s = {.lda = a.ld, .bias = bias, .ldc = f->ldc, .taker = f->taker};
+    FNN(sweep) s = {.lda = a.ld, .bias = bias, .ldc = f->ldc, .sgd = f->sgd};
     for (ptrdiff_t from = j0; from < j0 + n; from += chunk) {
         s.n = fnn_min(chunk, j0 + n - from);
+        if (f->taker)
+            s.ldc = s.n;
         memset(bias, 0, (size_t)chunk * sizeof *bias);
         for (ptrdiff_t p = 0; p == 0 || p < f->k; p += depth) {
             const int last = p + depth >= f->k;
@@ -457,16 +437,22 @@ static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_
                 }
                 s.a = pack ? packed_a + tile % together * step : part;
                 s.at = (i0 + at) * f->ldc + from;
-                s.c = f->taker ? NULL : f->c + s.at;
+                s.c = f->taker ? f->taker->sums : f->c + s.at;
                 if (a.along_k)
                     s.soon[0] =
                         FNN(soon_of)(part + rows * a.ld, a.ld, tile + 1 < tiles ? rows : 0, s.k, panels);
+                for (int i = 0; f->taker && i < SWEEP_SOON; i++)
+                    if (f->taker->reads[i])
+                        s.soon[i] = FNN(soon_of)(f->taker->reads[i] + (i0 + at) * f->n + from, f->n, rows,
+                                                 s.n, panels);
                 FNN(panels_rows)(pack && !FNN(rounded), rows, &s);
                 if (last && f->activation > FNN_RELU) {
                     const fnn_tile done = {
                         .n = s.n, .c = s.c, .ldc = f->ldc, .activation = f->activation, .alpha = f->alpha};
                     FNN(tile_activate)(rows, &done);
                 }
+                if (f->taker)
+                    f->taker->take(f->taker, i0 + at, rows, from, s.n);
             }
         }
     }

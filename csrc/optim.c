@@ -20,15 +20,9 @@ static void FNN(update_work)(const fnn_call *call, fnn_work *work, double stream
 #define FNN_UPDATE(name)                                                                                     \
     static void FNN(name##_update_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)      \
     {                                                                                                        \
-        const FNN(name) u = FNN(name##_of)(call);                                                            \
-        const float *gradient = call->buf[1];                                                                \
-        const ptrdiff_t end = fnn_min(hi * FNN_UPDATE_BLOCK, call->size[0]);                                 \
-        ptrdiff_t at = lo * FNN_UPDATE_BLOCK;                                                                \
+        const ptrdiff_t at = lo * FNN_UPDATE_BLOCK, end = fnn_min(hi * FNN_UPDATE_BLOCK, call->size[0]);     \
         (void)scratch;                                                                                       \
-        for (; at + VF_LANES <= end; at += VF_LANES)                                                         \
-            FNN(name##_word)(&u, at, VF_LANES, vf_load(gradient + at));                                      \
-        if (at < end)                                                                                        \
-            FNN(name##_word)(&u, at, end - at, vf_load_n(gradient + at, end - at));                          \
+        FNN(name##_span)(call, at, end - at, (const float *)call->buf[1] + at);                              \
     }
 FNN_UPDATE(sgd)
 FNN_UPDATE(momentum)

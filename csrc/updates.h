@@ -174,4 +174,21 @@ FNN_WORD FNN(adam_word)(const FNN(adam) * u, ptrdiff_t at, ptrdiff_t n, vf g)
     }
     FNN(put)(u->to, at, n, vf_sub(w, vf_div(vf_mul(m, u->alpha), vf_add(vf_sqrt(v), u->epsilon))));
 }
+
+/* Elements [at, at + n) of a variable whose gradient there lies at `gradient`. */
+typedef void FNN(update_span)(const fnn_call *call, ptrdiff_t at, ptrdiff_t n, const float *gradient);
+#define FNN_UPDATE_SPAN(name)                                                                                \
+    static void FNN(name##_span)(const fnn_call *call, ptrdiff_t at, ptrdiff_t n, const float *gradient)     \
+    {                                                                                                        \
+        const FNN(name) u = FNN(name##_of)(call);                                                            \
+        ptrdiff_t i = 0;                                                                                     \
+        for (; i + VF_LANES <= n; i += VF_LANES)                                                             \
+            FNN(name##_word)(&u, at + i, VF_LANES, vf_load(gradient + i));                                   \
+        if (i < n)                                                                                           \
+            FNN(name##_word)(&u, at + i, n - i, vf_load_n(gradient + i, n - i));                             \
+    }
+FNN_UPDATE_SPAN(sgd)
+FNN_UPDATE_SPAN(momentum)
+FNN_UPDATE_SPAN(rmsprop)
+FNN_UPDATE_SPAN(adam)
 #endif
