@@ -1,7 +1,9 @@
 """Dtype policies: which float type a layer computes in and which its variables have."""
 
 import functools
+import re
 import warnings
+from collections.abc import MutableMapping
 
 from .engine import dtypes, settings
 
@@ -69,6 +71,96 @@ class DTypePolicy:
 FloatDTypePolicy = DTypePolicy
 
 
+class QuantizedDTypePolicy(DTypePolicy):
+    """The policy of a layer whose weight is kept as int8, from another policy's name: see `Dense.quantize`.
+
+    Raises:
+        ValueError: another mode than "int8".
+    """
+
+    def __init__(self, mode, source_name=None):
+        if mode != "int8":
+            raise ValueError(
+                f"QuantizedDTypePolicy: `mode` must be 'int8', received {mode!r}; of Keras's modes fastnn has this one"
+            )
+        super().__init__(source_name)
+        self.source_name, self.quantization_mode = self.name, mode
+        self.name = f"{mode}_from_{self.source_name}"
+
+    def get_config(self):
+        return {"mode": self.quantization_mode, "source_name": self.source_name}
+
+
+class DTypePolicyMap(DTypePolicy, MutableMapping):
+    """Policies by the layers' paths, or regular expressions for whole paths; `default_policy` for all others.
+
+    A layer that is given one takes the policy of its own path as it is built.
+    Source: Keras 3 `dtype_policies.DTypePolicyMap`.
+    """
+
+    def __init__(self, default_policy=None, policy_map=None):
+        if isinstance(default_policy, DTypePolicyMap):
+            raise ValueError("DTypePolicyMap: `default_policy` cannot be a map itself")
+        if policy_map is not None and not isinstance(policy_map, dict):
+            raise TypeError(f"DTypePolicyMap: `policy_map` must be a dict, received {policy_map!r}")
+        self._given = default_policy
+        self.default_policy = get(default_policy)
+        self._policies = {}
+        for path, policy in (policy_map or {}).items():
+            self[path] = policy
+        for name in ("precision", "tensor_dtype", "variable_dtype", "compute_dtype", "quantization_mode"):
+            setattr(self, name, getattr(self.default_policy, name))
+        self.name = f"map_{self.default_policy.name}"
+
+    def __getitem__(self, path):
+        if path in self._policies:
+            return self._policies[path]
+        fitting = [pattern for pattern in self._policies if re.fullmatch(pattern, path)]
+        if len(fitting) > 1:
+            raise ValueError(f"DTypePolicyMap: the path {path!r} fits several of its keys, {fitting}")
+        return self._policies[fitting[0]] if fitting else self.default_policy
+
+    def __setitem__(self, path, policy):
+        if path in self._policies:
+            raise ValueError(f"DTypePolicyMap: {path!r} is there already, with {self._policies[path]}")
+        self._policies[path] = get(policy)
+
+    def __delitem__(self, path):
+        del self._policies[path]
+
+    def __contains__(self, path):
+        return path in self._policies
+
+    def __len__(self):
+        return len(self._policies)
+
+    def __iter__(self):
+        return iter(self._policies)
+
+    def __bool__(self):
+        return True
+
+    def __eq__(self, other):
+        return (
+            isinstance(other, DTypePolicyMap)
+            and self.default_policy == other.default_policy
+            and self._policies == other._policies
+        )
+
+    __hash__ = DTypePolicy.__hash__
+
+    def get_config(self):
+        given = self._given
+        return {
+            "default_policy": serialize(given) if isinstance(given, DTypePolicy) else given,
+            "policy_map": {path: serialize(policy) for path, policy in self._policies.items()},
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(get(config["default_policy"]) if config["default_policy"] else None, config["policy_map"])
+
+
 def _standard(name):
     """The standard name of a dtype that a policy can have."""
     try:
@@ -111,7 +203,8 @@ def get(identifier):
     if isinstance(identifier, dict):
         return deserialize(identifier)
     if isinstance(identifier, str):
-        return DTypePolicy(identifier)
+        mode, quantized, source = identifier.partition("_from_")
+        return QuantizedDTypePolicy(mode, source) if quantized else DTypePolicy(identifier)
     return DTypePolicy(dtypes.standardize(identifier))
 
 
@@ -128,4 +221,7 @@ def deserialize(config, custom_objects=None):
 
     from .saving.serialization import deserialize_keras_object
 
-    return deserialize_keras_object(config, custom_objects, module_objects={"DTypePolicy": DTypePolicy})
+    return deserialize_keras_object(config, custom_objects, module_objects=_CLASSES)
+
+
+_CLASSES = {kind.__name__: kind for kind in (DTypePolicy, QuantizedDTypePolicy, DTypePolicyMap)}

@@ -61,6 +61,19 @@ def embed(indices):
 
 # what is done wrong, the parts that the message must have, in any order
 CASES = {
+    "classes by name": (
+        lambda: k.utils.to_categorical(["cat", "dog"]),
+        ["to_categorical", "'cat'", "np.unique"],
+    ),
+    "rows of unequal lengths": (
+        lambda: L.Dense(2, name="top")([[1.0, 2.0], [3.0]]),
+        ["'top'", "unequal", "pad"],
+    ),
+    "nothing to take off": (lambda: k.Sequential(name="net").pop(), ["'net'", "no layer"]),
+    "a loss for no output": (
+        lambda: fit(net(loss={"tops": "mse"}), y=ONE_HOT),
+        ["`loss`", "'tops'", "'top'"],
+    ),
     "labels from 1": (lambda: fit(net(), y=CLASSES + 1), ["`y`", "1..3", "3 classes", "0..2", "y - 1"]),
     "labels too large": (lambda: fit(net(), y=CLASSES * 3), ["`y`", "0..6", "0..2", "7 units"]),
     "negative labels": (lambda: fit(net(), y=CLASSES - 1), ["`y`", "-1..1", "0..2"]),

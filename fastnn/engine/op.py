@@ -7,11 +7,13 @@ from .tensor import Spec, Traced
 
 class Context(threading.local):
     """What the current Python thread is doing: `graph`, being traced, or None; `tapes`, open ones; `precision`, what
-    the policy of the layer being called rounds the operands of products to, or None."""
+    the policy of the layer being called rounds the operands of products to, or None; `stateless`, the innermost
+    StatelessScope, or None."""
 
     graph = None
     tapes = ()
     precision = None
+    stateless = None
 
 
 context = Context()

@@ -102,6 +102,8 @@ class Variable(Arithmetic):
 
     def read(self):
         """The current value: a Tensor, or a Traced one while a function is traced."""
+        if context.stateless is not None and (value := context.stateless.get_current_value(self)) is not None:
+            return value
         graph = context.graph
         if graph is not None:
             value = graph.read_apart(self) if context.tapes else graph.read(self)
@@ -130,7 +132,9 @@ class Variable(Arithmetic):
                 f"Variable {self.path!r}: cannot assign a value of shape {tuple(value.shape)} to a "
                 f"variable of shape {self.shape}"
             )
-        if context.graph is not None:
+        if context.stateless is not None:
+            context.stateless.add_update((self, value))
+        elif context.graph is not None:
             context.graph.assign(self, value)
         else:
             self.storage[...] = value.array

@@ -1,5 +1,7 @@
 """Layers, under Keras 3's names."""
 
+import contextlib
+
 from .. import older_paths
 from ..saving.serialization import deserialize_keras_object, serialize_keras_object
 from .activation import ELU, Activation, LeakyReLU, PReLU, ReLU, Softmax
@@ -186,6 +188,11 @@ def _classes():
 
 
 def __getattr__(name):
+    if not name.startswith("_"):
+        from .older_layers import older_layer
+
+        with contextlib.suppress(KeyError):
+            return older_layer(name)
     return older_paths.attribute(__name__, name)
 
 

@@ -27,6 +27,9 @@ def building(build):
             state.stack.pop()
             self._building = False
         self._build_shapes = shapes
+        if not self.trainable:  # said before there were weights
+            for variable in self._trainable_variables:
+                variable.trainable = False
         self._finish_building()
 
     return wrapped

@@ -1,6 +1,7 @@
 """What layers know of the calls around them: the training flag, the stack of layers, the names in paths."""
 
 import threading
+import weakref
 
 
 class CallState(threading.local):
@@ -30,3 +31,10 @@ class CallState(threading.local):
 
 
 state = CallState()
+holders = weakref.WeakSet()  # models, which keep compiled calls of their layers
+
+
+def structure_changed():
+    """Let every model trace anew: a layer computes something else from now on."""
+    for model in list(holders):
+        model._forget_programs()

@@ -2,6 +2,7 @@
 
 from .. import activations, ops, regularizers
 from ..engine.constructor_arguments import named_arguments
+from .adapted_weight import Adaptable, MainWeight
 from .data_format import bias_shaped, checked_padding, join_shape, per_axis, split_shape, window_extents
 from .input_spec import InputSpec
 from .spatial import Spatial
@@ -91,7 +92,7 @@ class _Windowed(Spatial):
         }
 
 
-class _Conv(_Windowed):
+class _Conv(Adaptable, _Windowed):
     """Convolution over `rank` spatial axes: activation(conv(x, kernel) + bias).
 
     Args:
@@ -106,6 +107,8 @@ class _Conv(_Windowed):
     Raises:
         ValueError: an argument out of range; an input without channel axis, or too small for the window.
     """
+
+    kernel = MainWeight("kernel")
 
     def __init__(
         self,
@@ -127,7 +130,9 @@ class _Conv(_Windowed):
         bias_constraint=None,
         **kwargs,
     ):
+        lora = {name: kwargs.pop(name, None) for name in ("lora_rank", "lora_alpha")}
         super().__init__(locals())
+        self.set_adapter_arguments(lora)
         name = type(self).__name__
         self.filters = checked_count(name, "filters", filters)
         self.groups = checked_count(name, "groups", groups)
@@ -146,12 +151,18 @@ class _Conv(_Windowed):
             )
         self.kernel = add_weight(self, "kernel", (*self.kernel_size, channels // self.groups, self.filters))
         self._add_bias(self.filters)
+        self.add_adapter_if_asked()
 
     def call(self, inputs):
         return self._finish(ops.conv(inputs, self.kernel, **self._window))
 
     def get_config(self):
-        return {**super().get_config(), "filters": self.filters, "groups": self.groups}
+        return {
+            **super().get_config(),
+            "filters": self.filters,
+            "groups": self.groups,
+            **self.adapter_config(),
+        }
 
 
 class Conv1D(_Conv):

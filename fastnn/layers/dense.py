@@ -1,12 +1,13 @@
 """Dense: every input connected with every output."""
 
 from .. import activations, ops
+from .adapted_weight import Adaptable, MainWeight
 from .input_spec import InputSpec
 from .layer import Layer
 from .weight_arguments import add_weight, checked_count, known_extent, set_weight_arguments, weight_config
 
 
-class Dense(Layer):
+class Dense(Adaptable, Layer):
     """activation(x @ kernel + bias).
 
     Input: (..., features). Output: (..., units).
@@ -16,6 +17,7 @@ class Dense(Layer):
         use_bias: whether there is a bias.
         kernel_..., bias_...: initializer, regularizer, constraint of the weights.
         activity_regularizer: penalty on the output.
+        lora_rank, lora_alpha: train a low-rank adapter beside a frozen kernel, as `enable_lora` does.
 
     Raises:
         ValueError: `units` is not a positive integer; the input has no feature axis of known extent.
@@ -23,6 +25,9 @@ class Dense(Layer):
     >>> Dense(3).compute_output_shape((8, 5))
     (8, 3)
     """
+
+    kernel = MainWeight("kernel")
+    quantizable = True
 
     def __init__(
         self,
@@ -42,10 +47,7 @@ class Dense(Layer):
         **kwargs,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        if lora_rank is not None or quantization_config is not None:
-            raise ValueError(
-                "Dense: `lora_rank` and `quantization_config` are not there in fastnn; leave them out"
-            )
+        self.set_adapter_arguments(locals())
         self.units = checked_count("Dense", "units", units)
         self.activation = activations.get(activation)
         self.use_bias = use_bias
@@ -55,13 +57,19 @@ class Dense(Layer):
 
     def build(self, input_shape):
         features = known_extent(self, input_shape, -1)
-        self.kernel = add_weight(self, "kernel", (features, self.units))
+        shape = (features, self.units)
+        self.add_main_weight(shape, lambda: add_weight(self, "kernel", shape))
         if self.use_bias:
             self.bias = add_weight(self, "bias", (self.units,))
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
+        self.add_adapter_if_asked()
+
+    def scale_axes(self):
+        """The weight's axes over which one scale holds, once it is quantized."""
+        return (0,)
 
     def call(self, inputs, training=None):
-        x = ops.matmul(inputs, self.kernel)
+        x = ops.matmul(self.inputs_to_use(inputs, -1), self.weight_to_use())
         if self.use_bias:
             x = ops.add(x, self.bias)
         return self.activation(x)
@@ -76,7 +84,7 @@ class Dense(Layer):
                 "makes samples of one feature"
             )
         if self.built:
-            return f". It was built for {self.kernel.shape[0]} features"
+            return f". It was built for {self._kernel.shape[0]} features"
         return ""
 
     def get_config(self):
@@ -87,4 +95,5 @@ class Dense(Layer):
             "use_bias": self.use_bias,
             **weight_config(self, "kernel", "bias"),
             "quantization_config": None,
+            **self.adapter_config(),
         }

@@ -3,13 +3,16 @@
 import math
 import re
 
+import numpy as np
+
 from .. import activations, initializers, ops, regularizers
+from .adapted_weight import Adaptable, MainWeight
 from .input_spec import InputSpec
 from .layer import Layer
 from .weight_arguments import add_weight, set_weight_arguments, weight_config
 
 
-class EinsumDense(Layer):
+class EinsumDense(Adaptable, Layer):
     """activation(einsum(equation, x, kernel) + bias).
 
     Args:
@@ -25,6 +28,9 @@ class EinsumDense(Layer):
     >>> EinsumDense("abc,cd->abd", output_shape=(None, 64)).compute_output_shape((8, 32, 128))
     (8, 32, 64)
     """
+
+    kernel = MainWeight("kernel")
+    quantizable = True
 
     def __init__(
         self,
@@ -44,12 +50,8 @@ class EinsumDense(Layer):
         quantization_config=None,
         **kwargs,
     ):
-        if lora_rank is not None or gptq_unpacked_column_size is not None or quantization_config is not None:
-            raise ValueError(
-                "EinsumDense: low-rank adapters and quantization (`lora_rank`, `gptq_unpacked_column_size`, "
-                "`quantization_config`) are not there in fastnn; leave them out"
-            )
         super().__init__(**kwargs)
+        self.set_adapter_arguments(locals())
         self.equation = equation
         self.partial_output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
         self.bias_axes = bias_axes
@@ -74,7 +76,9 @@ class EinsumDense(Layer):
             initializer = type(initializer).from_config(
                 {**initializer.get_config(), "seed": initializer.seed, **fans}
             )
-        self.kernel = add_weight(self, "kernel", kernel_shape, initializer=initializer)
+        self.add_main_weight(
+            kernel_shape, lambda: add_weight(self, "kernel", kernel_shape, initializer=initializer)
+        )
         if self.bias_axes is not None:
             missing = [axis for axis in self.bias_axes if axis not in axes.output]
             if missing:
@@ -83,19 +87,52 @@ class EinsumDense(Layer):
                     f"which the output of {self.equation!r} does not have"
                 )
             self.bias = add_weight(self, "bias", self._bias_shape(extents, input_shape))
+        self.add_adapter_if_asked()
+
+    def scale_axes(self):
+        """The weight's axes over which one scale holds, once it is quantized."""
+        return tuple([i for i, axis in enumerate(self._axes.kernel) if axis in self._axes.summed])
+
+    def _scale_as_stored(self, scale):
+        """In the place of its axes in the output."""
+        names, rank = self._axes.kernel, self.input_spec.ndim
+        kept = sorted(
+            (i for i in range(scale.ndim) if i not in self.scale_axes()),
+            key=lambda i: self._axes.output.index(names[i]),
+        )
+        sizes = {names[i]: scale.shape[i] for i in kept}
+        elided = [1] * (rank - len(self._axes.input))
+        shape = [sizes.get(axis, 1) for axis in self._axes.output]
+        shape = [*shape, *elided] if self._axes.elided == "right" else [*elided, *shape]
+        return np.transpose(scale, [*self.scale_axes(), *kept]).reshape(shape)
+
+    def _scale_as_weight(self, stored):
+        names = [axis for axis in self._axes.output if axis in self._axes.kernel]
+        sizes = dict(zip(self._axes.kernel, self._kernel.shape, strict=True))
+        rows = ops.reshape(stored, [sizes[axis] for axis in names])
+        order = [names.index(axis) for axis in self._axes.kernel if axis in names]
+        shape = [1 if axis in self._axes.summed else sizes[axis] for axis in self._axes.kernel]
+        return ops.reshape(ops.transpose(rows, order), shape)
+
+    def _summed_of_input(self, inputs):
+        """The input's axes that are summed over."""
+        first = len(inputs.shape) - len(self._axes.input) if self._axes.elided == "left" else 0
+        return tuple([first + i for i, axis in enumerate(self._axes.input) if axis not in self._axes.output])
 
     def call(self, inputs, training=None):
-        axes = self._axes
+        axes, kernel = self._axes, self.weight_to_use()
+        if self.quantization_mode is not None:
+            inputs = self.inputs_to_use(inputs, self._summed_of_input(inputs))
         if axes.is_product and (self.bias is None or self.bias_axes == axes.made):
             lead = tuple(inputs.shape[: len(inputs.shape) - len(axes.summed)])
-            made = tuple(self.kernel.shape[len(axes.summed) :])
+            made = tuple(kernel.shape[len(axes.summed) :])
             x = ops.reshape(inputs, (*lead, math.prod(inputs.shape[len(lead) :])))
-            x = ops.matmul(x, ops.reshape(self.kernel, (x.shape[-1], math.prod(made))))
+            x = ops.matmul(x, ops.reshape(kernel, (x.shape[-1], math.prod(made))))
             if self.bias is not None:
                 x = ops.add(x, ops.reshape(self.bias, (x.shape[-1],)))
             x = ops.reshape(x, (*lead, *made))
         else:
-            x = ops.einsum(self.equation, inputs, self.kernel)
+            x = ops.einsum(self.equation, inputs, kernel)
             if self.bias is not None:
                 x = ops.add(x, self.bias)
         return self.activation(x)
@@ -171,6 +208,7 @@ class EinsumDense(Layer):
             **weight_config(self, "kernel", "bias"),
             "activity_regularizer": regularizers.serialize(self.activity_regularizer),
             "quantization_config": None,
+            **self.adapter_config(),
         }
 
 

@@ -4,11 +4,12 @@ from .. import ops, regularizers
 from ..engine.variable import convert
 from ..saving.serialization import deserialize_keras_object
 from .activation import Elementwise
+from .adapted_weight import Adaptable, MainWeight
 from .layer import Layer
 from .weight_arguments import add_weight, checked_count, set_weight_arguments, weight_config
 
 
-class Embedding(Layer):
+class Embedding(Adaptable, Layer):
     """Integers (batch, ...) to vectors (batch, ..., output_dim).
 
     Args:
@@ -24,6 +25,10 @@ class Embedding(Layer):
     Source: Keras 3 `layers.Embedding`.
     """
 
+    embeddings = MainWeight("embeddings")
+    main_weight = "embeddings"
+    quantizable = True
+
     def __init__(
         self,
         input_dim,
@@ -38,12 +43,9 @@ class Embedding(Layer):
         quantization_config=None,
         **kwargs,
     ):
-        if lora_rank is not None or quantization_config is not None:
-            raise ValueError(
-                "Embedding: `lora_rank` and `quantization_config` are not there in fastnn; leave them out"
-            )
         kwargs.pop("input_length", None)  # Keras 2's; it says nothing that the input does not
         super().__init__(**kwargs)
+        self.set_adapter_arguments(locals())
         self.input_dim = checked_count("Embedding", "input_dim", input_dim)
         self.output_dim = checked_count("Embedding", "output_dim", output_dim)
         set_weight_arguments(self, locals(), "embeddings")
@@ -56,7 +58,24 @@ class Embedding(Layer):
 
     def build(self, input_shape=None):
         if not self.built:
-            self.embeddings = add_weight(self, "embeddings", (self.input_dim, self.output_dim))
+            shape = (self.input_dim, self.output_dim)
+            self.add_main_weight(shape, lambda: add_weight(self, "embeddings", shape))
+            self.add_adapter_if_asked()
+
+    def scale_axes(self):
+        """The weight's axes over which one scale holds, once it is quantized."""
+        return (1,)
+
+    def _looked_up(self, inputs):
+        """The table's rows; of a quantized one only these become floats, of an adapted one only these are added to."""
+        rows = ops.take(self._embeddings, inputs, axis=0)
+        if self.quantization_mode is not None:
+            scale = ops.take(self.embeddings_scale, inputs, axis=0)
+            rows = ops.divide(ops.cast(rows, self._compute_dtype), ops.expand_dims(scale, -1))
+        if self.lora_enabled:
+            more = ops.matmul(ops.take(self.lora_embeddings_a, inputs, axis=0), self.lora_embeddings_b)
+            rows = ops.add(rows, ops.multiply(more, self.lora_alpha / self.lora_rank))
+        return rows
 
     def check_range(self, indices):
         """Raise ValueError for an array with numbers outside 0..input_dim - 1, which would give NaN."""
@@ -77,7 +96,7 @@ class Embedding(Layer):
     def call(self, inputs):
         if inputs.dtype not in ("int32", "int64"):
             inputs = ops.cast(inputs, "int32")
-        return convert(ops.take(self.embeddings, inputs, axis=0), dtype=self._compute_dtype)
+        return convert(self._looked_up(inputs), dtype=self._compute_dtype)
 
     def compute_mask(self, inputs, mask=None):
         return ops.not_equal(inputs, 0) if self.mask_zero else None
@@ -94,6 +113,7 @@ class Embedding(Layer):
             "activity_regularizer": regularizers.serialize(self.activity_regularizer),
             "mask_zero": self.mask_zero,
             "quantization_config": None,
+            **self.adapter_config(),
         }
 
 

@@ -2,7 +2,7 @@
 
 import math
 
-from .. import ops, random, regularizers
+from .. import dtype_policies, ops, random, regularizers
 from ..engine import masks
 from ..engine.symbolic import KerasTensor
 from ..engine.variable import convert
@@ -46,6 +46,21 @@ class HeadedAttention(Layer):
         self._projections_regularizer = regularizers.get(given["activity_regularizer"])
         set_weight_arguments(self, given, "kernel", "bias", prefix="_")
         self.seed = given["seed"]
+
+    def _policies_inside(self):
+        """For `get_config`: where a projection is quantized, the policies by path."""
+        quantized = {
+            layer.path: layer.dtype_policy
+            for layer in self._flatten_layers(include_self=False)
+            if layer.quantization_mode is not None
+        }
+        if not quantized:
+            return {}
+        return {
+            "dtype": dtype_policies.serialize(
+                dtype_policies.DTypePolicyMap(self.dtype_policy.name, quantized)
+            )
+        }
 
     def _make_inner(self, dropout, softmax_axes):
         self._softmax = Softmax(axis=softmax_axes, dtype=self.dtype_policy)

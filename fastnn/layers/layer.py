@@ -124,6 +124,21 @@ class Layer(Building, LayerState, LayerLosses, LayerCall, Operation):
         """The same, under the name that Keras has for it where inputs are meant."""
         return self._dtype_policy.compute_dtype
 
+    @property
+    def quantization_mode(self):
+        """ "int8" of a layer that was quantized, else None."""
+        return self._dtype_policy.quantization_mode
+
+    def quantize(self, mode=None, type_check=True, config=None):
+        """Keep weights as whole numbers of 8 bits; layers that can say how.
+
+        Raises:
+            NotImplementedError: this one cannot.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} {self.name!r} cannot be quantized; Dense, EinsumDense and Embedding can"
+        )
+
     # ---- configuration
 
     def get_config(self):

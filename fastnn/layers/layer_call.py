@@ -7,6 +7,7 @@ import numpy as np
 from ..engine import dtypes, masks, nest
 from ..engine.allowance import allowance, spend_call
 from ..engine.op import context
+from ..engine.stateless import StatelessScope, checked_pairs
 from ..engine.symbolic import KerasTensor, _Leaf, infer, refuse_strings
 from ..engine.tensor import Spec, StringTensor, Tensor, Traced, check_array, holds_strings
 from ..engine.variable import Variable, convert
@@ -127,7 +128,13 @@ class LayerCall:
             and arg
             and all(isinstance(n, (int, float)) for n in nest.flatten(arg))
         ):
-            return self._as_tensors(np.asarray(arg, np.float32 if self._casts else None))
+            try:
+                return self._as_tensors(np.asarray(arg, np.float32 if self._casts else None))
+            except ValueError:
+                raise ValueError(
+                    f"{describe(self)}: rows of a list in the place of a tensor have unequal lengths; pad them first, "
+                    "for instance with utils.pad_sequences"
+                ) from None
         if (
             isinstance(arg, (list, tuple))
             and arg
@@ -219,6 +226,30 @@ class LayerCall:
         for output, one in zip(nest.flatten(outputs), nest.flatten(computed)):
             if one is not None and output is not None and masks.get_mask(output) is None:
                 masks.set_mask(output, one)
+
+    def stateless_call(
+        self, trainable_variables, non_trainable_variables, *args, return_losses=False, **kwargs
+    ):
+        """The call, had the variables these values: (outputs, non-trainable values after it), and the losses with
+        `return_losses`. Nothing is changed.
+
+        Raises:
+            ValueError: the layer is not built, or there are more or fewer values than variables.
+        """
+        if not self.built:
+            raise ValueError(
+                f"{describe(self)}: stateless_call needs a layer that is built; call it on data first"
+            )
+        changing = self.non_trainable_variables
+        pairs = checked_pairs(
+            describe(self), self.trainable_variables, trainable_variables, "trainable_variables"
+        )
+        pairs += checked_pairs(describe(self), changing, non_trainable_variables, "non_trainable_variables")
+        with StatelessScope(pairs) as scope:
+            outputs = self(*args, **kwargs)
+            losses = self.losses if return_losses else None
+        after = [scope.get_current_value(v) for v in changing]
+        return (outputs, after, losses) if return_losses else (outputs, after)
 
     # ---- symbolic calls
 

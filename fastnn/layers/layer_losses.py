@@ -35,6 +35,32 @@ class LayerLosses:
             self._losses.append(weakref.ref(one) if type(one) is Traced else one)
         state.losses_exist = True
 
+    def add_metric(self, value, name=None, aggregation="mean"):
+        """Keras 2's way to log the mean of a tensor over an epoch, under `name`; for use inside `call`.
+
+        In Keras 3: make a metrics.Mean in `__init__` and call its update_state in `call`.
+        Raises:
+            ValueError: no name, or a value that is no tensor.
+        """
+        if not isinstance(name, str) or aggregation not in ("mean", None):
+            raise ValueError(
+                f"{describe(self)}: add_metric takes a `name` and aggregation='mean', received name={name!r}, "
+                f"aggregation={aggregation!r}"
+            )
+        if not isinstance(value, Tensor):
+            raise ValueError(
+                f"{describe(self)}: add_metric takes a tensor computed inside call(), received {value!r}. For a "
+                "functional model put the computation into a Layer whose call() adds the metric and returns its input"
+            )
+        metric = next((one for one in self._metrics if one.name == name), None)
+        if metric is None:
+            from ..metrics import Mean
+
+            locked, self._tracker.locked = self._tracker.locked, None
+            metric = self._tracker.track(Mean(name=name))
+            self._tracker.locked = locked
+        metric.update_state(value)
+
     def _own_losses(self):
         found = []
         for entry in self._losses:

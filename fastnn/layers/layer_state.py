@@ -54,7 +54,7 @@ class LayerState:
         if is_from_file():
             size = math.prod(shape) * dtypes.NUMPY[dtype].itemsize
             spend_bytes(size, describe(self), f"a weight of shape {shape}")
-            if type(self).save_own_variables is LayerState.save_own_variables:
+            if type(self).save_own_variables in keeping_all:
                 initializer = blank  # the file has the values; to draw others takes longer than reading
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
@@ -243,6 +243,9 @@ class LayerState:
                 if recursive:
                     waiting[:0] = layer._layers
         return found
+
+
+keeping_all = {LayerState.save_own_variables}  # the ones that leave no variable out of files
 
 
 def _once(variables):

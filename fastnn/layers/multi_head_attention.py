@@ -160,6 +160,7 @@ class MultiHeadAttention(HeadedAttention):
             "sliding_window": self._window,
             **self._weight_config(),
             "seed": self.seed,
+            **self._policies_inside(),
         }
 
 
@@ -283,4 +284,5 @@ class GroupQueryAttention(HeadedAttention):
             "sliding_window": self._window,
             **self._weight_config(),
             "seed": self.seed,
+            **self._policies_inside(),
         }

@@ -7,6 +7,7 @@ import numpy as np
 from ..engine import dtypes
 from ..engine.allowance import spend_bytes
 from ..engine.op import suspended
+from ..engine.stateless import StatelessScope, checked_pairs
 from ..engine.symbolic import snake_case, unique_name
 from ..engine.variable import Variable
 
@@ -103,6 +104,27 @@ class Metric:
         """Update the state, then the result so far."""
         self.update_state(*args, **kwargs)
         return self.result()
+
+    def stateless_update_state(self, metric_variables, *args, **kwargs):
+        """The `variables` after `update_state`, had they the values `metric_variables`; nothing is changed."""
+        return self._stateless(self.update_state, metric_variables, args, kwargs)[1]
+
+    def stateless_result(self, metric_variables):
+        """The `result`, had the `variables` the values `metric_variables`."""
+        return self._stateless(self.result, metric_variables, (), {})[0]
+
+    def stateless_reset_state(self):
+        """The `variables` after `reset_state`; nothing is changed."""
+        return self._stateless(self.reset_state, self.variables, (), {})[1]
+
+    def _stateless(self, function, values, args, kwargs):
+        """(function(*args, **kwargs), the variables' values after it), begun with `values`."""
+        pairs = checked_pairs(
+            f"{type(self).__name__} {self.name!r}", self.variables, values, "metric_variables"
+        )
+        with StatelessScope(pairs) as scope:
+            result = function(*args, **kwargs)
+        return result, [scope.get_current_value(v) for v in self.variables]
 
     def get_config(self):
         return {"name": self.name, "dtype": self.dtype}

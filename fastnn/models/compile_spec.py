@@ -27,7 +27,7 @@ def by_output(values, y_pred, names, what):
         unknown = [key for key in values if key not in names]
         if not unknown:
             return [values.get(name) for name in names]
-        if isinstance(y_pred, dict) or count > 1 or len(values) > 1:
+        if isinstance(y_pred, dict) or count > 1 or len(values) > 1 or all(names):
             raise ValueError(
                 f"`{what}` has the key(s) {unknown}, the model's outputs are called {names}; use those names"
             )

@@ -3,6 +3,7 @@
 import inspect
 import io
 import json
+import re
 
 import numpy as np
 
@@ -13,7 +14,7 @@ from ..engine.op import context
 from ..engine.symbolic import KerasTensor, infer
 from ..layers import Layer
 from ..layers.call_signature import known_shape
-from ..layers.call_state import state
+from ..layers.call_state import holders, state
 from .fitting import Fitting
 from .plain_batch import plain_key
 from .programs import MOST_KEPT
@@ -54,6 +55,7 @@ class Model(Fitting, Layer):
         # _forward: plain_key of an input -> Step of a call model(input), or None
         set_untracked(self, _forward={}, _call_specs=None)
         self._init_trainer()
+        holders.add(self)
 
     # ---- calling
 
@@ -63,6 +65,7 @@ class Model(Fitting, Layer):
             and (not kwargs or kwargs == _INFERENCE)
             and context.graph is None
             and not context.tapes
+            and context.stateless is None
             and not state.stack
         ):
             arrays = []
@@ -210,6 +213,23 @@ class Model(Fitting, Layer):
 
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 
+    def quantize(self, mode=None, config=None, filters=None, **kwargs):
+        """Quantize every layer that can be: Dense, EinsumDense, Embedding, alone or inside others.
+
+        Args:
+            mode: "int8".
+            filters: a regular expression or a list of them, found in the names or paths of the layers meant; or a
+                function of a layer that says whether it is meant.
+        """
+        check = kwargs.pop("type_check", True)
+        if kwargs:
+            raise ValueError(f"quantize: there is no argument {next(iter(kwargs))!r}")
+        meant = _chooser(filters)
+        for layer in self._flatten_layers(include_self=False):
+            if getattr(layer, "quantizable", False) and not layer._layers and meant(layer):
+                layer.quantize(mode, type_check=check, config=config)
+        self._forget_programs()
+
     # ---- files
 
     def save(self, filepath, overwrite=True, zipped=None, **kwargs):
@@ -347,6 +367,22 @@ def model_from_json(json_string, custom_objects=None):
 
     with CustomObjectScope(custom_objects):
         return model_of_entry(parse_json(json_string, "the string"), "the string")
+
+
+def _chooser(filters):
+    """`Model.quantize`'s `filters` as a function of a layer."""
+    if filters is None:
+        return lambda layer: True
+    if callable(filters):
+        return filters
+    patterns = [filters] if isinstance(filters, str) else filters
+    if not isinstance(patterns, (list, tuple)) or not all(isinstance(one, str) for one in patterns):
+        raise ValueError(
+            f"quantize: `filters` must be a regular expression, a list of them or a function, received {filters!r}"
+        )
+    return lambda layer: any(
+        re.search(one, layer.path or "") or re.search(one, layer.name) for one in patterns
+    )
 
 
 def _from_bytes(data, kinds):

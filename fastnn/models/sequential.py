@@ -76,7 +76,13 @@ class Sequential(Model):
             self._rebuild()
 
     def pop(self, rebuild=True):
-        """Take the top layer off; returns it."""
+        """Take the top layer off; returns it.
+
+        Raises:
+            ValueError: there is none.
+        """
+        if not self._stack:
+            raise ValueError(f"{type(self).__name__} {self.name!r}: there is no layer to take off")
         layer = self._stack.pop()
         self._tracker.untrack(layer)
         self._changed()

@@ -11,6 +11,7 @@ from ..data import checks, fill, leaves_of, pack_x_y_sample_weight, unpack_x_y_s
 from ..engine import dtypes, nest, settings
 from ..engine.dtypes import STRING
 from ..engine.graph import Graph
+from ..engine.stateless import StatelessScope, checked_pairs
 from ..engine.symbolic import KerasTensor
 from ..engine.tape import GradientTape
 from ..engine.tensor import TraceError
@@ -263,6 +264,28 @@ class Trainer:
         if self._compute_loss_has_training_arg:
             return self.compute_loss(x, y, y_pred, sample_weight, training=training)
         return self.compute_loss(x, y, y_pred, sample_weight)
+
+    def stateless_compute_loss(
+        self,
+        trainable_variables,
+        non_trainable_variables,
+        metrics_variables,
+        x=None,
+        y=None,
+        y_pred=None,
+        sample_weight=None,
+        training=True,
+    ):
+        """(loss, (trainable, non-trainable, metrics' values after it)), had the variables these values."""
+        who, state = f"{type(self).__name__} {self.name!r}", self.non_trainable_variables
+        pairs = checked_pairs(who, self.trainable_variables, trainable_variables, "trainable_variables")
+        pairs += checked_pairs(who, state, non_trainable_variables, "non_trainable_variables")
+        metrics = self.metrics_variables
+        pairs += checked_pairs(who, metrics, metrics_variables, "metrics_variables")
+        with StatelessScope(pairs) as scope:
+            loss = self._compute_loss(x, y, y_pred, sample_weight, training)
+        after = [[scope.value_or_own(v) for v in some] for some in (state, self.metrics_variables)]
+        return loss, (list(trainable_variables), *after)
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Update the compiled metrics; {log name: value} of all metrics."""

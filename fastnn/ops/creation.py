@@ -121,8 +121,38 @@ def _spaced(function, start, stop, dtype, **options):
     return function(start, stop, **options), dtypes.NUMPY[dtypes.standardize(dtype)]
 
 
+def _are_tensors(*ends):
+    return any(isinstance(end, (Tensor, Variable)) for end in ends)
+
+
+def _between_tensors(start, stop, num, endpoint, dtype, axis):
+    """(start, stop, the shares of the way from one to the other that lie along `axis`), as float tensors."""
+    from .reduction import as_float
+    from .shape import reshaped
+
+    start, stop = as_float(convert(start)), as_float(convert(stop))
+    kind = dtypes.standardize(dtype) if dtype is not None else dtypes.promote(start.dtype, stop.dtype)
+    rank = max(len(start.shape), len(stop.shape))
+    axis = canonical_axis("linspace", axis, rank + 1)
+
+    def lifted(x):
+        full = (1,) * (rank - len(x.shape)) + tuple(x.shape)
+        return reshaped(x, (*full[:axis], 1, *full[axis:]))
+
+    shares = np.linspace(0.0, 1.0, num, endpoint).astype(dtypes.NUMPY[kind])
+    return lifted(start), lifted(stop), Tensor(shares.reshape(num, *[1] * (rank - axis))), kind
+
+
+@public
 def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis=0):
     """`num` evenly spaced numbers from `start` to `stop`; with `retstep`, (them, their distance)."""
+    if _are_tensors(start, stop):
+        from .casting import cast
+
+        a, b, t, kind = _between_tensors(start, stop, num, endpoint, dtype, axis)
+        values = cast(a * (1.0 - t) + b * t, kind)
+        steps = num - 1 if endpoint else num
+        return (values, (convert(stop) - convert(start)) / (steps or float("nan"))) if retstep else values
     (values, step), dtype = _spaced(
         np.linspace, start, stop, dtype, num=num, endpoint=endpoint, retstep=True, axis=axis
     )
@@ -130,14 +160,23 @@ def linspace(start, stop, num=50, endpoint=True, retstep=False, dtype=None, axis
     return (values, Tensor(np.asarray(step, dtype))) if retstep else values
 
 
+@public
 def logspace(start, stop, num=50, endpoint=True, base=10, dtype=None, axis=0):
     """`num` numbers from base**start to base**stop, evenly spaced in their logarithm."""
+    if _are_tensors(start, stop):
+        from .elementary import exp
+
+        return exp(linspace(start, stop, num, endpoint, dtype=dtype, axis=axis) * float(np.log(base)))
     values, dtype = _spaced(np.logspace, start, stop, dtype, num=num, endpoint=endpoint, base=base, axis=axis)
     return Tensor(values.astype(dtype))
 
 
+@public
 def geomspace(start, stop, num=50, endpoint=True, dtype=None, axis=0):
     """`num` numbers from `start` to `stop`, each the same multiple of the one before."""
+    if _are_tensors(start, stop):
+        a, b, t, _ = _between_tensors(start, stop, num, endpoint, dtype, axis)
+        return a * (b / a) ** t
     values, dtype = _spaced(np.geomspace, start, stop, dtype, num=num, endpoint=endpoint, axis=axis)
     return Tensor(values.astype(dtype))
 

@@ -1,6 +1,8 @@
 """Rare functions of NumPy's that Keras has: windows, histograms, membership, choices."""
 
 import builtins
+import math
+import re
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from ..engine.variable import convert
 from . import reduction
 from .arithmetic import square
 from .axes import canonical_axis
+from .control import vectorized_map
 from .elementary import isclose, log10
 from .joining import stack
 from .logic import equal, logical_not, where
@@ -74,15 +77,32 @@ def isin(x1, x2, assume_unique=False, invert=False):
     return logical_not(found) if invert else found
 
 
+histogram_op = define_op(
+    "histogram",
+    shape=lambda x, *, bins, range: (
+        Spec((bins,), "int32"),
+        Spec((bins + 1,), x.dtype if dtypes.is_float(x.dtype) else "float32"),
+    ),
+    grad=no_gradient("counts"),
+    reference=lambda x, *, bins, range: (
+        lambda counts, edges: (
+            counts.astype(np.int32),
+            edges.astype(x.dtype if x.dtype.kind == "f" else np.float32),
+        )
+    )(*np.histogram(x, bins, range)),
+)
+
+
+@public
 def histogram(x, bins=10, range=None):  # noqa: A002 - Keras's name
-    """(counts, edges) of `bins` equal bins over `range`, by default over all of `x`; on tensors at hand."""
+    """(counts, edges) of `bins` equal bins over `range`, by default over all of `x`."""
     if not isinstance(bins, int) or bins < 1:
         raise ValueError(f"histogram: `bins` must be a positive integer, received {bins!r}")
-    x = convert(x)
-    counts, edges = np.histogram(x.numpy(), bins, range)
-    return convert(counts, dtype="int32"), convert(
-        edges, dtype=x.dtype if dtypes.is_float(x.dtype) else "float32"
-    )
+    if range is not None:
+        if len(range) != 2 or not range[0] <= range[1]:
+            raise ValueError(f"histogram: `range` must be (lowest, highest), received {range!r}")
+        range = float(range[0]), float(range[1])  # noqa: A001
+    return histogram_op(convert(x), bins=bins, range=range)
 
 
 argpartition_op = define_op(
@@ -180,24 +200,64 @@ def psnr(x1, x2, max_val):
 
 
 def vectorize(pyfunc, *, excluded=None, signature=None):
-    """A function of single elements made into one of whole tensors of equal shape, by `vectorized_map`.
+    """A function of single elements, or of the arrays that `signature` says, made into one of whole tensors.
 
-    Raises:
-        ValueError: `excluded` or `signature` is given; neither is supported.
+    Args:
+        excluded: places (int) and names (str) of arguments that are handed on whole.
+        signature: as NumPy's, "(m,n),(n)->(m)": the last axes of each argument that one call takes; all the axes before
+            them broadcast against each other, and the calls' results are stacked along them.
     """
-    from .control import vectorized_map
+    excluded = set(excluded or ())
+    cores = _core_axes(signature) if signature is not None else None
 
-    if excluded or signature:
-        raise ValueError("vectorize: `excluded` and `signature` are not supported; use vectorized_map")
+    def over_all(*args, **kwargs):
+        kept = {name: value for name, value in kwargs.items() if name in excluded}
+        names = [name for name in kwargs if name not in excluded]
+        places = [i for i in builtins.range(len(args)) if i not in excluded]
+        tensors = [convert(args[i]) for i in places] + [convert(kwargs[name]) for name in names]
+        if cores is not None and len(cores) != len(tensors):
+            raise ValueError(
+                f"vectorize: `signature` {signature!r} is one of {len(cores)} arguments, the function was called "
+                f"with {len(tensors)}"
+            )
+        inner = [0] * len(tensors) if cores is None else cores
+        for x, n in zip(tensors, inner, strict=True):
+            if len(x.shape) < n:
+                raise ValueError(
+                    f"vectorize: `signature` {signature!r} asks for {n} axes, received shape {tuple(x.shape)}"
+                )
+        lead = np.broadcast_shapes(
+            *[tuple(x.shape[: len(x.shape) - n]) for x, n in zip(tensors, inner, strict=True)]
+        )
+        rows = []
+        for x, n in zip(tensors, inner, strict=True):
+            core = tuple(x.shape[len(x.shape) - n :])
+            rows.append(reshaped(broadcast_to(x, (*lead, *core)), (math.prod(lead), *core)))
 
-    def over_all(*tensors):
-        tensors = [convert(x) for x in tensors]
-        shape = np.broadcast_shapes(*[tuple(x.shape) for x in tensors])
-        flat = [reshaped(broadcast_to(x, shape), (-1,)) for x in tensors]
-        found = vectorized_map(lambda row: pyfunc(*row), tuple(flat))
-        return nest.map_leaves(lambda leaf: reshaped(leaf, shape), found)
+        def call(row):
+            given = list(args)
+            for i, x in zip(places, row, strict=False):
+                given[i] = x
+            return pyfunc(*given, **kept, **dict(zip(names, row[len(places) :], strict=True)))
 
-    return over_all
+        found = vectorized_map(call, tuple(rows)) if tensors else pyfunc(*args, **kept)
+        return (
+            nest.map_leaves(lambda leaf: reshaped(leaf, (*lead, *leaf.shape[1:])), found)
+            if tensors
+            else found
+        )
+
+    return public(over_all)
+
+
+def _core_axes(signature):
+    """How many axes each argument of NumPy's "(m,n),(n)->(m)" has for itself."""
+    group = r"\(\s*(?:\w+(?:\s*,\s*\w+)*)?\s*\)"
+    if not isinstance(signature, str) or not re.fullmatch(
+        rf"\s*{group}(?:\s*,\s*{group})*\s*->\s*{group}(?:\s*,\s*{group})*\s*", signature
+    ):
+        raise ValueError(f"vectorize: `signature` must look like '(m,n),(n)->(m)', received {signature!r}")
+    return [len(re.findall(r"\w+", one)) for one in re.findall(group, signature.partition("->")[0])]
 
 
 def jvp(fun, primals, tangents, has_aux=False):

@@ -214,16 +214,25 @@ def _extreme_grad(call, dy):
 def _prod_grad(call, dy):
     """dy times the product of all others: what stands before times what stands behind, so
     zeros do no harm."""
+    from .arithmetic import multiply
+    from .control import associative_scan
+    from .creation import ones_like
+    from .joining import concatenate
+
     x = call.inputs[0]
+    if not x.size:
+        return [spread(dy, x.shape, call.axis)]
     axes = tuple(range(len(x.shape))) if call.axis is None else call.axis
     kept = tuple(i for i in range(len(x.shape)) if i not in axes)
     order = (*kept, *axes)
     rows = records["reshape"](
         records["transpose"](x, axes=order), newshape=(*[x.shape[i] for i in kept], _count(x, call.axis))
     )
-    at = len(kept)
-    before = records["cumprod"](rows, axis=at, exclusive=True, reverse=False)
-    behind = records["cumprod"](rows, axis=at, exclusive=True, reverse=True)
+    at, one = len(kept), ones_like(rows)
+    first, last = (*[slice(None)] * at, slice(0, 1)), (*[slice(None)] * at, slice(-1, None))
+    but_first, but_last = (*[slice(None)] * at, slice(1, None)), (*[slice(None)] * at, slice(0, -1))
+    before = associative_scan(multiply, concatenate([one[first], rows[but_last]], at), axis=at)
+    behind = associative_scan(multiply, concatenate([rows[but_first], one[last]], at), reverse=True, axis=at)
     others = records["reshape"](before * behind, newshape=tuple(x.shape[i] for i in order))
     others = records["transpose"](others, axes=tuple(order.index(i) for i in range(len(order))))
     return [others * spread(dy, x.shape, call.axis)]

@@ -1,13 +1,14 @@
 """Order: sort, argsort, the largest few, where values belong, what occurs and how often."""
 
 import math
+import operator
 
 import numpy as np
 
 from ..engine import dtypes
 from ..engine.op import define_op, no_gradient
 from ..engine.symbolic import public
-from ..engine.tensor import Spec, Tensor
+from ..engine.tensor import Spec, Tensor, Traced, TraceError
 from ..engine.variable import convert
 from .axes import canonical_axis
 from .shape import reshaped
@@ -164,6 +165,35 @@ def digitize(x, bins):
     return digitize_op(convert(x), convert(bins))
 
 
+def _unique_reference(x, *, axis, size, fill_value):
+    """The different slices along `axis`, sorted, where each first occurs, which of them each is, how often each occurs;
+    cut or filled up to `size` of them."""
+    values, first, which, counts = np.unique(x, True, True, True, axis=axis)
+    if size is not None:
+        along = 0 if axis is None else axis
+        missing = max(size - values.shape[along], 0)
+        values = np.moveaxis(values, along, 0)[:size]
+        if missing:
+            fill = fill_value if fill_value is not None else values.min() if values.size else 0
+            values = np.concatenate([values, np.full((missing, *values.shape[1:]), fill, values.dtype)])
+        values = np.moveaxis(values, 0, along)
+        first = np.concatenate([first[:size], np.full(missing, first[0] if len(first) else 0)])
+        counts = np.concatenate([counts[:size], np.zeros(missing, int)])
+    return np.ascontiguousarray(values), *(found.astype(np.int32) for found in (first, which, counts))
+
+
+def _unique_shape(x, *, axis, size, fill_value):
+    shape = (size,) if axis is None else (*x.shape[:axis], size, *x.shape[axis + 1 :])
+    which = x.shape if axis is None else (x.shape[axis],)
+    return Spec(shape, x.dtype), Spec((size,), "int32"), Spec(which, "int32"), Spec((size,), "int32")
+
+
+unique_op = define_op(
+    "unique", shape=_unique_shape, reference=_unique_reference, grad=no_gradient("sorted and cut by values")
+)
+
+
+@public
 def unique(
     x,
     sorted=True,
@@ -174,42 +204,29 @@ def unique(
     size=None,
     fill_value=None,
 ):
-    """The different elements of `x` (or slices along `axis`), sorted; how many there are needs the values.
+    """The different elements of `x` (or slices along `axis`), sorted. How many there are is known from the values
+    alone, so in traces and on symbolic tensors `size` is needed.
 
     Args:
         return_index, return_inverse, return_counts: also give (int32) where each first
             occurs, which of them each element is, how often each occurs.
         size: cut the result, or fill it up with `fill_value` (the smallest by default), to this many.
     """
-    results = np.unique(convert(x).array, True, True, True, axis=axis)
+    x = convert(x)
+    attrs = {
+        "axis": None if axis is None else canonical_axis("unique", axis, len(x.shape)),
+        "fill_value": fill_value,
+    }
     if size is not None:
-        results = [results[0], results[1], results[2], results[3]]
-        along = 0 if axis is None else axis
-        count = results[0].shape[along]
-        missing = max(size - count, 0)
-        keep = [slice(None)] * results[0].ndim
-        keep[along] = slice(0, size)
-        values = results[0][tuple(keep)]
-        if missing:
-            fill = values.min() if fill_value is None else fill_value
-            values = np.concatenate(
-                [
-                    values,
-                    np.full(
-                        [missing if i == along else n for i, n in enumerate(values.shape)], fill, values.dtype
-                    ),
-                ],
-                along,
-            )
-        results[0] = values
-        results[1] = np.concatenate([results[1][:size], np.full(missing, results[1][0] if count else 0)])
-        results[3] = np.concatenate([results[3][:size], np.zeros(missing, int)])
+        results = unique_op(x, size=operator.index(size), **attrs)
+    elif type(x) is Traced:
+        raise TraceError(
+            "unique: how many different elements there are is not known while a function is being traced; give `size`"
+        )
+    else:
+        results = [Tensor(found) for found in _unique_reference(x.array, size=None, **attrs)]
     wanted = [True, return_index, return_inverse, return_counts]
-    kept = [
-        Tensor(r if i == 0 else r.astype(np.int32))
-        for i, (r, w) in enumerate(zip(results, wanted, strict=False))
-        if w
-    ]
+    kept = [found for found, want in zip(results, wanted, strict=True) if want]
     return kept[0] if len(kept) == 1 else tuple(kept)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..engine.allowance import made_from_file
 from .atomic import atomic_file
+from .cudnn_weights import in_our_form
 from .lambda_code import allowing_code
 from .model_file import KERAS_FORMAT, model_of_entry, parse_json
 from .object_registration import CustomObjectScope
@@ -226,13 +227,19 @@ def read_weights(model, group, what, skip_mismatch=False, by_name=False, fresh=F
         for variable, dataset in chosen:
             _set(variable, dataset)
         return
-    arrays = [read_dataset(dataset) for _, dataset in chosen]  # all are read before the first is used
+    arrays = [_values(dataset) for _, dataset in chosen]  # all are read before the first is used
     for (variable, _), array in zip(chosen, arrays):
         variable.assign(array)
 
 
+def _values(dataset):
+    return dataset if isinstance(dataset, np.ndarray) else read_dataset(dataset)
+
+
 def _set(variable, dataset):
-    if read_dataset_into(dataset, variable.storage):
+    if isinstance(dataset, np.ndarray):
+        variable.assign(dataset)
+    elif read_dataset_into(dataset, variable.storage):
         variable.snapshot = None
     else:
         variable.assign(read_dataset(dataset))
@@ -263,7 +270,7 @@ def _matched(layer, variables, group, what, skip_mismatch):
             skip_mismatch,
         )
     pairs = []
-    for variable, dataset in zip(variables, datasets):
+    for variable, dataset in zip(variables, in_our_form(variables, datasets)):
         if tuple(dataset.shape) != tuple(variable.shape):
             pairs += _misfit(
                 f"{who}: {variable.path!r} has shape {tuple(variable.shape)}, {what!r} holds one of shape "

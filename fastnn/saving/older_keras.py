@@ -63,6 +63,7 @@ _KEEPS = {  # the classes that still have a setting of `_GONE`
     },
     "zero_output_for_mask": {"RNN", "LSTM", "GRU", "SimpleRNN"},
 }
+_FOR_GPUS = {"CuDNNLSTM": "LSTM", "CuDNNGRU": "GRU"}
 _FROM_SEPARABLE = {"kernel_initializer", "kernel_regularizer", "kernel_constraint"}
 _DEPTHWISE = {
     "SeparableConv1D",
@@ -131,6 +132,7 @@ def current_model(entry):
     if entry["class_name"] == "ThresholdedReLU":
         entry["class_name"] = "ReLU"
         config = {"threshold": config.get("theta", 1.0), **{k: v for k, v in config.items() if k != "theta"}}
+    entry["class_name"] = _FOR_GPUS.get(entry["class_name"], entry["class_name"])
     if entry["class_name"] == "MultiHeadAttention":
         entry.pop("build_config", None)  # it has one shape of what are two inputs or three: calls build it
     return {**entry, "config": _layer_config(entry["class_name"], config)}

@@ -12,12 +12,18 @@ def to_categorical(x, num_classes=None):
     Returns:
         A float64 array of shape (*x.shape, num_classes), as in Keras 3.
     Raises:
-        ValueError: a label below 0 or not below `num_classes`.
+        ValueError: labels that are no numbers, below 0 or not below `num_classes`.
     >>> to_categorical([0, 2])
     array([[1., 0., 0.],
            [0., 0., 1.]])
     """
-    labels = np.asarray(x).astype("int64")
+    labels = np.asarray(x)
+    if labels.dtype.kind not in "biuf":
+        raise ValueError(
+            f"to_categorical: `x` must hold integers, received dtype {labels.dtype}, such as {labels.ravel()[:1]}; "
+            "number the classes first: classes, x = np.unique(x, return_inverse=True)"
+        )
+    labels = labels.astype("int64")
     shape = labels.shape[:-1] if labels.ndim > 1 and labels.shape[-1] == 1 else labels.shape
     flat = labels.reshape(-1)
     if num_classes is None:

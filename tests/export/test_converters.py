@@ -13,7 +13,20 @@ from fastnn.export.converters import TABLE
 # Ops of inference that ONNX, or its runtimes, cannot say, or that no layer uses.
 UNSAID = {
     *("angle", "argpartition", "cholesky", "complex", "correlate", "ctc_decode", "ctc_loss", "det"),
-    *("eig", "eigh", "erfinv", "fourier", "gcd", "i0", "imag", "in_top_k", "inv", "lcm"),
+    *(
+        "eig",
+        "eigh",
+        "erfinv",
+        "fourier",
+        "gcd",
+        "histogram",
+        "i0",
+        "imag",
+        "in_top_k",
+        "inv",
+        "lcm",
+        "unique",
+    ),
     *("lu_factor", "nextafter", "qr", "segment", "slogdet", "solve", "solve_triangular", "svd", "view"),
     *("put_rows", "unique_rows", "equalize", "equalize_tiles", "look_up", "hash_bins", "hash_crossing"),
     *("scan", "choice"),  # export lays them out

@@ -6,7 +6,7 @@ import weakref
 import numpy as np
 import pytest
 
-from fastnn import layers, ops
+from fastnn import layers, models, ops
 from fastnn.engine.function import function
 from fastnn.engine.graph import Graph, trace
 from fastnn.engine.tape import GradientTape
@@ -322,3 +322,21 @@ def test_identity_keeps_structure():
     a, b = layers.Input((3,)), layers.Input((4,), dtype="int32")
     out = layers.Identity()({"a": a, "b": b})
     assert out["a"].shape == (None, 3) and out["b"].dtype == "int32"
+
+
+def test_metrics_added_inside_a_call():
+    """Keras 2's add_metric: the mean over an epoch, in the logs and what evaluate returns."""
+
+    class Watched(layers.Layer):
+        def call(self, inputs):
+            self.add_metric(ops.max(inputs), name="largest")
+            return inputs
+
+    model = models.Sequential([layers.Input((1,)), Watched(name="watched"), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.arange(4, dtype="float32")[:, None]
+    history = model.fit(x, x, batch_size=2, shuffle=False, verbose=0, epochs=2).history
+    assert history["largest"] == [2.0, 2.0]  # of 1 and 3
+    assert model.evaluate(x, x, verbose=0, return_dict=True)["largest"] == 3.0
+    with pytest.raises(ValueError, match="'watched'.*name=None"):
+        model.get_layer("watched").add_metric(1.0)
