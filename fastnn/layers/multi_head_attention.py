@@ -201,6 +201,8 @@ class GroupQueryAttention(HeadedAttention):
     Source: Keras 3 `layers.GroupQueryAttention`; Ainslie et al., EMNLP 2023.
     """
 
+    named_in_files = "GroupedQueryAttention"  # Keras's class, exported by the shorter name
+
     def __init__(
         self,
         head_dim,

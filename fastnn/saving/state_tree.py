@@ -53,9 +53,14 @@ def _look_into(child, path, found, seen, containers):
         counts = {}
         for part in child.values() if isinstance(child, dict) else child:
             if _has_state(part):
-                _visit(part, _join(path, _numbered(snake_case(type(part).__name__), counts)), found, seen)
+                name = _numbered(_name_in_files(part), counts)
+                _visit(part, _join(path, name), found, seen)
             elif isinstance(part, (list, tuple, dict)):
                 _look_into(part, _join(path, _numbered("container", counts)), found, seen, containers)
+
+
+def _name_in_files(thing):
+    return snake_case(getattr(thing, "named_in_files", type(thing).__name__))
 
 
 def _has_state(thing):

@@ -178,3 +178,14 @@ def test_float16(form, writer, reader, tmp_path):
     want = model.predict(x, verbose=0)
     # 2**-11 a rounding, of values up to about 4, in five layers
     np.testing.assert_allclose(loaded.predict(x, verbose=0), want, rtol=5e-3, atol=2e-2)
+
+
+def test_grouped_queries_go_both_ways(tmp_path):
+    path = str(tmp_path / "grouped.keras")
+    x = np.random.default_rng(0).standard_normal((2, 5, 4)).astype("float32")
+    for writer, reader in ((keras, fastnn), (fastnn, keras)):
+        inputs = writer.Input((5, 4))
+        model = writer.Model(inputs, writer.layers.GroupQueryAttention(2, 4, 1)(inputs, inputs))
+        model.save(path)
+        got = reader.models.load_model(path).predict(x, verbose=0)
+        np.testing.assert_allclose(got, model.predict(x, verbose=0), atol=1e-6)
