@@ -542,16 +542,22 @@ static void FNN(PRODUCT(conv_input_grad))(const fnn_call *call, ptrdiff_t lo, pt
 
 /* ---- the kernel's taps in the order they are read ---- */
 
-static void FNN(conv_taps_work)(const fnn_call *call, fnn_work *work)
+static void FNN(conv_taps_work)(const FNN(conv_shape) * s, ptrdiff_t depth, ptrdiff_t n, fnn_work *work)
+{
+    work->units = FNN(conv_volume)(s->window);
+    work->bytes = 8.0 * (double)(FNN(conv_volume)(s->window) * depth * n * s->groups);
+    work->made = FNN(conv_volume)(s->window) * FNN(words)(depth) * FNN(conv_words)(n) * s->groups *
+                 (ptrdiff_t)sizeof(float);
+}
+
+static void FNN(conv_pack_work)(const fnn_call *call, fnn_work *work)
 {
     const FNN(conv_shape) s = FNN(conv_sizes)(call);
-    work->units = FNN(conv_volume)(s.window);
-    work->bytes = 8.0 * (double)(FNN(conv_volume)(s.window) * (s.c / fnn_max(s.groups, 1)) * s.oc);
+    FNN(conv_taps_work)(&s, s.c / fnn_max(s.groups, 1), s.oc / fnn_max(s.groups, 1), work);
 }
 
 /* Packed: phase by phase, group by group, panel by panel, rows (a tap and a word of channels each) of a panel's width,
- * the last panel's in whole vectors: kd * kh * kw * depth * groups * (filters of a group, rounded up to 16)
- * floats are enough. bufs: kernel, packed */
+ * the last panel's in whole vectors. bufs: kernel, packed */
 static void FNN(PRODUCT(conv_pack))(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {
     (void)scratch;
@@ -573,6 +579,15 @@ static void FNN(PRODUCT(conv_pack))(const fnn_call *call, ptrdiff_t lo, ptrdiff_
                     tv_store(to + start * rows + i * width + j - start, FNN(tile_across)(at, next, n - j));
                 }
         }
+}
+
+static void FNN(conv_flip_work)(const fnn_call *call, fnn_work *work)
+{
+    const FNN(conv_shape) s = FNN(conv_sizes)(call);
+    const ptrdiff_t depth = s.oc / fnn_max(s.groups, 1), n = s.c / fnn_max(s.groups, 1);
+    FNN(conv_taps_work)(&s, depth, n, work);
+    if (call->size[CONV_SIZES] == 0)
+        work->made = FNN(conv_volume)(s.window) * depth * s.c * (ptrdiff_t)sizeof(float);
 }
 
 /* The taps of the input's gradient, each transposed: packed, with the channels of y as rows, or (packed = 0)
@@ -614,5 +629,5 @@ static void FNN(PRODUCT(conv_flip))(const fnn_call *call, ptrdiff_t lo, ptrdiff_
 #define FNN_CONV_KERNELS                                                                                     \
     FNN_KERNEL(PRODUCT(conv), conv_work)                                                                     \
     FNN_KERNEL(PRODUCT(conv_input_grad), conv_input_grad_work)                                               \
-    FNN_KERNEL(PRODUCT(conv_pack), conv_taps_work)                                                           \
-    FNN_KERNEL(PRODUCT(conv_flip), conv_taps_work)
+    FNN_KERNEL(PRODUCT(conv_pack), conv_pack_work)                                                           \
+    FNN_KERNEL(PRODUCT(conv_flip), conv_flip_work)

@@ -29,6 +29,8 @@ typedef struct {
     ptrdiff_t grain;     /* ranges of fewer units repeat too much work; 0: any range is as good */
     ptrdiff_t scratch;   /* bytes of private memory each thread needs while it runs */
     ptrdiff_t workspace; /* bytes of shared memory the caller passes as the last buffer; 0: none */
+    ptrdiff_t
+        made; /* bytes of the one buffer it makes, if only the kernel knows their order; 0: any caller does */
     double flops, bytes; /* arithmetic and memory traffic: they decide how many threads take part */
 } fnn_work;
 

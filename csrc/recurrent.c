@@ -380,7 +380,9 @@ static void FNN(recurrent_pack_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_
 static void FNN(recurrent_pack_work)(const fnn_call *call, fnn_work *work)
 {
     const ptrdiff_t k = call->size[0], n = call->size[1], gates = call->size[2];
-    work->units = fnn_ceil_div(n, FNN(recurrent_panel)(call->size[4])) * gates;
+    const ptrdiff_t panel = FNN(recurrent_panel)(call->size[4]), rows = call->size[5] + k + call->size[6];
+    work->units = fnn_ceil_div(n, panel) * gates;
+    work->made = work->units * rows * panel * (ptrdiff_t)sizeof(float);
     work->bytes = 8.0 * (double)k * (double)n * (double)gates;
 }
 

@@ -426,13 +426,13 @@ static void FNN(winograd_kernel_work)(const fnn_call *call, fnn_work *work)
 {
     const ptrdiff_t c = call->size[0], oc = call->size[1], taps = call->size[2];
     work->units = taps * c;
+    work->made = taps * WINO_POINTS * FNN(wino_plane)(c * FNN(conv_words)(oc)) * (ptrdiff_t)sizeof(float);
     work->flops = 200.0 * (double)(taps * c * oc) / VF_LANES;
     work->bytes = 4.0 * 45.0 * (double)(taps * c * oc);
 }
 
 /* The 36 points of each filter, in panels of columns as the product reads them: points (taps, 36, panels, c,
- * panel), the last panel as narrow as whole words allow, the 36 planes apart as wino_plane says;
- * taps * 36 * (c * (oc rounded up to 16) + 32) floats are enough.
+ * panel), the last panel as narrow as whole words allow, the 36 planes apart as wino_plane says.
  * sizes: c oc taps rounded.  bufs: kernel (taps, 3, 3, c, oc), points */
 static void FNN(winograd_kernel_f32)(const fnn_call *call, ptrdiff_t lo, ptrdiff_t hi, void *scratch)
 {

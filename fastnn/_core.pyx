@@ -21,7 +21,7 @@ cdef extern from "fnn.h" nogil:
         double attr[1]
         ptrdiff_t bufs, sizes, attrs
     ctypedef struct fnn_work:
-        ptrdiff_t units, scratch, workspace
+        ptrdiff_t units, scratch, workspace, made
         double flops, bytes
     ctypedef struct fnn_kernel:
         const char *name
@@ -134,7 +134,7 @@ cdef class Kernels:
         return <const fnn_kernel *><size_t>self.at[name]
 
     def work(self, str name, sizes, attrs=()):
-        """What a call takes: {"units", "scratch", "workspace", "flops", "bytes"}, the memory in bytes."""
+        """What a call takes: {"units", "scratch", "workspace", "made", "flops", "bytes"}, the memory in bytes."""
         cdef fnn_call call
         cdef fnn_work work
         cdef const fnn_kernel *kernel = self.find(name)
@@ -142,7 +142,7 @@ cdef class Kernels:
         memset(&work, 0, sizeof(work))
         kernel.work(&call, &work)
         return {"units": work.units, "scratch": work.scratch, "workspace": work.workspace,
-                "flops": work.flops, "bytes": work.bytes}
+                "made": work.made, "flops": work.flops, "bytes": work.bytes}
 
 
 def form(list arrays):

@@ -76,6 +76,10 @@ class Lowering:
         """What a call takes: a dict with `units`, `workspace` (bytes) and more, as csrc/fnn.h has it."""
         return settings.kernels().work(kernel, sizes, attrs)
 
+    def made_by(self, kernel, sizes):
+        """A workspace for what the kernel makes in an order of its own, as wide as its table's registers want it."""
+        return self.workspace(self.work_of(kernel, sizes)["made"])
+
     def emit(self, kernel, reads, writes, sizes, attrs=()):
         """Add one kernel call. Its buffers are `reads`, then `writes`, then the workspace its `work` asks for."""
         sizes = [int(size) for size in sizes]

@@ -65,11 +65,6 @@ def _is_depthwise(call, kernel_shape, x_shape):
     return call.groups > 1 and call.groups == x_shape[-1]
 
 
-def _packed_bytes(rows, filters, groups):
-    """The bytes of a kernel's matrix (rows, filters of a group) in panels; see conv_pack_f32."""
-    return 4 * rows * groups * (-(filters // groups) // 16 * -16)
-
-
 # ---- Winograd's form ----
 
 # Cycles of an AVX2 core for a channel of a tile: the transforms to and from the 36 points.
@@ -129,8 +124,9 @@ def _winograd(call, source, kernel, kernel_shape, sizes, extra, alpha=0.0):
     """Emits the convolution of `source` with planes of 3 x 3 kernels, which are transformed first."""
     channels, filters = kernel_shape[-2:]
     taps, rounded = sizes[9], sizes[13]
-    points = call.workspace(4 * 36 * taps * (channels * (-filters // 16 * -16) + 32))
-    call.emit("winograd_kernel_f32", [kernel], [points], [channels, filters, taps, rounded])
+    transform = [channels, filters, taps, rounded]
+    points = call.made_by("winograd_kernel_f32", transform)
+    call.emit("winograd_kernel_f32", [kernel], [points], transform)
     reads = [source, points, *call.inputs[2:]]
     call.emit("winograd_f32", reads=reads, writes=call.outputs, sizes=[*sizes, *extra], attrs=[alpha])
 
@@ -145,6 +141,14 @@ def _copy_windows(call, x, matrix, window, counts, into_x=False):
         emit_copy(call, matrix, x, shape, rows, steps)
     else:
         emit_copy(call, x, matrix, shape, steps, rows)
+
+
+def _reordered(call, kind, kernel, sizes):
+    """The kernel as a packing or flipping kernel leaves it."""
+    name = kernel_name(call, kind)
+    made = call.made_by(name, sizes)
+    call.emit(name, [kernel], [made], sizes)
+    return made
 
 
 def _is_seldom_seen(call, kernel_shape, y_shape):
@@ -206,8 +210,7 @@ def emit_conv(call, activation=0, alpha=0.0):
     name = kernel_name(call, "conv")
     packed = y[-1] // call.groups > _FEW_FILTERS or name != "conv_f32"
     if packed:
-        reads[1] = call.workspace(_packed_bytes(math.prod(kernel[:-1]), y[-1], call.groups))
-        call.emit(kernel_name(call, "conv_pack"), [call.inputs[1]], [reads[1]], sizes)
+        reads[1] = _reordered(call, "conv_pack", call.inputs[1], sizes)
     call.emit(name, reads=reads, writes=call.outputs, attrs=[alpha], sizes=[*sizes, packed, *epilogue])
 
 
@@ -235,14 +238,11 @@ def emit_input_grad(call):
     if tiled:
         top, left, taps, deep, made, front = tiled[7:13]
         tiled[7:13] = [2 - top, 2 - left, taps, deep, made, taps - 1 - front]
-        flipped = call.workspace(kernel.nbytes)
-        call.emit("conv_flip_f32", reads=[kernel], writes=[flipped], sizes=[*sizes, 0])
+        flipped = _reordered(call, "conv_flip", kernel, [*sizes, 0])
         turned = (*kernel.shape[:-2], kernel.shape[-1], kernel.shape[-2])
         _winograd(call, dy, flipped, turned, tiled, [0, 0])
         return
-    taps = math.prod(kernel.shape[:-2])
-    flipped = call.workspace(_packed_bytes(taps * kernel.shape[-1] // call.groups, x[-1], call.groups))
-    call.emit(kernel_name(call, "conv_flip"), reads=[kernel], writes=[flipped], sizes=[*sizes, 1])
+    flipped = _reordered(call, "conv_flip", kernel, [*sizes, 1])
     call.emit(kernel_name(call, "conv_input_grad"), reads=[dy, flipped], writes=call.outputs, sizes=sizes)
 
 

@@ -250,14 +250,6 @@ _FEW_ROWS = 12  # under so many rows a product for all steps at once does more w
 _MOST_ROWS_BY_COLUMNS = 64
 
 
-_PANEL_WIDTHS = (8, 16, 48, 64, 128)  # recurrent_panel of csrc/recurrent.h, in every table
-
-
-def _panels(n, k, groups):
-    """Bytes that n columns of `groups` gates take at most when packed in panels of any table's width."""
-    return 4 * max(math.ceil(n / width) * width for width in _PANEL_WIDTHS) * k * groups
-
-
 def _by_columns(batch, width, units):
     """Whether threads share out a step's columns rather than rows: weights that no near cache holds, and few
     rows."""
@@ -289,15 +281,12 @@ def _kernel(kind):
         above = i.features if fused else 0
         r, projected = i.recurrent, None
         if packed:
-            r = call.workspace(_panels(i.units, above + i.units, kind.gates))
-            for matrix, before, after in ((i.kernel, 0, i.units), (i.recurrent, above, 0)):
-                if fused or matrix is i.recurrent:
-                    call.emit(
-                        "recurrent_pack_f32",
-                        [matrix],
-                        [r],
-                        [matrix.shape[0], i.units, kind.gates, 0, i.batch, before, after],
-                    )
+            sizes = [i.units, i.units, kind.gates, 0, i.batch, above, 0]
+            r = call.made_by("recurrent_pack_f32", sizes)
+            if fused:
+                before = [i.features, i.units, kind.gates, 0, i.batch, 0, i.units]
+                call.emit("recurrent_pack_f32", [i.kernel], [r], before)
+            call.emit("recurrent_pack_f32", [i.recurrent], [r], sizes)
         if not fused:
             projected = call.workspace(4 * i.batch * i.steps * i.width)
             bias = [] if i.bias is None else [i.bias]
@@ -347,8 +336,9 @@ def _grad_kernel(kind):
             return False
         width = kind.gates * i.units
         columns = _by_columns(i.batch, width, i.units)
-        turned = call.workspace(_panels(i.units, width, 1))
-        call.emit("recurrent_pack_f32", [i.recurrent], [turned], [width, i.units, 1, 1, i.batch, 0, 0])
+        sizes = [width, i.units, 1, 1, i.batch, 0, 0]
+        turned = call.made_by("recurrent_pack_f32", sizes)
+        call.emit("recurrent_pack_f32", [i.recurrent], [turned], sizes)
         reads = [turned, i.gates, i.inward, i.cells, i.carry, i.mask, i.dy, i.dh, i.dc]
         for first, last in [(first - 1, last - 1) for first, last in _parts_of(i.steps + 1, columns)][::-1]:
             call.emit(

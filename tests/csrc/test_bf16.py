@@ -2,7 +2,16 @@
 
 import numpy as np
 import pytest
-from support import EPS32, ISAS_BF16, activated, check_convolution, check_kernel, rounded_to_bf16, run_kernel
+from support import (
+    EPS32,
+    ISAS_BF16,
+    activated,
+    check_convolution,
+    check_kernel,
+    rounded_to_bf16,
+    run_kernel,
+    run_maker,
+)
 
 from fastnn.ops import convolution
 
@@ -178,14 +187,12 @@ def test_bits_of_convolutions_do_not_depend_on_threads(isa, channels, filters, r
     sizes = [7, 1, 15, 15, channels, 1, *dy.shape[1:], 1, 3, 3, 1, 2, 2, 0, 0, 0, 1, 1, 1, 1]
     results = []
     for threads in (1, 2, 3):
-        room = (3, 3, max(channels, filters), max(channels, filters) + 16)
-        y, dx, packed, flipped, partial = (
-            np.full(shape, np.nan, np.float32)
-            for shape in (dy.shape, x.shape, room, room, (4, *kernel.shape))
+        y, dx, partial = (
+            np.full(shape, np.nan, np.float32) for shape in (dy.shape, x.shape, (4, *kernel.shape))
         )
-        run_kernel(isa, "conv_pack_bf16", [kernel], [packed], sizes, threads=threads)
+        packed = run_maker(isa, "conv_pack_bf16", kernel, sizes, threads)
         run_kernel(isa, "conv_bf16", [x, packed], [y], [*sizes, 1, 0, 0], [0.0], threads)
-        run_kernel(isa, "conv_flip_bf16", [kernel], [flipped], [*sizes, 1], threads=threads)
+        flipped = run_maker(isa, "conv_flip_bf16", kernel, [*sizes, 1], threads)
         run_kernel(isa, "conv_input_grad_bf16", [dy, flipped], [dx], sizes, threads=threads)
         run_kernel(isa, "conv_kernel_grad_bf16", [x, dy], [partial], [*sizes, 4], threads=threads)
         results.append((y, dx, partial))

@@ -6,7 +6,7 @@ about half of that. A direct sum in any order is only bounded by n u sum |x k|, 
 
 import numpy as np
 import pytest
-from support import EPS32, ISAS, check_kernel, on_isa, run_kernel
+from support import EPS32, ISAS, check_kernel, on_isa, run_kernel, run_maker
 
 from fastnn.engine.lower import Buffer, lower
 from fastnn.ops import convolution
@@ -98,8 +98,7 @@ def test_a_nan_reaches_every_output_that_sees_it(isa, rng):
     x, kernel, _, attributes = _case(((1, 16, 16, 16), 16, ((1, 1), (1, 1))), rng)
     x[0, 5, 6, 3] = np.nan
     y = np.zeros((1, 16, 16, 16), np.float32)
-    points = np.zeros(36 * (16 * 16 + 32), np.float32)
-    run_kernel(isa, "winograd_kernel_f32", [kernel], [points], [16, 16, 1, 0])
+    points = run_maker(isa, "winograd_kernel_f32", kernel, [16, 16, 1, 0])
     run_kernel(isa, "winograd_f32", [x, points], [y], [1, 16, 16, 16, 16, 16, 16, 1, 1, *FLAT, 0, 1], [0.0])
     assert np.isnan(y[0, 4:7, 5:8]).all()
     assert np.isfinite(y[0, 8:]).all() and np.isfinite(y[0, :, 12:]).all()
@@ -110,9 +109,8 @@ def test_the_bits_do_not_depend_on_threads(isa, rng):
     x, kernel, dy, _ = _case(((5, 21, 18, 24), 40, ((1, 1), (1, 1))), rng)
     sizes, results = [5, 21, 18, 24, 21, 18, 40, 1, 1, *FLAT], []
     for threads in (1, 2, 3):
-        shapes = (36, 24 * 48 + 32), dy.shape, (3, *kernel.shape)
-        points, y, partial = (np.full(shape, np.nan, np.float32) for shape in shapes)
-        run_kernel(isa, "winograd_kernel_f32", [kernel], [points], [24, 40, 1, 0], threads=threads)
+        y, partial = (np.full(shape, np.nan, np.float32) for shape in (dy.shape, (3, *kernel.shape)))
+        points = run_maker(isa, "winograd_kernel_f32", kernel, [24, 40, 1, 0], threads)
         run_kernel(isa, "winograd_f32", [x, points], [y], [*sizes, 0, 0], [0.0], threads)
         run_kernel(isa, "winograd_kernel_grad_f32", [x, dy], [partial], [*sizes, 3], threads=threads)
         results.append((y, partial))
