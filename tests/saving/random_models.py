@@ -213,13 +213,13 @@ class Grower:
         layers, pick, chance = self.k.layers, self.pick, self.chance
         steps, width = x.shape[1:]
 
-        def recurrent(returning):
+        def recurrent(returning, backwards=False):
             return pick(
                 lambda: layers.LSTM(pick(2, 5), return_sequences=returning, unit_forget_bias=chance(0.5)),
                 lambda: layers.LSTM(4, return_sequences=returning, use_bias=False, activation="relu"),
                 lambda: layers.GRU(pick(3, 4), return_sequences=returning, reset_after=chance(0.6)),
                 lambda: layers.SimpleRNN(4, return_sequences=returning, activation=pick("tanh", "relu")),
-                lambda: layers.GRU(3, return_sequences=returning, go_backwards=chance(0.5)),
+                lambda: layers.GRU(3, return_sequences=returning, go_backwards=backwards),
             )()
 
         def cells():
@@ -233,21 +233,21 @@ class Grower:
 
         def attended():
             other = pick(x, layers.Dense(width)(x), layers.Conv1D(width, 2, padding="same")(x))
-            kind = pick("MultiHeadAttention", "GroupedQueryAttention", "Attention", "AdditiveAttention")
+            kind = pick("MultiHeadAttention", "GroupQueryAttention", "Attention", "AdditiveAttention")
             if kind == "MultiHeadAttention":
                 layer = layers.MultiHeadAttention(
                     pick(1, 2, 3), pick(2, 4), value_dim=pick(None, 3), use_bias=chance(0.7)
                 )
                 return layer(x, other, use_causal_mask=chance(0.4))
-            if kind == "GroupedQueryAttention":
-                return layers.GroupedQueryAttention(pick(2, 3), 4, 1)(x, other)
+            if kind == "GroupQueryAttention":
+                return layers.GroupQueryAttention(pick(2, 3), 4, 1)(x, other)
             if kind == "Attention":
                 layer = layers.Attention(use_scale=chance(0.5), score_mode=pick("dot", "concat"))
                 return layer([x, other], use_causal_mask=chance(0.4))
             return layers.AdditiveAttention(use_scale=chance(0.5))([x, other])
 
         made = [
-            *[lambda: recurrent(chance(0.6))(x)] * 3,
+            *[lambda: recurrent(chance(0.6), backwards=chance(0.3))(x)] * 3,
             lambda: cells()(x),
             *[lambda: bidirectional()(x)] * 2,
             *[attended] * 3,
