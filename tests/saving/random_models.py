@@ -115,10 +115,12 @@ class Grower:
         else:
             kinds = {2: [self.for_rows], 3: [self.for_steps] * 3, 4: [self.for_images] * 3}[len(x.shape)]
             x = self.pick(*kinds, self.for_any)(x)
-        if np.prod(x.shape[1:]) <= LARGEST and len(x.shape) in (2, 3, 4):
-            self.tensors.append(x)
-        elif np.prod(x.shape[1:]) > LARGEST:
+        if None in x.shape[1:]:
+            return  # a Reshape to (-1, n) of an odd tensor may leave an extent open; what follows needs it
+        if np.prod(x.shape[1:]) > LARGEST:
             self.tensors.append(self.k.layers.Dense(5)(self.k.layers.Flatten()(x)))
+        elif len(x.shape) in (2, 3, 4):
+            self.tensors.append(x)
 
     def a_model(self, x):
         """A model of one input in this one, called once or, where the shape allows, twice."""
