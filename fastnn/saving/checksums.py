@@ -1,5 +1,6 @@
 """The CRC-32 of a file that is written in pieces, reckoned while they are on their way to the disk."""
 
+import functools
 import threading
 import zlib
 
@@ -63,14 +64,20 @@ def joined_checksum(first, second, length):
     A CRC is linear over bits: the first one's is carried over `length` zero bytes, which is a matrix of 32 x 32 bits
     to the power of 8 `length`, found by squaring.
     """
-    step = [_POLYNOMIAL, *(1 << i for i in range(31))]  # over one zero bit
     bits = 8 * length
-    while bits:
-        if bits & 1:
-            first = _times(step, first)
-        bits >>= 1
-        step = [_times(step, column) for column in step]
+    for k in range(bits.bit_length()):
+        if bits >> k & 1:
+            first = _times(_over_zeros(k), first)
     return first ^ second
+
+
+@functools.cache  # the same few for all pieces, and the squares take longer to find than the sums of small pieces
+def _over_zeros(k):
+    """The matrix, as its columns, that carries a CRC over 2**k zero bits."""
+    if k == 0:
+        return [_POLYNOMIAL, *(1 << i for i in range(31))]
+    half = _over_zeros(k - 1)
+    return [_times(half, column) for column in half]
 
 
 def _times(matrix, vector):
