@@ -162,38 +162,42 @@ def cast(x, dtype):
 
 def cast_to_floatx(x):
     """An array or tensor in the default float dtype."""
-    return x.astype(settings.floatx()) if isinstance(x, np.ndarray) else ops.cast(x, settings.floatx())
+    return (
+        x.astype(settings.float_dtype()) if isinstance(x, np.ndarray) else ops.cast(x, settings.float_dtype())
+    )
 
 
 def constant(value, dtype=None, shape=None, name=None):
     """A tensor of one value or of an array's."""
-    value = ops.convert_to_tensor(np.asarray(value, dtype or settings.floatx()))
+    value = ops.convert_to_tensor(np.asarray(value, dtype or settings.float_dtype()))
     return value if shape is None else ops.broadcast_to(value, shape)
 
 
 def variable(value, dtype=None, name=None, constraint=None):
     """A Variable."""
-    return Variable(np.asarray(value, dtype or settings.floatx()), name=name)
+    return Variable(np.asarray(value, dtype or settings.float_dtype()), name=name)
 
 
 def placeholder(shape=None, ndim=None, dtype=None, sparse=False, name=None):
     """A symbolic tensor."""
-    return KerasTensor(shape if shape is not None else (None,) * ndim, dtype or settings.floatx(), name=name)
+    return KerasTensor(
+        shape if shape is not None else (None,) * ndim, dtype or settings.float_dtype(), name=name
+    )
 
 
 def zeros(shape, dtype=None, name=None):
     """A Variable of zeros."""
-    return Variable(np.zeros(shape, dtype or settings.floatx()), name=name)
+    return Variable(np.zeros(shape, dtype or settings.float_dtype()), name=name)
 
 
 def ones(shape, dtype=None, name=None):
     """A Variable of ones."""
-    return Variable(np.ones(shape, dtype or settings.floatx()), name=name)
+    return Variable(np.ones(shape, dtype or settings.float_dtype()), name=name)
 
 
 def eye(size, dtype=None, name=None):
     """A Variable with the identity matrix."""
-    return Variable(np.eye(size, dtype=dtype or settings.floatx()), name=name)
+    return Variable(np.eye(size, dtype=dtype or settings.float_dtype()), name=name)
 
 
 def random_normal(shape, mean=0.0, stddev=1.0, dtype=None, seed=None):

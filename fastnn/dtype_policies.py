@@ -7,12 +7,13 @@ from collections.abc import MutableMapping
 
 from .engine import dtypes, settings
 
-_MIXED = ("mixed_float16", "mixed_bfloat16")
+# The policies whose tensors have another dtype than they name: all are float32.
+_BY_NAME = ("mixed_float16", "mixed_bfloat16", "bfloat16")
 _global = None  # set by set_dtype_policy; None: floatx
 
 
 class DTypePolicy:
-    """A named pair of dtypes: "float32", "float64", another dtype's name, "mixed_bfloat16" or "mixed_float16".
+    """A named pair of dtypes: "float32" or another dtype's name, "bfloat16", "mixed_bfloat16" or "mixed_float16".
 
     "mixed_bfloat16": layers round the operands of matrix products and convolutions, and of their gradients'
     products, to bfloat16 and sum in float32. Everything else stays float32: variables, what layers return, norms,
@@ -20,11 +21,14 @@ class DTypePolicy:
     dtype: where a dtype is asked for, "bfloat16" makes float32 tensors. Fast on CPUs with AVX512_BF16 or AMX;
     elsewhere results are the same up to the order of sums, and a warning says once that float32 would be faster.
 
+    "bfloat16" computes in the same way. Its variables are float32 too, so that small updates are not lost in them, and
+    only called "bfloat16", as a file of Keras's needs it; it takes no less memory than "mixed_bfloat16".
+
     "mixed_float16" is kept by name, so that files made with it load and save unchanged, and computes in float32,
     which is as exact as it promises and more; a warning says so.
 
-    compute_dtype, variable_dtype: as in Keras. tensor_dtype: what the layer's tensors have. precision: "bfloat16" where
-    products round, or None.
+    compute_dtype, variable_dtype: the names, as in Keras. tensor_dtype: what the layer's tensors have. precision:
+    "bfloat16" where products round, or None.
 
     >>> DTypePolicy("float64").compute_dtype
     'float64'
@@ -37,19 +41,20 @@ class DTypePolicy:
         if not isinstance(name, str):
             raise TypeError(f"DTypePolicy: `name` must be a string such as 'float32', received {name!r}")
         self.precision = None
-        if name == "mixed_bfloat16":
+        if name in ("mixed_bfloat16", "bfloat16"):
             self.precision = "bfloat16"
             if settings.bfloat16_speed() == 1:
-                _warn_of_speed(settings.kernels().isa)
+                _warn_of_speed(name, settings.kernels().isa)
         elif name == "mixed_float16":
             warnings.warn(
                 f"{name}: fastnn has no kernels for float16 and computes in float32: results are at least as "
                 "exact, and steps take as long as with float32; mixed_bfloat16 is faster on CPUs made for it",
                 stacklevel=2,
             )
-        self.name = name if name in _MIXED else _standard(name)
-        self.tensor_dtype = self.variable_dtype = "float32" if name in _MIXED else self.name
+        self.name = name if name in _BY_NAME else _standard(name)
+        self.tensor_dtype = "float32" if name in _BY_NAME else self.name
         self.compute_dtype = self.precision or self.tensor_dtype
+        self.variable_dtype = name if name == "bfloat16" else self.tensor_dtype
 
     def get_config(self):
         return {"name": self.name}
@@ -164,20 +169,18 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
 def _standard(name):
     """The standard name of a dtype that a policy can have."""
     try:
-        if name == "bfloat16":  # elsewhere another name for float32
-            raise ValueError(name)
         return dtypes.standardize(name)
     except ValueError:
         raise ValueError(
-            f"DTypePolicy: `name` must be {', '.join(map(repr, _MIXED))} or the name of a dtype that variables can "
+            f"DTypePolicy: `name` must be {', '.join(map(repr, _BY_NAME))} or the name of a dtype that variables can "
             f"have, received {name!r}"
         ) from None
 
 
 @functools.cache  # one warning a process
-def _warn_of_speed(isa):
+def _warn_of_speed(name, isa):
     warnings.warn(
-        f"mixed_bfloat16: the kernels in use ({isa}) have no instructions for bfloat16 (AVX512_BF16 or AMX). Results "
+        f"{name}: the kernels in use ({isa}) have no instructions for bfloat16 (AVX512_BF16 or AMX). Results "
         "are right all the same, but steps are slower than with float32",
         stacklevel=4,
     )

@@ -43,7 +43,7 @@ def preprocess_input(x, data_format=None, mode="caffe"):
         return np.reshape(np.asarray(values, np.float32), extents)
 
     if isinstance(x, np.ndarray):
-        x = x if x.dtype.kind == "f" else x.astype(settings.floatx())
+        x = x if x.dtype.kind == "f" else x.astype(settings.float_dtype())
         x = np.flip(x, axis) if reverse else x
         x /= scale
         x -= constant(mean)

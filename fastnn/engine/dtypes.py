@@ -15,7 +15,7 @@ _ALIASES = {
     "half": "float16",
     "double": "float64",
     "long": "int64",
-    "bfloat16": "float32",  # what layers compute in under "mixed_bfloat16": tensors are wide, products round
+    "bfloat16": "float32",  # under the policies of this name tensors are wide, products round: DTypePolicy
 }
 
 
@@ -28,7 +28,7 @@ def standardize(dtype):
     if dtype is None:
         from . import settings
 
-        return settings.floatx()
+        return settings.float_dtype()
     if isinstance(dtype, str):
         if dtype in NUMPY:
             return dtype

@@ -4,6 +4,7 @@ import os
 
 from .. import _core
 
+_FLOATX = ("bfloat16", "float16", "float32", "float64")
 _values = {"floatx": "float32", "epsilon": 1e-7, "image_data_format": "channels_last"}
 _kernels = None
 
@@ -13,10 +14,20 @@ def floatx():
     return _values["floatx"]
 
 
+def float_dtype():
+    """The dtype that tensors and variables have by default: `floatx()`, or float32 where that is "bfloat16"."""
+    return "float32" if _values["floatx"] == "bfloat16" else _values["floatx"]
+
+
 def set_floatx(value):
-    """Make `value` ("float32" or "float64"; "float16" computes through NumPy) the default float dtype."""
-    if value not in ("float16", "float32", "float64"):
-        raise ValueError(f"set_floatx: `value` must be 'float16', 'float32' or 'float64', received {value!r}")
+    """Make `value` the default float dtype, and layers' default policy where none was set.
+
+    "float32", "float64", "float16" (which computes through NumPy) or "bfloat16" (see `DTypePolicy`).
+    """
+    if value not in _FLOATX:
+        raise ValueError(
+            f"set_floatx: `value` must be one of {', '.join(map(repr, _FLOATX))}, received {value!r}"
+        )
     _values["floatx"] = value
 
 

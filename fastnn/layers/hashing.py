@@ -68,7 +68,7 @@ class Hashing(Adapting):
 
     def __init__(self, num_bins, mask_value=None, salt=None, output_mode="int", sparse=False, **kwargs):
         if kwargs.get("dtype") is None:
-            kwargs["dtype"] = "int64" if output_mode == "int" else settings.floatx()
+            kwargs["dtype"] = "int64" if output_mode == "int" else settings.float_dtype()
         super().__init__(**kwargs)
         if num_bins is None or num_bins <= 0:
             raise ValueError(f"Hashing: `num_bins` must be at least 1, received {num_bins}")

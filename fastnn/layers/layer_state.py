@@ -50,7 +50,7 @@ class LayerState:
                 f"{describe(self)}: weight {name!r} would have shape {shape}. Every extent must "
                 "be known to make it: give the Input that feeds this layer a full shape"
             )
-        dtype = dtypes.standardize(dtype) if dtype is not None else self.variable_dtype
+        dtype = dtypes.standardize(self.variable_dtype if dtype is None else dtype)
         if is_from_file():
             size = math.prod(shape) * dtypes.NUMPY[dtype].itemsize
             spend_bytes(size, describe(self), f"a weight of shape {shape}")

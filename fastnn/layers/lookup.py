@@ -174,7 +174,7 @@ class Lookup(Adapting):
             )
         self._keep(np.array(tokens, self.dtype_name))
         if idf_weights is not None:
-            weights = np.asarray(idf_weights, settings.floatx())
+            weights = np.asarray(idf_weights, settings.float_dtype())
             if weights.shape != (len(given),):
                 raise ValueError(
                     f"{who}: `idf_weights` must hold one number a token, received shape {weights.shape} for "
@@ -207,7 +207,7 @@ class Lookup(Adapting):
         spend_bytes(
             8 * padding, f"{type(self).__name__} {self.name!r}", f"a vector of {self.max_tokens} weights"
         )
-        self.idf_weights = np.append(weights, np.zeros(padding)).astype(settings.floatx())
+        self.idf_weights = np.append(weights, np.zeros(padding)).astype(settings.float_dtype())
 
     # ---- learning it
 
@@ -319,7 +319,7 @@ class Lookup(Adapting):
         if self.output_mode == "int":
             return indices
         if self.output_mode == "tf_idf":
-            found = encode(ops.cast(indices, "int32"), "count", self.depth, settings.floatx())
+            found = encode(ops.cast(indices, "int32"), "count", self.depth, settings.float_dtype())
             return ops.multiply(found, convert(self.idf_weights))
         return encode(ops.cast(indices, "int32"), self.output_mode, self.depth, "int64")
 
@@ -505,7 +505,7 @@ class StringLookup(Lookup):
     @property
     def found_dtype(self):
         """The dtype of its outputs."""
-        return settings.floatx() if self.output_mode == "tf_idf" else "int64"
+        return settings.float_dtype() if self.output_mode == "tf_idf" else "int64"
 
     def _as_tokens(self, data):
         return as_words(data, self.encoding)

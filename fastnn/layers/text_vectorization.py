@@ -120,7 +120,7 @@ class TextVectorization(Adapting):
     @property
     def found_dtype(self):
         """The dtype of its outputs."""
-        return settings.floatx() if self.output_mode == "tf_idf" else "int64"
+        return settings.float_dtype() if self.output_mode == "tf_idf" else "int64"
 
     # ---- the vocabulary
 
@@ -241,7 +241,7 @@ class TextVectorization(Adapting):
             if self.output_mode == "multi_hot":
                 found = np.minimum(found, 1)
             elif self.output_mode == "tf_idf":
-                found = found.astype(settings.floatx()) * self._lookup_layer.idf_weights
+                found = found.astype(settings.float_dtype()) * self._lookup_layer.idf_weights
         return convert(found[0] if alone else found)
 
     def compute_output_shape(self, input_shape):

@@ -17,27 +17,27 @@ def accuracy(y_true, y_pred):
     """Where y_true equals y_pred."""
     y_pred = convert(y_pred)
     y_true, y_pred = squeeze_or_expand_to_same_rank(convert(y_true, dtype=y_pred.dtype), y_pred)
-    return ops.cast(ops.equal(y_true, y_pred), settings.floatx())
+    return ops.cast(ops.equal(y_true, y_pred), settings.float_dtype())
 
 
 def binary_accuracy(y_true, y_pred, threshold=0.5):
     """Where y_true (0 or 1) equals y_pred > threshold; shape (..., d) in and out."""
     y_true, y_pred = squeeze_or_expand_to_same_rank(convert(y_true), convert(y_pred))
     positive = ops.cast(ops.greater(y_pred, threshold), y_true.dtype)
-    return ops.cast(ops.equal(y_true, positive), settings.floatx())
+    return ops.cast(ops.equal(y_true, positive), settings.float_dtype())
 
 
 def categorical_accuracy(y_true, y_pred):
     """Where y_true and y_pred, both (..., classes), have their largest value at the same class; shape (...)."""
     y_true, y_pred = convert(y_true), convert(y_pred)
     _check_one_hot("categorical_accuracy", y_true, y_pred)
-    return ops.cast(shared_peak(y_true, y_pred), settings.floatx())
+    return ops.cast(shared_peak(y_true, y_pred), settings.float_dtype())
 
 
 def sparse_categorical_accuracy(y_true, y_pred):
     """Where y_pred, (..., classes), has its largest value at class number y_true, (...) or (..., 1); shape (...)."""
     y_true, y_pred = class_numbers("sparse_categorical_accuracy", y_true, y_pred)
-    matches = ops.cast(class_hits(y_true, y_pred), settings.floatx())
+    matches = ops.cast(class_hits(y_true, y_pred), settings.float_dtype())
     if len(matches.shape) > 1 and matches.shape[-1] == 1:
         matches = ops.squeeze(matches, -1)
     return matches
@@ -63,14 +63,16 @@ def sparse_top_k_categorical_accuracy(y_true, y_pred, k=5, from_sorted_ids=False
     if not from_sorted_ids:
         return _among_top(y_true, y_pred, k)
     y_true = ops.expand_dims(ops.cast(y_true, y_pred.dtype), -1)
-    return ops.cast(ops.any(ops.equal(y_true, y_pred[..., :k]), axis=-1), settings.floatx())
+    return ops.cast(ops.any(ops.equal(y_true, y_pred[..., :k]), axis=-1), settings.float_dtype())
 
 
 def _among_top(classes, y_pred, k):
     """1.0 where fewer than k scores beat that of the class; a tie does not, a NaN does."""
     own = ops.take_along_axis(y_pred, ops.expand_dims(ops.cast(classes, "int32"), -1), axis=-1)
-    beaten_by = ops.sum(ops.cast(ops.logical_not(ops.less_equal(y_pred, own)), settings.floatx()), axis=-1)
-    return ops.cast(ops.less(beaten_by, float(k)), settings.floatx())
+    beaten_by = ops.sum(
+        ops.cast(ops.logical_not(ops.less_equal(y_pred, own)), settings.float_dtype()), axis=-1
+    )
+    return ops.cast(ops.less(beaten_by, float(k)), settings.float_dtype())
 
 
 def _check_one_hot(name, y_true, y_pred):

@@ -237,7 +237,7 @@ class Functional(Model):
         x = convert(x)
         if STRING in (x.dtype, reference.dtype):
             return self._one_of_strings(reference, x)
-        if is_float(reference.dtype) and reference.dtype == settings.floatx() and is_float(x.dtype):
+        if is_float(reference.dtype) and reference.dtype == settings.float_dtype() and is_float(x.dtype):
             dtype = x.dtype  # mixed precision: the layer's own call has cast it
         else:
             dtype = reference.dtype

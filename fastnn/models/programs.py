@@ -81,7 +81,7 @@ def batch_specs(model, data, rows=None):
     """[(shape, dtype)] of a batch (x, y, sample_weight) as a plan takes it; `rows` replaces the number of
     rows."""
     x, y, weights = data
-    floats = settings.floatx()
+    floats = settings.float_dtype()
     dtypes = [
         given or arrays.plan_dtype(leaf.dtype, floats)
         for leaf, given in zip(leaves_of(x), model.input_dtypes_for(x))

@@ -248,7 +248,7 @@ class Trainer:
             if loss is not None:
                 losses.append(loss)
         for loss in self.losses:
-            loss = loss if dtypes.is_float(loss.dtype) else ops.cast(loss, settings.floatx())
+            loss = loss if dtypes.is_float(loss.dtype) else ops.cast(loss, settings.float_dtype())
             losses.append(ops.sum(loss) if tuple(loss.shape) else loss)
         if not losses:
             raise ValueError(

@@ -326,7 +326,7 @@ def as_float(x):
     x = convert(x)
     if dtypes.is_float(x.dtype) or x.dtype.startswith("complex"):
         return x
-    return convert(x, dtype=settings.floatx())
+    return convert(x, dtype=settings.float_dtype())
 
 
 @public

@@ -81,7 +81,7 @@ class Nadam(AdamLike):
         if self.built:
             return
         super().build(variables)
-        dtype = variables[0].dtype if variables else settings.floatx()
+        dtype = variables[0].dtype if variables else settings.float_dtype()
         self._u_product = self._new_variable("variable", 1.0, (), dtype)
 
     def _schedule(self, step):

@@ -29,7 +29,7 @@ def _positive(who, name, value):
 
 
 def _float(value):
-    return convert(value, dtype=settings.floatx())
+    return convert(value, dtype=settings.float_dtype())
 
 
 class ExponentialDecay(LearningRateSchedule):

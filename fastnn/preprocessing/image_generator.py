@@ -85,7 +85,7 @@ class ImageDataGenerator:
                 f"ImageDataGenerator: `validation_split` must be between 0 and 1, received {validation_split!r}"
             )
         self._validation_split = validation_split
-        self.dtype = dtype or settings.floatx()
+        self.dtype = dtype or settings.float_dtype()
         self.mean = self.std = self.zca_whitening_matrix = None
 
     # ---- batches

@@ -24,6 +24,7 @@ from .safe_h5 import (
     get_dataset,
     get_group,
     h5py_module,
+    is_bfloat16,
     names_in,
     open_h5,
     read_dataset,
@@ -277,7 +278,7 @@ def _matched(layer, variables, group, what, skip_mismatch):
                 f"{tuple(dataset.shape)}",
                 skip_mismatch,
             )
-        elif dataset.dtype.kind not in "fiub":
+        elif dataset.dtype.kind not in "fiub" and not is_bfloat16(dataset):
             pairs += _misfit(
                 f"{who}: {variable.path!r} is stored as {dataset.dtype}, not as numbers", skip_mismatch
             )

@@ -127,13 +127,23 @@ def get_dataset(group, path):
     return dataset
 
 
+def is_bfloat16(dataset):
+    """Whether a dataset holds bfloat16.
+
+    Keras 3 says so beside it; in `.h5` files of whole models it writes two bytes of no type, which it cannot read back.
+    """
+    return dataset.dtype.itemsize == 2 and (
+        dataset.dtype.kind == "V" or attribute(dataset, "dtype") == "bfloat16"
+    )
+
+
 def read_dataset(dataset):
     """The array that a dataset holds; bfloat16 as float32.
 
     Raises:
         ValueError: elements that are neither numbers nor booleans.
     """
-    if attribute(dataset, "dtype") == "bfloat16" and dataset.dtype.itemsize == 2:
+    if is_bfloat16(dataset):
         bits = np.asarray(dataset[()]).view(np.uint16).astype(np.uint32) << 16
         return bits.view(np.float32).reshape(dataset.shape)
     if dataset.dtype.kind not in "fiubc":
@@ -146,7 +156,7 @@ def read_dataset_into(dataset, array):
 
     What is in the array is of no use where the file turns out to be damaged on the way.
     """
-    plain = dataset.dtype.kind in "fiub" and attribute(dataset, "dtype") != "bfloat16"
+    plain = dataset.dtype.kind in "fiub" and not is_bfloat16(dataset)
     plain = plain and array.dtype.kind in "fiub"
     if not plain or not array.size or not array.ndim or tuple(dataset.shape) != array.shape:
         return False

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from ..engine.variable import Variable
-from .safe_h5 import attribute, get_dataset, get_group, read_dataset, read_dataset_into
+from .safe_h5 import get_dataset, get_group, is_bfloat16, read_dataset, read_dataset_into
 from .state_tree import saveables
 
 
@@ -155,8 +155,7 @@ class StoredVariables(Mapping):
                 f"{who}: its variable {key} has shape {own.shape}, the file holds one of shape "
                 f"{tuple(dataset.shape)}. Was the file made by a model of another architecture?"
             )
-        half = attribute(dataset, "dtype") == "bfloat16"
-        if not half and not np.can_cast(dataset.dtype, own.dtype, "same_kind"):
+        if not is_bfloat16(dataset) and not np.can_cast(dataset.dtype, own.dtype, "same_kind"):
             raise ValueError(f"{who}: its variable {key} is {own.dtype}, the file holds {dataset.dtype}")
 
 

@@ -1,4 +1,4 @@
-"""The policy mixed_bfloat16: its semantics beside Keras's, which kernels it leads to, and how well models learn."""
+"""The policies mixed_bfloat16 and bfloat16: beside Keras's, which kernels they lead to, and how well models learn."""
 
 import warnings
 
@@ -13,7 +13,7 @@ from fastnn.engine import settings
 from fastnn.engine.tape import GradientTape
 from fastnn.engine.tensor import Tensor
 
-pytestmark = pytest.mark.filterwarnings("ignore:mixed_bfloat16")
+pytestmark = pytest.mark.filterwarnings("ignore:mixed_bfloat16", "ignore:bfloat16")
 
 
 @pytest.fixture
@@ -29,15 +29,14 @@ def _wide(x):
     return rounded_to_bf16(x).astype("float64")
 
 
-def test_the_policy_is_what_keras_says():
-    ours, theirs = (k.dtype_policies.DTypePolicy("mixed_bfloat16") for k in (fastnn, keras))
+@pytest.mark.parametrize("named", ["mixed_bfloat16", "bfloat16"])
+def test_the_policy_is_what_keras_says(named):
+    ours, theirs = (k.dtype_policies.DTypePolicy(named) for k in (fastnn, keras))
     for name in ("name", "compute_dtype", "variable_dtype", "quantization_mode"):
         assert getattr(ours, name) == getattr(theirs, name)
     assert repr(ours) == repr(theirs)
     assert dtype_policies.serialize(ours) == keras.dtype_policies.serialize(theirs)
     assert dtype_policies.deserialize(keras.dtype_policies.serialize(theirs)) == ours
-    with pytest.raises(ValueError, match="'mixed_bfloat16' or the name of a dtype"):
-        dtype_policies.DTypePolicy("bfloat16")
     with pytest.raises(ValueError, match="mixed_float32"):
         dtype_policies.DTypePolicy("mixed_float32")
 
@@ -56,6 +55,58 @@ def test_layers_report_what_keras_layers_report(policy):
     assert ours.get_config()["dtype"]["config"] == theirs.get_config()["dtype"]["config"]
     assert layers.Dense.from_config(theirs.get_config()).dtype_policy == policy
     assert layers.Dense(3, dtype="float32").compute_dtype == "float32"
+
+
+def test_pure_bfloat16_computes_as_mixed_does_and_keeps_small_updates(rng):
+    x, y = rng.standard_normal((16, 6)).astype("float32"), rng.standard_normal((16, 2)).astype("float32")
+    trained = {}
+    for named in ("bfloat16", "mixed_bfloat16"):
+        fastnn.utils.set_random_seed(5)
+        model = fastnn.Sequential(
+            [layers.Dense(4, activation="relu", dtype=named), layers.Dense(2, dtype=named)]
+        )
+        model.compile(fastnn.optimizers.SGD(1e-4), "mse")
+        model.build((None, 6))
+        before = model.get_weights()
+        model.fit(x, y, epochs=2, verbose=0)
+        trained[named] = model.get_weights()
+    for a, b, start in zip(*trained.values(), before, strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert a.dtype == "float32" and (a != start).mean() > 0.5  # rounded to bfloat16 few would have moved
+    layer = layers.Dense(3, dtype="bfloat16")
+    layer.build((None, 4))
+    theirs = keras.layers.Dense(3, dtype="bfloat16")
+    for name in ("dtype", "compute_dtype", "variable_dtype", "input_dtype"):
+        assert getattr(layer, name) == getattr(theirs, name) == "bfloat16"
+    assert layer.kernel.dtype == "float32"
+    assert layers.Dense.from_config(theirs.get_config()).dtype_policy == layer.dtype_policy
+
+
+def test_bfloat16_as_floatx(rng):
+    fastnn.config.set_floatx("bfloat16")
+    try:
+        assert fastnn.config.floatx() == fastnn.backend.floatx() == "bfloat16"
+        assert fastnn.config.dtype_policy().name == layers.LSTM(2).dtype_policy.name == "bfloat16"
+        for made in (ops.zeros(2), ops.cast(ops.ones(2, "int32"), "bfloat16"), fastnn.random.normal((2,))):
+            assert made.dtype == "float32"
+        model = fastnn.Sequential(
+            [
+                layers.Input((5, 3)),
+                layers.LSTM(4),
+                layers.BatchNormalization(),
+                layers.Dropout(0.5),
+                layers.Dense(1),
+            ]
+        )
+        model.compile("adam", "binary_crossentropy", metrics=["accuracy", "auc"])
+        x = rng.standard_normal((8, 5, 3))
+        history = model.fit(x, x[:, 0, :1] > 0, epochs=2, verbose=0).history
+        assert all(np.isfinite(values).all() for values in history.values())
+        assert model.predict(x, verbose=0).dtype == "float32"
+    finally:
+        fastnn.config.set_floatx("float32")
+    with pytest.raises(ValueError, match="'bfloat16', 'float16', 'float32', 'float64', received 'float8'"):
+        fastnn.config.set_floatx("float8")
 
 
 def test_one_warning_where_there_are_no_instructions():

@@ -5,6 +5,7 @@ import keras
 import numpy as np
 import pytest
 from architectures import ARCHITECTURES, branch_class, data_for
+from support import EPS32
 
 import fastnn
 
@@ -144,14 +145,14 @@ def test_weights_lie_where_keras_puts_them(name, tmp_path):
     assert layouts[0] == layouts[1]
 
 
-def halves(k):
-    """Layers that compute in float16, and one that does not."""
+def halves(k, dtype="float16"):
+    """Layers that compute in float16, or by another policy, and one that does not."""
     x = inputs = k.Input((6, 5, 3))
-    x = k.layers.Conv2D(4, 3, activation="relu", dtype="float16")(x)
-    x = k.layers.BatchNormalization(dtype="float16")(x)
-    x = k.layers.Flatten(dtype="float16")(x)
-    x = k.layers.Dense(5, activation="tanh", dtype="float16")(x)
-    x = k.layers.LayerNormalization(dtype="float16")(x)
+    x = k.layers.Conv2D(4, 3, activation="relu", dtype=dtype)(x)
+    x = k.layers.BatchNormalization(dtype=dtype)(x)
+    x = k.layers.Flatten(dtype=dtype)(x)
+    x = k.layers.Dense(5, activation="tanh", dtype=dtype)(x)
+    x = k.layers.LayerNormalization(dtype=dtype)(x)
     model = k.Model(inputs, k.layers.Dense(2, dtype="float32")(x))
     model.compile(k.optimizers.SGD(0.01), loss="mse")
     return model
@@ -178,6 +179,38 @@ def test_float16(form, writer, reader, tmp_path):
     want = model.predict(x, verbose=0)
     # 2**-11 a rounding, of values up to about 4, in five layers
     np.testing.assert_allclose(loaded.predict(x, verbose=0), want, rtol=5e-3, atol=2e-2)
+
+
+@pytest.mark.filterwarnings("ignore:bfloat16:UserWarning", "ignore:mixed_:UserWarning")
+@pytest.mark.parametrize("policy", ["bfloat16", "mixed_bfloat16", "mixed_float16", "float64"])
+@pytest.mark.parametrize("form", [".keras", ".h5", ".weights.h5"])
+@WAYS
+def test_policies(form, policy, writer, reader, tmp_path):
+    writer.utils.set_random_seed(1)
+    model, path = halves(writer, policy), str(tmp_path / f"m{form}")
+    disturb(model)
+    if form.startswith(".weights"):
+        model.save_weights(path)
+        loaded = halves(reader, policy)
+        loaded.load_weights(path)
+    else:
+        model.save(path)
+        loaded = reader.models.load_model(path, compile=reader is fastnn or form == ".keras")
+    names = [[layer.dtype_policy.name for layer in m.layers[1:]] for m in (model, loaded)]
+    assert names[0] == names[1] == [policy] * 5 + ["float32"]
+    for mine, theirs in zip(model.weights, loaded.weights, strict=True):
+        mine, theirs = (np.asarray(w).astype("float64") for w in (mine, theirs))
+        # fastnn keeps what a policy calls bfloat16 in float32; Keras rounds it as it loads it
+        rounds = policy == "bfloat16" and writer is fastnn
+        np.testing.assert_allclose(theirs, mine, rtol=2**-8 if rounds else 0)
+    if reader is fastnn:
+        assert {str(w.dtype) for w in loaded.weights[:2]} == {"float64" if policy == "float64" else "float32"}
+    x = np.random.default_rng(2).standard_normal((4, 6, 5, 3)).astype("float32")
+    want, got = (np.asarray(m.predict(x, verbose=0)).astype("float64") for m in (model, loaded))
+    # a rounding's size, of values up to about 4, in five layers, spread by the layer normalization of five numbers;
+    # Keras on NumPy convolves in float32 under float64, too
+    unit = {"bfloat16": 2**-8, "mixed_bfloat16": 2**-8, "mixed_float16": 2**-11, "float64": 4 * EPS32}[policy]
+    np.testing.assert_allclose(got, want, rtol=10 * unit, atol=40 * unit)
 
 
 def test_grouped_queries_go_both_ways(tmp_path):
