@@ -391,6 +391,8 @@ static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_
     const ptrdiff_t chunk = FNN(panels_chunk)(n, deep);
     const int stay = f->packed && n == f->n && FNN(panels_stay)(n, f->k), packed = stay && *f->packed == b.at;
     const ptrdiff_t parts = stay ? fnn_max(1, fnn_ceil_div(f->k, depth)) : 1;
+    if (f->packed) /* some of B's columns overwrite what an earlier range left of all of them */
+        *f->packed = stay ? b.at : NULL;
     float *packed_b = scratch, *bias = packed_b + FNN(gemm_lines)(chunk * deep * parts);
     float *packed_a = bias + FNN(gemm_lines)(chunk);
     const ptrdiff_t step = FNN(panels_high_step)(deep), together = a.along_k ? 1 : PANELS_TILES;
@@ -456,8 +458,6 @@ static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_
             }
         }
     }
-    if (stay)
-        *f->packed = b.at;
 }
 
 /* ---- turned: the transpose of C, for a B along k and few rows, so that A is what must be turned, not B ----

@@ -149,6 +149,18 @@ def test_batches_and_repeated_operands(isa, rng):
 
 
 @pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("batch, m, n, k", [(8, 60, 256, 200), (5, 20, 100, 300)])
+def test_a_repeated_operand_is_packed_again_after_a_part_of_it(isa, batch, m, n, k, rng):
+    """Ranges of columns that are whole matrices, and others, share a thread's scratch memory."""
+    a, b = (rng.standard_normal(s).astype("float32") for s in ((batch, m, k), (k, n)))
+    want = a.astype("float64") @ b
+    for threads in (1, 2, 3, 5) * 3:
+        c = np.full(want.shape, np.nan, "float32")
+        run_kernel(isa, "gemm_nn_f32", [a, b], [c], [m, n, k, 0, 0, batch, m * k, 0], [0.0], threads=threads)
+        np.testing.assert_allclose(c, want, rtol=0, atol=EPS32 * 10 * k)
+
+
+@pytest.mark.parametrize("isa", ISAS)
 def test_nan_and_infinity_come_through(isa):
     a, b = np.ones((7, 5), "float32"), np.ones((5, 20), "float32")
     a[2, 3], a[4, 0] = np.nan, np.inf
