@@ -4,7 +4,8 @@
  * A call first runs on copies of its buffers that have no more bytes than the plan says and end where memory begins that
  * nobody may touch. Then it runs again, on copies that begin behind such memory, cut anywhere into ranges of units, in any
  * order; each range finds what was there before the call, not what the others wrote, and what they changed is put together.
- * Scratch memory, and what is only written, hold other bytes each time. Reported are
+ * Scratch memory, and what is only written, hold other bytes each time; or all ranges are one thread's, and scratch memory is
+ * as the range before left it. Reported are
  *   - touching memory outside a buffer, a workspace or the scratch memory,
  *   - changing what is only read,
  *   - two ranges that change the same byte,
@@ -191,8 +192,9 @@ static void checked_place(int front, int poison)
     }
 }
 
-/* Runs a range; 0 if it touched what it must not. */
-static int checked_run(const instruction *in, void *const *buf, ptrdiff_t lo, ptrdiff_t hi, int poison)
+/* Runs a range, a thread's first of the call or one more; 0 if it touched what it must not. */
+static int checked_run(const instruction *in, void *const *buf, ptrdiff_t lo, ptrdiff_t hi, int poison,
+                       int first)
 {
     enum { BEHIND = 0x5A };
     fnn_call call = in->call;
@@ -206,10 +208,11 @@ static int checked_run(const instruction *in, void *const *buf, ptrdiff_t lo, pt
         else
             call.buf[b] = buf[b]; /* of no size that the plan knows: rows picked by index */
     scratch = (char *)((uintptr_t)(end - in->work.scratch) / 64 * 64);
-    memset(scratch, BEHIND, (size_t)(end - scratch));
-    memset(scratch, poison, (size_t)in->work.scratch);
-    if (in->work.scratch >= (ptrdiff_t)sizeof(void *))
-        memset(scratch, 0, sizeof(void *)); /* as the first range of a call finds it */
+    memset(scratch + in->work.scratch, BEHIND, (size_t)(end - scratch - in->work.scratch));
+    if (first)
+        memset(scratch, poison, (size_t)in->work.scratch);
+    if (first && in->work.scratch >= (ptrdiff_t)sizeof(void *))
+        memset(scratch, 0, sizeof(void *));
     sigaction(SIGSEGV, &now, &before);
     sigaction(SIGBUS, &now, &bus);
     volatile int held = 1;
@@ -270,12 +273,14 @@ static int checked_split(const instruction *in, void *const *buf, ptrdiff_t lo, 
                 at->joined[i] = (char)poison;
         memset(at->owned, 0, (size_t)at->bytes);
     }
-    for (int n = 0; n < ranges; n++) {
+    const int together =
+        (int)checked_draw(2); /* one thread's, which finds its scratch memory as it left it */
+    for (int n = 0, done = 0; n < ranges; n++) {
         const ptrdiff_t from = cut[order[n]], to = cut[order[n] + 1];
         if (from == to)
             continue;
         checked_place(1, poison);
-        if (!checked_run(in, buf, from, to, poison))
+        if (!checked_run(in, buf, from, to, poison, !done++ || !together))
             return 0;
         for (int r = 0; r < checked.regions; r++) {
             checked_region *at = &checked.region[r];
@@ -323,7 +328,7 @@ static void checked_units(const instruction *in, void *const *buf, ptrdiff_t lo,
     }
     ptrdiff_t total = 0;
     checked_place(0, 0xFF);
-    int good = checked_run(in, buf, lo, hi, 0xFF);
+    int good = checked_run(in, buf, lo, hi, 0xFF, 1);
     for (int r = 0; r < checked.regions && good; r++) {
         checked_region *at = &checked.region[r];
         memcpy(at->result, at->at, (size_t)at->bytes);

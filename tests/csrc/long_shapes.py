@@ -296,7 +296,7 @@ def rows(draw):
         compare(name, [x, target], 1e-4)
         compare(f"{name}_both", [x, target, draw.array(len(x))], 1e-4)
     ranked = draw.rng.permutation(x.size).reshape(x.shape).astype("float32")
-    compare("top_k", [ranked], 0, k=draw.one(1, min(cols, 3), min(cols, draw.size(300))))
+    compare("top_k", [ranked], 0, k=draw.one(1, min(cols, 3), min(cols, draw.size(128))))
     compare("pick_class", [x, labels], 0)
 
 
