@@ -92,6 +92,13 @@ class Lookup(Adapting):
             raise ValueError(f"{who}: `max_tokens` must be greater than 1, received {max_tokens}")
         if num_oov_indices < 0:
             raise ValueError(f"{who}: `num_oov_indices` must be at least 0, received {num_oov_indices}")
+        kinds = (str,) if self.dtype_name is None else (int, np.integer)
+        for argument, token in (("mask_token", mask_token), ("oov_token", oov_token)):
+            if token is not None and not isinstance(token, kinds):
+                raise ValueError(
+                    f"{who}: `{argument}` must be {'a string' if kinds == (str,) else 'an integer'} or None, received "
+                    f"{token!r}"
+                )
         if pad_to_max_tokens and max_tokens is None:
             raise ValueError(f"{who}: `pad_to_max_tokens` needs `max_tokens`")
         if oov_method not in ("floormod", "farmhash"):

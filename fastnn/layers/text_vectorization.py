@@ -89,10 +89,10 @@ class TextVectorization(Adapting):
                 f"TextVectorization: `ngrams` must be an integer or a tuple of integers, received {ngrams!r}"
             )
         if output_sequence_length is not None and (
-            mode != "int" or not isinstance(output_sequence_length, int)
+            mode != "int" or not isinstance(output_sequence_length, int) or output_sequence_length < 1
         ):
             raise ValueError(
-                "TextVectorization: `output_sequence_length` must be an integer and goes with output_mode='int', "
+                "TextVectorization: `output_sequence_length` must be a positive integer, with output_mode='int', "
                 f"received {output_sequence_length!r} with {output_mode!r}"
             )
         if ragged:

@@ -82,7 +82,7 @@ def _patch_places(size, kernel, dilation, stride):
     along = []
     for n, k, d, s in zip(size, kernel, dilation, stride, strict=True):
         count = (n - d * (k - 1) - 1) // s + 1
-        check_passing(32 * k * max(count, 0), "unfold", f"a table of {k} x {count} places")
+        check_passing(32 * k * max(count, 1), "unfold", f"a table of {k} x {count} places")
         along.append(np.arange(k)[:, None] * d + np.arange(count)[None, :] * s)
     rows, columns = along
     count = along[0].size * along[1].size

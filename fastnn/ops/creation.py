@@ -5,6 +5,7 @@ import operator
 import numpy as np
 
 from ..engine import dtypes
+from ..engine.allowance import check_passing
 from ..engine.op import define_op
 from ..engine.symbolic import KerasTensor, public
 from ..engine.tensor import Spec, Tensor
@@ -132,6 +133,7 @@ def _between_tensors(start, stop, num, endpoint, dtype, axis):
 
     start, stop = as_float(convert(start)), as_float(convert(stop))
     kind = dtypes.standardize(dtype) if dtype is not None else dtypes.promote(start.dtype, stop.dtype)
+    check_passing(32 * num, "linspace", f"a list of {num} numbers")
     rank = max(len(start.shape), len(stop.shape))
     axis = canonical_axis("linspace", axis, rank + 1)
 

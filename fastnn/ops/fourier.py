@@ -112,7 +112,9 @@ def irfft(x, fft_length=None):
 def _starts(length, sequence_length, sequence_stride):
     count = (length - (sequence_length - sequence_stride)) // sequence_stride
     check_passing(
-        16 * count * sequence_length, "extract_sequences", f"{count} windows of {sequence_length} values"
+        16 * max(count, 1) * sequence_length,
+        "extract_sequences",
+        f"{count} windows of {sequence_length} values",
     )
     return np.arange(max(count, 0)) * sequence_stride
 

@@ -93,6 +93,11 @@ OPS = [
     ("numpy", "Repeat", {"repeats": [10**12, 1, 1], "axis": 1}),
     ("numpy", "Diff", {"n": 10**9, "axis": 1}),
     ("numpy", "Pad", {"pad_width": [[0, 0], [10**10, 0]], "mode": "reflect"}),
+    ("numpy", "Linspace", {"num": 2**31, "stop": 2}),
+    ("numpy", "Logspace", {"num": 10**9, "stop": 2}),
+    ("numpy", "Geomspace", {"num": 2**31, "stop": 2}),
+    ("math", "ExtractSequences", {"sequence_length": 2**31, "sequence_stride": 2}),
+    ("nn", "Unfold", {"kernel_size": 2**31}),
     ("math", "STFT", {"sequence_length": 2, "sequence_stride": 1, "fft_length": 2**40}),
 ]
 
@@ -100,7 +105,7 @@ OPS = [
 @pytest.mark.parametrize("module, name, config", OPS)
 def test_ops_that_ask_for_all_memory(module, name, config, tmp_path):
     entry = {"module": f"keras.src.ops.{module}", "class_name": name, "registered_name": name, "name": "op"}
-    shape = [None, 3]
+    shape = [None, 3, 5, 5] if name == "Unfold" else [None, 3]
     spoilt = functional("m", shape, {**entry, "config": {**config, "name": "op"}}, [tensor("m_in", shape)], 0)
     path = archive(tmp_path / "m.keras", spoilt, EMPTY.getvalue())
     with harmless(path):
@@ -138,6 +143,41 @@ def test_weights_of_a_lookup_that_ask_for_all_memory(parts, tmp_path):  # noqa: 
     entry = {"module": "keras.layers", "class_name": "StringLookup", "registered_name": None}
     spoilt = with_layer(parts[0], {**entry, "config": {"name": "w", "pad_to_max_tokens": True, **config}})
     refused(archive(tmp_path / "m.keras", spoilt, parts[1]), "can hold values for")
+
+
+WORDS = [
+    ("IntegerLookup", {"num_oov_indices": 10**10}, "can hold values for"),
+    ("IntegerLookup", {"num_oov_indices": -1}, "at least 0"),
+    ("IntegerLookup", {"num_oov_indices": "x"}, "TypeError"),
+    ("IntegerLookup", {"max_tokens": -5}, "greater than 1"),
+    ("IntegerLookup", {"vocabulary": [1, "b"]}, "invalid literal"),
+    ("IntegerLookup", {"vocabulary": "/etc/passwd"}, "names a file"),
+    ("IntegerLookup", {"vocabulary": [1, 1]}, "more than once"),
+    ("IntegerLookup", {"vocabulary": {"a": [1]}}, "invalid literal"),
+    ("IntegerLookup", {"mask_token": [[1, 2]]}, "`mask_token` must be an integer or None"),
+    ("StringLookup", {"num_oov_indices": 10**12}, "can hold values for"),
+    ("StringLookup", {"mask_token": ["a", 3]}, "`mask_token` must be a string or None"),
+    ("StringLookup", {"oov_token": {"a": 1}}, "`oov_token` must be a string or None"),
+    ("StringLookup", {"vocabulary": ["a", "a"]}, "more than once"),
+    ("TextVectorization", {"output_sequence_length": -5}, "must be a positive integer"),
+    ("TextVectorization", {"output_sequence_length": 2.5}, "must be a positive integer"),
+    ("TextVectorization", {"ngrams": "x"}, "`ngrams` must be"),
+    ("TextVectorization", {"vocabulary": "/etc/passwd"}, "names a file"),
+    ("CategoryEncoding", {"num_tokens": -1}, "num_tokens"),
+    ("Hashing", {"num_bins": -1}, "num_bins"),
+]
+
+
+@pytest.mark.parametrize("name, config, match", WORDS)
+def test_layers_of_words_with_odd_settings(name, config, match, tmp_path):
+    good = {"IntegerLookup": {"vocabulary": [1, 2]}, "StringLookup": {"vocabulary": ["a"]}}.get(name, {})
+    entry = {"module": "keras.layers", "class_name": name, "registered_name": None, "name": "it"}
+    entry["config"] = {**good, **config, "name": "it"}
+    spoilt = functional("m", [None, 1], entry, [tensor("m_in", [None, 1])], 0)
+    spoilt["config"]["layers"][0]["config"]["dtype"] = (
+        "string" if name in ("StringLookup", "TextVectorization") else "int32"
+    )
+    refused(archive(tmp_path / "m.keras", spoilt, EMPTY.getvalue()), match)
 
 
 # ---- configurations alone
