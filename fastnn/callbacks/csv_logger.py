@@ -29,6 +29,8 @@ class CSVLogger(Callback):
     def on_train_begin(self, logs=None):
         self._close()
         self.csv_file = open(self.filename, "a" if self.append else "w", newline="")
+        if self.append and _is_cut(self.filename):
+            self.csv_file.write("\r\n")  # else the first row would join one that a full disk cut short
         self.writer = self.keys = None
 
     def go_on_from(self, epoch):
@@ -62,6 +64,12 @@ class CSVLogger(Callback):
         if self.csv_file is not None:
             self.csv_file.close()
             self.csv_file = None
+
+
+def _is_cut(filename):
+    with open(filename, "rb") as file:
+        file.seek(-min(1, os.path.getsize(filename)), os.SEEK_END)
+        return file.read(1) not in (b"", b"\n")
 
 
 def _epoch_of(row, separator):

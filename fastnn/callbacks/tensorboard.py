@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 from .. import summary
+from ..saving.atomic import atomic_file
 from ..summary.writer import create_file_writer, needs_tensorboard, record_if
 from .callback import Callback
 
@@ -188,6 +189,8 @@ class TensorBoard(Callback):
         with self._writer("train").as_default():
             try:
                 summary.graph(model)
+            except OSError:  # no room, or a closed folder: all that follows would fail as well
+                raise
             except Exception as error:  # a model that cannot be described trains all the same
                 warnings.warn(
                     f"TensorBoard: the graph of {model.name!r} could not be written: {error}", stacklevel=3
@@ -205,22 +208,17 @@ class TensorBoard(Callback):
                 f"TensorBoard: `embeddings_metadata` names {unknown}; the Embedding layers are {names}"
             )
         os.makedirs(self.log_dir, exist_ok=True)
-        with open(os.path.join(self.log_dir, "projector_config.pbtxt"), "w") as file:
+        with atomic_file(os.path.join(self.log_dir, "projector_config.pbtxt")) as file:
             for name in names:
                 path = labels if isinstance(labels, str) else (labels or {}).get(name)
                 entry = f'  tensor_name: "{name}"\n  tensor_path: "{name}.tsv"\n'
-                file.write(
-                    "embeddings {\n" + entry + (f'  metadata_path: "{path}"\n' if path else "") + "}\n"
-                )
+                entry += f'  metadata_path: "{path}"\n' if path else ""
+                file.write(f"embeddings {{\n{entry}}}\n".encode())
 
     def _write_embeddings(self):
         for layer in self._embeddings():
-            np.savetxt(
-                os.path.join(self.log_dir, f"{layer.name}.tsv"),
-                layer.get_weights()[0],
-                "%.7g",
-                delimiter="\t",
-            )
+            with atomic_file(os.path.join(self.log_dir, f"{layer.name}.tsv")) as file:
+                np.savetxt(file, layer.get_weights()[0], "%.7g", delimiter="\t")
 
     def _writer(self, run):
         if run not in self._writers:

@@ -5,6 +5,8 @@ import os
 
 import numpy as np
 
+from ..saving.atomic import atomic_file
+
 _MAGIC = b"fastnn elements 1\n"
 
 
@@ -23,17 +25,11 @@ def kept_in(path, make):
     folder = os.path.dirname(path)
     if folder:
         os.makedirs(folder, exist_ok=True)
-    partial = f"{path}.{os.getpid()}.part"
-    try:
-        with open(partial, "wb") as file:
-            file.write(_MAGIC)
-            for element in make():
-                _write(file, element, path)
-                yield element
-        os.replace(partial, path)
-    finally:
-        if os.path.exists(partial):
-            os.remove(partial)
+    with atomic_file(path) as file:
+        file.write(_MAGIC)
+        for element in make():
+            _write(file, element, path)
+            yield element
 
 
 def _write(file, element, path):
@@ -86,6 +82,6 @@ def _read(path):
         while line := file.readline():
             try:
                 element = _filled(json.loads(line), file)
-            except (ValueError, AttributeError, EOFError) as error:
+            except (ValueError, AttributeError, EOFError, MemoryError, RecursionError) as error:
                 raise ValueError(f"Dataset.cache: {path!r} is damaged; remove it ({error})") from None
             yield element

@@ -75,9 +75,12 @@ class SummaryWriter:
 
     def close(self):
         """Put on disk what was written and end; more cannot be written."""
-        if self._events is not None and not self.closed:
-            self._events.close()
-        self.closed = True
+        closed, self.closed = self.closed, True
+        if self._events is not None and not closed:
+            try:
+                self._events.flush()  # tells of a full disk; its close() does not
+            finally:
+                self._events.close()
 
     def __repr__(self):
         return f"<SummaryWriter {self.logdir!r}>"

@@ -4,6 +4,7 @@ import os
 
 from ..engine import nest
 from ..layers import InputLayer
+from ..saving.atomic import atomic_file
 
 
 def model_to_dot(
@@ -93,15 +94,8 @@ def plot_model(
     to_file = os.fspath(to_file)
     ending = os.path.splitext(to_file)[1][1:] or "png"
     to_file = to_file if os.path.splitext(to_file)[1] else f"{to_file}.png"
-    try:
-        graph.write(to_file, format=ending)
-    except (FileNotFoundError, OSError) as error:
-        if os.path.isdir(os.path.dirname(os.path.abspath(to_file))):
-            raise ImportError(
-                "plot_model needs the program `dot`: install Graphviz (apt install graphviz, see "
-                f"https://graphviz.org/download). It was not found, or failed: {error}"
-            ) from None
-        raise
+    with atomic_file(to_file) as file:
+        file.write(_drawn(graph, ending))
     if ending != "pdf":
         try:
             from IPython import display
@@ -109,6 +103,19 @@ def plot_model(
             return None
         return display.SVG(filename=to_file) if ending == "svg" else display.Image(filename=to_file)
     return None
+
+
+def _drawn(graph, form):
+    """The contents of a file of this form."""
+    if form == "raw":
+        return graph.to_string().encode()
+    try:
+        return graph.create(format=form)
+    except (OSError, AssertionError) as error:
+        raise ImportError(
+            "plot_model needs the program `dot`: install Graphviz (apt install graphviz, see "
+            f"https://graphviz.org/download). It was not found, or cannot write {form!r}: {error}"
+        ) from None
 
 
 def _pydot():

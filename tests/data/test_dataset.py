@@ -1,5 +1,6 @@
 """fastnn.data.Dataset: each method against what it is documented to do, and the short ways against the long ones."""
 
+import io
 import threading
 import time
 
@@ -318,7 +319,16 @@ def test_cache_in_a_file(tmp_path):
             assert got["a"][0] == want["a"][0] and got["b"].tolist() == ["é", "x"]
     assert len(calls) == 5 and len(cached) == 4
     data = path.read_bytes()
-    for wrong in (b"something else\n", data[:-3], data.replace(b"tuple", b"set")):
+    giant, code = io.BytesIO(), io.BytesIO()
+    np.lib.format.write_array_header_1_0(giant, {"descr": "<f8", "fortran_order": False, "shape": (10**13,)})
+    np.lib.format.write_array(code, np.array([print], object))
+    start = b"fastnn elements 1\n"
+    hostile = [
+        start + b'""\n' + giant.getvalue(),
+        start + b'""\n' + code.getvalue(),
+        start + b"[" * 10**5 + b"\n",
+    ]
+    for wrong in (b"something else\n", data[:-3], data.replace(b"tuple", b"set"), *hostile):
         path.write_bytes(wrong)
         with pytest.raises(ValueError, match="no file that a Dataset wrote|damaged"):
             list(cached)
