@@ -24,6 +24,7 @@ STEPS = 5
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::RuntimeWarning"),  # of Keras finding shapes
+    pytest.mark.filterwarnings("ignore:.*(does not know masks|with a mask attached):UserWarning"),
 ]
 
 

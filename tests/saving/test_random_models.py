@@ -10,6 +10,7 @@ import fastnn
 pytestmark = [
     pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::RuntimeWarning"),  # of Keras finding shapes
+    pytest.mark.filterwarnings("ignore:.*(does not know masks|with a mask attached):UserWarning"),
 ]
 
 
