@@ -92,8 +92,8 @@ class TextVectorization(Adapting):
             mode != "int" or not isinstance(output_sequence_length, int) or output_sequence_length < 1
         ):
             raise ValueError(
-                "TextVectorization: `output_sequence_length` must be a positive integer, with output_mode='int', "
-                f"received {output_sequence_length!r} with {output_mode!r}"
+                "TextVectorization: `output_sequence_length` must be a positive integer and goes with output_mode='int'"
+                f", received {output_sequence_length!r} with {output_mode!r}"
             )
         if ragged:
             raise ValueError(
