@@ -1,5 +1,7 @@
 """Logs for TensorBoard."""
 
+import numbers
+import operator
 import os
 import time
 import warnings
@@ -10,6 +12,7 @@ from .. import summary
 from ..saving.atomic import atomic_file
 from ..summary.writer import create_file_writer, needs_tensorboard, record_if
 from .callback import Callback
+from .step_trace import StepTrace
 
 
 class TensorBoard(Callback):
@@ -24,7 +27,8 @@ class TensorBoard(Callback):
         write_images: write weights as images beside their histograms.
         write_steps_per_second: write how fast it trains.
         update_freq: "epoch", "batch", or every how many batches the running logs are written.
-        profile_batch: accepted; `plan.profile()` times a step's instructions.
+        profile_batch: a batch, or (first, last), counted from 1 over all epochs, whose steps' instructions are timed
+            into `train/plugins/profile/<time>/host.trace.json.gz`, a trace in Chrome's format; 0 for none.
         embeddings_freq: every so many epochs, write the vectors of Embedding layers for the projector; 0 for never.
         embeddings_metadata: a file with the rows' labels, or {layer name: file}.
         write_grads: accepted as in Keras 2; changes nothing.
@@ -55,12 +59,6 @@ class TensorBoard(Callback):
                 f"TensorBoard: `update_freq` must be 'epoch', 'batch' or a number of batches, received "
                 f"{update_freq!r}"
             )
-        if profile_batch:
-            warnings.warn(
-                "TensorBoard: steps are not profiled into event files; plan.profile() times the instructions "
-                "of a step",
-                stacklevel=2,
-            )
         self.log_dir = os.fspath(log_dir)
         self.histogram_freq = histogram_freq
         self.write_graph = write_graph
@@ -72,15 +70,20 @@ class TensorBoard(Callback):
         self._writers = {}
         self._contexts = []
         self._train_batch = self._test_batch = 0
+        self._first_profiled, self._last_profiled = _batches_of(profile_batch)
+        self._trace = None
+        self._graph_is_due = False
 
     def wants_batches(self, stage):
+        if stage == "train" and self._train_batch < self._last_profiled:
+            return True
         return stage != "predict" and self.update_freq != "epoch"
 
     def set_model(self, model):
         super().set_model(model)
         self._writers = {}
-        if self.write_graph and type(model).__name__ in ("Functional", "Sequential") and model.built:
-            self._write_model(model)
+        self._graph_is_due = self.write_graph and type(model).__name__ in ("Functional", "Sequential")
+        self._write_graph_if_due()
         if self.embeddings_freq:
             self._configure_projector()
 
@@ -92,6 +95,7 @@ class TensorBoard(Callback):
 
     def on_train_end(self, logs=None):
         self._leave()
+        self._end_trace()
         for writer in self._writers.values():
             writer.close()
         self._writers = {}
@@ -107,17 +111,26 @@ class TensorBoard(Callback):
                     summary.scalar(
                         f"evaluation_{name}_vs_iterations", value, step=int(np.asarray(optimizer.iterations))
                     )
+            self._writer("validation").flush()
         self._leave()
 
     def on_train_batch_begin(self, batch, logs=None):
         self._train_batch += 1
         self._leave()
         self._enter("train", self._train_batch)
+        if self._train_batch == self._first_profiled:
+            self._trace = StepTrace()
+        if self._trace is not None:
+            self._trace.begin(self.model)
         self._batch_start = time.perf_counter()
 
     def on_train_batch_end(self, batch, logs=None):
+        seconds = time.perf_counter() - self._batch_start
+        if self._trace is not None:
+            self._trace.end(self._train_batch)
+            if self._train_batch >= self._last_profiled:
+                self._end_trace()
         if self.write_steps_per_second:
-            seconds = time.perf_counter() - self._batch_start
             summary.scalar("batch_steps_per_second", 1 / seconds, step=self._train_batch)
         for name, value in (logs or {}).items():
             summary.scalar(f"batch_{name}", value, step=self._train_batch)
@@ -126,6 +139,11 @@ class TensorBoard(Callback):
         self._test_batch += 1
         self._leave()
         self._enter("validation", self._test_batch)
+
+    def _end_trace(self):
+        if self._trace is not None:
+            self._trace.write(os.path.join(self.log_dir, "train"))
+        self._trace = None
 
     def _enter(self, run, step):
         """Send summaries that users' code makes in steps to this run's file."""
@@ -147,6 +165,7 @@ class TensorBoard(Callback):
             self._epoch_start = time.perf_counter(), int(np.asarray(self.model.optimizer.iterations))
 
     def on_epoch_end(self, epoch, logs=None):
+        self._write_graph_if_due()
         if logs:
             self._write_scalars(epoch, logs)
         if self.histogram_freq and epoch % self.histogram_freq == 0:
@@ -157,7 +176,9 @@ class TensorBoard(Callback):
     def _write_scalars(self, epoch, logs):
         train = {name: value for name, value in logs.items() if not name.startswith("val_")}
         optimizer = getattr(self.model.optimizer, "inner_optimizer", self.model.optimizer)
-        if hasattr(optimizer, "learning_rate"):
+        for one in getattr(optimizer, "optimizers", ()):
+            train[f"learning_rate_{one.name}"] = float(np.asarray(one.learning_rate))
+        if not hasattr(optimizer, "optimizers") and hasattr(optimizer, "learning_rate"):
             train["learning_rate"] = float(np.asarray(optimizer.learning_rate))
         if self.write_steps_per_second:
             start, before = self._epoch_start
@@ -185,6 +206,12 @@ class TensorBoard(Callback):
 
     # ---- the model and its embeddings
 
+    def _write_graph_if_due(self):
+        """Write the graph of the model's layers, once: as soon as it is built."""
+        if self._graph_is_due and self.model.built:
+            self._graph_is_due = False
+            self._write_model(self.model)
+
     def _write_model(self, model):
         with self._writer("train").as_default():
             try:
@@ -197,7 +224,11 @@ class TensorBoard(Callback):
                 )
 
     def _embeddings(self):
-        return [layer for layer in self.model.layers if type(layer).__name__ == "Embedding"]
+        return [
+            layer
+            for layer in self.model.layers
+            if any(kind.__name__ == "Embedding" for kind in type(layer).__mro__)
+        ]
 
     def _configure_projector(self):
         labels = self.embeddings_metadata
@@ -210,9 +241,9 @@ class TensorBoard(Callback):
         os.makedirs(self.log_dir, exist_ok=True)
         with atomic_file(os.path.join(self.log_dir, "projector_config.pbtxt")) as file:
             for name in names:
-                path = labels if isinstance(labels, str) else (labels or {}).get(name)
+                path = labels.get(name) if isinstance(labels, dict) else labels
                 entry = f'  tensor_name: "{name}"\n  tensor_path: "{name}.tsv"\n'
-                entry += f'  metadata_path: "{path}"\n' if path else ""
+                entry += f'  metadata_path: "{os.fspath(path)}"\n' if path else ""
                 file.write(f"embeddings {{\n{entry}}}\n".encode())
 
     def _write_embeddings(self):
@@ -224,6 +255,25 @@ class TensorBoard(Callback):
         if run not in self._writers:
             self._writers[run] = create_file_writer(os.path.join(self.log_dir, run))
         return self._writers[run]
+
+
+def _batches_of(profile_batch):
+    """(first, last) of the batches to profile, from 1; (0, 0) for none."""
+    given = profile_batch
+    try:
+        if isinstance(given, str):
+            given = [int(part) for part in given.split(",")]
+        pair = (given, given) if isinstance(given, numbers.Integral) else tuple(given)
+        pair = pair * 2 if len(pair) == 1 else pair
+        first, last = map(operator.index, pair)
+    except (TypeError, ValueError):
+        first, last = 1, 0
+    if not 0 <= first <= last or (first == 0 and last):
+        raise ValueError(
+            "TensorBoard: `profile_batch` must be a batch's number from 1, a pair (first, last), or 0 for none, "
+            f"received {profile_batch!r}"
+        )
+    return first, last
 
 
 def _as_images(weight):

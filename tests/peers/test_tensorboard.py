@@ -1,5 +1,6 @@
 """Summaries and the TensorBoard callback, read back by TensorBoard's own EventAccumulator."""
 
+import gzip
 import io
 import json
 import wave
@@ -153,6 +154,59 @@ def test_callback_by_batch(tmp_path, digits):
     assert [step for step, _ in tensors(read(tmp_path / "train"), "batch_loss")] == [2, 4, 6, 8, 10]
     with pytest.raises(ValueError, match="`update_freq`"):
         keras.callbacks.TensorBoard(tmp_path, update_freq="never")
+
+
+@pytest.mark.parametrize("eager", [False, True])
+def test_profile(tmp_path, digits, eager):
+    made = model()
+    made.compile("sgd", "sparse_categorical_crossentropy", run_eagerly=eager)
+    callback = keras.callbacks.TensorBoard(tmp_path, profile_batch=(2, 4))
+    made.fit(*digits, epochs=2, batch_size=8, verbose=0, callbacks=[callback])
+    (path,) = (tmp_path / "train" / "plugins" / "profile").glob("*/*.trace.json.gz")
+    with gzip.open(path, "rt") as file:
+        events = [event for event in json.load(file)["traceEvents"] if event["ph"] == "X"]
+    steps = [event for event in events if event["tid"] == 1]
+    assert [step["name"] for step in steps] == ["train 2", "train 3", "train 4"]
+    assert all(a["ts"] + a["dur"] < b["ts"] for a, b in zip(steps, steps[1:]))
+    inside = [event for event in events if event["tid"] == 2]
+    assert bool(inside) is not eager
+    assert eager or any("matmul" in event["name"] or "dense" in event["name"] for event in inside)
+    for event in inside:
+        assert any(
+            step["ts"] <= event["ts"] and event["ts"] + event["dur"] <= step["ts"] + step["dur"]
+            for step in steps
+        )
+    assert not callback.wants_batches("train")  # later epochs run many steps at a time again
+
+
+@pytest.mark.parametrize("wrong", [-1, (4, 2), "a,b", (1, 2, 3), 2.5])
+def test_wrong_profile_batch(tmp_path, wrong):
+    with pytest.raises(ValueError, match="`profile_batch`"):
+        keras.callbacks.TensorBoard(tmp_path, profile_batch=wrong)
+
+
+def test_graph_of_a_model_built_by_fit(tmp_path, digits):
+    made = keras.Sequential([keras.layers.Dense(4, name="a"), keras.layers.Dense(3, name="b")], name="net")
+    made.compile("sgd", "mse")
+    made.fit(digits[0], digits[0][:, :3], verbose=0, callbacks=[keras.callbacks.TensorBoard(tmp_path)])
+    assert {node.name for node in read(tmp_path / "train").Graph().node} >= {"net/a", "net/b"}
+    made.evaluate(
+        digits[0], digits[0][:, :3], verbose=0, callbacks=[keras.callbacks.TensorBoard(tmp_path / "alone")]
+    )
+    assert len(tensors(read(tmp_path / "alone" / "validation"), "evaluation_loss_vs_iterations")) == 1
+
+
+def test_rate_of_each_optimizer(tmp_path, digits):
+    made = model()
+    choice = keras.optimizers.OptimizerMap(keras.optimizers.SGD(0.5, name="slow"))
+    choice["b/kernel"] = keras.optimizers.Adam(0.25, name="fast")
+    made.compile(keras.optimizers.MultiOptimizer(choice), "sparse_categorical_crossentropy")
+    made.fit(*digits, verbose=0, callbacks=[keras.callbacks.TensorBoard(tmp_path)])
+    events = read(tmp_path / "train")
+    assert [tensors(events, f"epoch_learning_rate_{name}") for name in ("slow", "fast")] == [
+        [(0, 0.5)],
+        [(0, 0.25)],
+    ]
 
 
 def test_embeddings(tmp_path):
