@@ -45,6 +45,8 @@ def as_array(leaf, what):
         raise TypeError(f"`{what}` is a symbolic KerasTensor, which has no values; pass arrays")
     if hasattr(leaf, "toarray") and hasattr(leaf, "tocoo"):
         raise ValueError(f"`{what}` is a sparse matrix; pass {what}.toarray()")
+    if hasattr(leaf, "dtypes") and hasattr(leaf, "to_numpy"):
+        return _from_frame(leaf)
     if (
         isinstance(leaf, (numbers.Number, np.generic))
         or hasattr(leaf, "__array__")
@@ -56,6 +58,22 @@ def as_array(leaf, what):
         f"{type(leaf).__name__}: {_short(leaf)}"
         + ("; call it, and pass what it returns" if inspect.isroutine(leaf) else "")
     )
+
+
+def _from_frame(frame):
+    """A data frame, or one column, as an array. Columns that mix numbers and truth values, or have a place for missing
+    numbers, become what holds them all: floats where need be, missing numbers NaN."""
+    array = np.asarray(frame)
+    dtypes = frame.dtypes
+    kinds = {dtype.kind for dtype in (dtypes if frame.ndim == 2 else [dtypes])}
+    if array.dtype != object or not kinds <= set("biuf"):
+        return array
+    for dtype in ("bool",) * (kinds == {"b"}) + ("int64",) * (kinds <= set("iu")):
+        try:
+            return frame.to_numpy(dtype=dtype)
+        except (TypeError, ValueError):
+            break  # a number is missing
+    return frame.to_numpy(dtype="float64", na_value=np.nan)
 
 
 def is_arrays(structure):

@@ -4,9 +4,11 @@ import concurrent.futures
 import ctypes
 import itertools
 import multiprocessing
+import pickle
 import random
 import signal
 import sys
+import traceback
 from collections import deque
 
 import numpy as np
@@ -88,4 +90,19 @@ def _item(task):
     state = (_seed + 1_000_003 * int(task)) % 2**32
     np.random.seed(state)
     random.seed(state)
-    return _source[task]
+    try:
+        return _source[task]
+    except Exception as error:
+        if _survives_pickling(error):
+            raise
+        # What the parent cannot read back would count as a worker's death there.
+        told = "".join(traceback.format_exception(error))
+    raise RuntimeError(f"a worker's exception cannot be pickled; this is what it said:\n{told}")
+
+
+def _survives_pickling(error):
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return False
+    return True

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..data.arrays import as_array
 from ..engine import dtypes, nest
 from ..engine.symbolic import KerasTensor, _Leaf
 from ..engine.tensor import Spec, Tensor
@@ -37,8 +38,8 @@ def batches_of(data, what, steps=None):
         TypeError: neither.
         ValueError: no batch at all.
     """
-    if isinstance(data, Tensor):
-        data = data.array
+    if hasattr(data, "__array__"):
+        data = as_array(data, "data")
     if isinstance(data, np.ndarray) or (isinstance(data, (list, tuple)) and data and np.ndim(data[0]) == 0):
         batches = [np.asarray(data)]
     elif hasattr(data, "__getitem__") and hasattr(data, "__len__") and not isinstance(data, (list, tuple)):

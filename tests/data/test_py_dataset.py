@@ -103,6 +103,24 @@ def test_a_worker_that_dies_is_told():
     assert nothing_left()
 
 
+class TwoArguments(Exception):
+    """Pickles, and cannot be made again from what was pickled."""
+
+    def __init__(self, row, column):
+        super().__init__(f"row {row}, column {column}")
+
+
+def test_an_exception_that_cannot_be_pickled_is_told():
+    def fail():
+        raise TwoArguments(3, 4)
+
+    batches = Batches(spoil={2: fail}, workers=2, use_multiprocessing=True)
+    with pytest.raises(RuntimeError, match="cannot be pickled") as caught:
+        model().fit(batches, verbose=0)
+    assert "TwoArguments: row 3, column 4" in str(caught.value) and "in fail" in str(caught.value)
+    assert nothing_left()
+
+
 @pytest.mark.parametrize("options", WORKERS)
 def test_stopping_early_ends_the_workers(options):
     class Stop(keras.callbacks.Callback):

@@ -134,3 +134,27 @@ def test_tf_data(arrays):
     with pytest.raises(ValueError, match="`steps_per_epoch`"):
         model().fit(dataset.repeat(), verbose=0)
     np.testing.assert_array_equal(trained(dataset.repeat(), steps_per_epoch=3), want)
+
+
+@needs("pandas")
+def test_frames_of_mixed_columns(arrays):
+    import pandas as pd
+
+    x, y = arrays
+    x, labels = x.round().astype("int64"), (y[:, 0] > 0).astype("int64")
+    x[:, 2] = x[:, 2] > 0
+    want = trained(x.astype("float32"), labels)
+    frame = pd.DataFrame({"a": x[:, 0].astype("float64"), "b": x[:, 1], "c": x[:, 2].astype(bool)})
+    np.testing.assert_array_equal(trained(frame, pd.Series(labels)), want)
+    nullable = frame.astype({"a": "Float64", "b": "Int64", "c": "boolean"})
+    np.testing.assert_array_equal(trained(nullable, pd.Series(labels, dtype="Int64")), want)
+    np.testing.assert_array_equal(trained(frame, pd.Series(labels == 1, dtype="boolean")), want)
+    nullable.loc[3, "b"] = pd.NA
+    assert np.isnan(trained(nullable, labels)).any()
+    with pytest.raises(ValueError, match="holds Python objects"):
+        trained(frame.assign(d="words"), labels)
+    layer = keras.layers.Normalization()
+    layer.adapt(frame)
+    np.testing.assert_allclose(
+        np.asarray(layer.mean), np.asarray(frame.astype("float64")).mean(0)[None], atol=1e-6
+    )
