@@ -72,9 +72,14 @@ def _real_shape(x):
 
 
 negative_op = define_pointwise("negative", np.negative, lambda call, dy: [-dy])
-absolute_op = define_pointwise(
-    "absolute", np.abs, lambda call, dy: [dy * sign_op(call.inputs[0])], shape=_real_shape
-)
+
+
+def _absolute_grad(call, dy):
+    slope = sign_op(call.inputs[0])
+    return [dy * (records["conjugate"](slope) if slope.dtype.startswith("complex") else slope)]
+
+
+absolute_op = define_pointwise("absolute", np.abs, _absolute_grad, shape=_real_shape)
 sign_op = define_pointwise("sign", np.sign, STEPS)
 square_op = define_pointwise("square", np.square, lambda call, dy: [dy * (call.inputs[0] * 2.0)])
 sqrt_op = define_pointwise("sqrt", np.sqrt, lambda call, dy: [dy * 0.5 / call.output])

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..engine import dtypes
 from ..engine.allowance import check_passing
-from ..engine.op import define_op, no_gradient
+from ..engine.op import define_op, no_gradient, records
 from ..engine.symbolic import public
 from ..engine.tensor import Spec
 from ..engine.variable import convert
@@ -212,7 +212,7 @@ def view_as_real(x):
 
 complex_op = define_op(
     "complex",
-    grad=no_gradient("complex"),
+    grad=lambda call, dy: [records["real"](dy), -records["imag"](dy)],
     shape=lambda real, imaginary: Spec(real.shape, "complex128" if real.dtype == "float64" else "complex64"),
     reference=lambda real, imaginary: (real + 1j * imaginary).astype(
         "complex128" if real.dtype == "float64" else "complex64"

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..engine import dtypes
-from ..engine.op import define_op, no_gradient, same_shape
+from ..engine.op import define_op, no_gradient, records, same_shape
 from ..engine.symbolic import public
 from ..engine.tensor import Spec
 from ..engine.variable import convert
@@ -17,8 +17,10 @@ def _cast_reference(x, dtype):
 
 def _cast_grad(call, dy):
     source = call.inputs[0].dtype
-    if not dtypes.is_float(source) or not dtypes.is_float(call.dtype):
+    if not all(dtypes.is_float(dtype) or dtype.startswith("complex") for dtype in (source, call.dtype)):
         return [None]
+    if dtypes.is_float(source) and call.dtype.startswith("complex"):
+        dy = records["real"](dy)
     return [convert(dy, dtype=source)]
 
 

@@ -5,10 +5,16 @@ Source: Graves et al., "Connectionist Temporal Classification", ICML 2006.
 
 import numpy as np
 
-from ..engine.op import define_op, no_gradient
+from ..engine.op import define_op
 from ..engine.symbolic import public
 from ..engine.tensor import Spec
 from ..engine.variable import convert
+from .arithmetic import negative
+from .casting import cast
+from .class_codes import one_hot
+from .logic import less
+from .reduction import argmax
+from .shape import expand_dims
 
 _NEVER = (
     -1e5
@@ -246,9 +252,20 @@ def _decode_reference(logits, lengths, *, beam_width, top_paths, merge_repeated,
     return paths, scores
 
 
-_decode_op = define_op(
-    "ctc_decode", shape=_decode_shape, reference=_decode_reference, grad=no_gradient("class numbers")
-)
+def _decode_grad(call, dlabels, dscores):
+    """A greedy score is minus the sum of each step's greatest logit."""
+    if call.beam_width:
+        raise NotImplementedError(
+            "ctc_decode: scores of a beam search have no gradient; train with ops.ctc_loss, or use strategy='greedy'"
+        )
+    logits, lengths = call.inputs
+    steps, classes = logits.shape[1:]
+    best = one_hot(argmax(logits, -1), classes, dtype=logits.dtype)
+    valid = cast(less(np.arange(steps, dtype="int32"), expand_dims(lengths, -1)), logits.dtype)
+    return [negative(expand_dims(dscores, -1) * best * expand_dims(valid, -1)), None]
+
+
+_decode_op = define_op("ctc_decode", shape=_decode_shape, reference=_decode_reference, grad=_decode_grad)
 
 
 @public

@@ -20,6 +20,8 @@ from .logic import greater, where
 from .matmul import matmul
 from .reduction import as_float
 from .shape import expand_dims, moveaxis, reshaped, swapaxes
+from .sorting import argsort
+from .taking import take_along_axis
 
 
 def _matrices(name, x, square_too=False):
@@ -244,11 +246,18 @@ def _complex_of(dtype):
     return "complex128" if dtype == "float64" else "complex64"
 
 
+def _eig_grad(call, *douts):
+    raise NotImplementedError(
+        "eig: eigenvalues and eigenvectors of general matrices have no gradient here; use ops.eigh for symmetric "
+        "matrices, or ops.stop_gradient around what eig returns"
+    )
+
+
 eig_op = define_op(
     "eig",
     shape=lambda x: (Spec(x.shape[:-1], _complex_of(x.dtype)), Spec(x.shape, _complex_of(x.dtype))),
     reference=_careful("eig", lambda x: tuple(np.linalg.eig(x))),
-    grad=no_gradient("complex"),
+    grad=_eig_grad,
 )
 
 
@@ -377,10 +386,45 @@ def _lu_reference(x):
     return lu.reshape(x.shape), pivots.reshape(*x.shape[:-2], pivots.shape[-1]).astype(np.int32)
 
 
+def _row_order_reference(pivots):
+    order = np.broadcast_to(np.arange(pivots.shape[-1], dtype=np.int32), pivots.shape).copy()
+    for i in range(pivots.shape[-1]):
+        other = pivots[..., i : i + 1]
+        here = order[..., i : i + 1].copy()
+        order[..., i : i + 1] = np.take_along_axis(order, other, -1)
+        np.put_along_axis(order, other, here, -1)
+    return order
+
+
+_row_order_op = define_op(  # where LU's rows come from in the matrix, of its row exchanges
+    "lu_row_order",
+    shape=lambda pivots: Spec(pivots.shape, "int32"),
+    reference=_row_order_reference,
+    grad=no_gradient("integer output"),
+)
+
+
+def _lu_grad(call, dy, dpivots):
+    """Of a = P L U: P L^-T (tril(L^T dL, -1) + triu(dU U^T)) U^-T."""
+    lu, pivots = call.outputs
+    n = lu.shape[-1]
+    if lu.shape[-2] != n:
+        raise NotImplementedError(
+            f"lu_factor: the gradient is there for square matrices only, received shape {tuple(lu.shape)}"
+        )
+    upper = triu(lu)
+    lower = tril(lu, -1) + eye(n, dtype=lu.dtype)
+    inner = tril(matmul(_turned(lower), tril(dy, -1)), -1) + triu(matmul(triu(dy), _turned(upper)))
+    left = solve_triangular_op(_turned(lower), inner, lower=False)
+    rows = _turned(solve_triangular_op(upper, _turned(left), lower=False))
+    back = argsort(_row_order_op(pivots), -1)
+    return [take_along_axis(rows, expand_dims(back, -1), -2)]
+
+
 lu_op = define_op(
     "lu_factor",
     reference=_lu_reference,
-    grad=no_gradient("not derived"),
+    grad=_lu_grad,
     shape=lambda x: (Spec(x.shape, x.dtype), Spec((*x.shape[:-2], min(x.shape[-2:])), "int32")),
 )
 

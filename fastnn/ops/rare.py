@@ -14,6 +14,7 @@ from ..engine.variable import convert
 from . import reduction
 from .arithmetic import square
 from .axes import canonical_axis
+from .casting import cast
 from .control import vectorized_map
 from .elementary import isclose, log10
 from .joining import stack
@@ -77,13 +78,26 @@ def isin(x1, x2, assume_unique=False, invert=False):
     return logical_not(found) if invert else found
 
 
+def _histogram_grad(call, dcounts, dedges):
+    """The edges lie evenly between the least and the greatest number; equal ones share."""
+    (x,) = call.inputs
+    if call.range is not None or not dtypes.is_float(x.dtype):
+        return [None]
+    part = convert(np.linspace(0, 1, call.bins + 1), dtype=x.dtype)
+    dx = 0.0
+    for end, share in ((reduction.min(x), 1.0 - part), (reduction.max(x), part)):
+        there = cast(equal(x, end), x.dtype)
+        dx = dx + there * (reduction.sum(dedges * share) / reduction.sum(there))
+    return [dx]
+
+
 histogram_op = define_op(
     "histogram",
     shape=lambda x, *, bins, range: (
         Spec((bins,), "int32"),
         Spec((bins + 1,), x.dtype if dtypes.is_float(x.dtype) else "float32"),
     ),
-    grad=no_gradient("counts"),
+    grad=_histogram_grad,
     reference=lambda x, *, bins, range: (
         lambda counts, edges: (
             counts.astype(np.int32),

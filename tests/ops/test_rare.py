@@ -1,11 +1,13 @@
 """Rare ops: each against Keras, gradients against finite differences."""
 
+import math
+
 import keras
 import numpy as np
 import pytest
 from support import check_function
 
-from fastnn import ops
+from fastnn import GradientTape, ops
 
 KERAS = keras.ops
 
@@ -181,6 +183,18 @@ GRADIENTS = {
     "cross": (lambda x: ops.cross(x, ops.sin(x)), (4, 3)),
     "kron": (lambda x: ops.kron(x, ops.sin(x)), (2, 3)),
     "trapezoid": (lambda x: ops.trapezoid(x, axis=0), (4, 3)),
+    "i0": (lambda x: ops.i0(4.0 * x), (3, 4)),
+    "nextafter": (lambda x: ops.nextafter(x, ops.stop_gradient(x) + 1.0), (3, 4)),
+    "lu_factor": (lambda x: ops.lu_factor(x)[0], (2, 4, 4)),
+    "histogram": (lambda x: ops.histogram(x, 5)[1], (3, 4)),
+    "ctc_decode": (lambda x: ops.ctc_decode(x, np.int32([5, 3]))[1], (2, 5, 4)),
+    # Complex numbers between real ones.
+    "complex abs": (lambda x: ops.abs(ops.view_as_complex(x)), (3, 2)),
+    "complex angle": (lambda x: ops.angle(ops.square(ops.view_as_complex(x))), (3, 2)),
+    "complex products": (lambda x: ops.view_as_real(ops.exp(ops.view_as_complex(x)) * x[:, :1]), (3, 2)),
+    "complex conjugate": (lambda x: ops.imag(ops.exp(ops.conj(ops.view_as_complex(x)))), (3, 2)),
+    "complex cast": (lambda x: ops.abs(ops.view_as_complex(x) + ops.cast(x[:, 0], "complex128")), (3, 2)),
+    "polar": (lambda x: ops.view_as_real(ops.polar(x, ops.sin(x))), (3, 4)),
 }
 
 
@@ -188,6 +202,39 @@ GRADIENTS = {
 def test_gradient(name, rng):
     function, shape = GRADIENTS[name]
     check_function(function, [rng.standard_normal(shape)], rng=rng, rtol=1e-5, atol=1e-7)
+
+
+def test_gradients_of_bessel_functions(rng):
+    """I0'' is I0 - I1 / x, and 1/2 at 0: the gradient's gradient."""
+    x = ops.convert_to_tensor(np.float64([0.0, 0.3, -2.0, 30.0]))
+    with GradientTape() as outer:
+        outer.watch(x)
+        with GradientTape() as tape:
+            tape.watch(x)
+            y = ops.i0(x)
+        slope = tape.gradient(y, x)
+    # Series of I1, term by term.
+    half, want = np.asarray(x) / 2, np.zeros(4)
+    for k in range(60):
+        want += half ** (2 * k + 1) / (math.factorial(k) * math.factorial(k + 1))
+    np.testing.assert_allclose(slope, want, rtol=1e-14)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        curve = np.where(half == 0, 0.5, np.i0(2 * half) - want / (2 * half))
+    np.testing.assert_allclose(outer.gradient(slope, x), curve, rtol=1e-13)
+
+
+def test_no_gradient_is_said():
+    x = ops.convert_to_tensor(np.float32([[1.0, 2.0], [3.0, 5.0]]))
+    for call, message in (
+        (lambda: ops.real(ops.eig(x)[0]), "use ops.eigh"),
+        (lambda: ops.lu_factor(x[:1])[0], "square matrices only"),
+        (lambda: ops.ctc_decode(x[None], np.int32([2]), strategy="beam_search")[1], "ops.ctc_loss"),
+    ):
+        with GradientTape() as tape:
+            tape.watch(x)
+            y = call()
+        with pytest.raises(NotImplementedError, match=message):
+            tape.gradient(y, x)
 
 
 def test_vectors_of_svd_and_qr_make_up_the_matrix(rng):
