@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from ..data.arrays import as_array
 from ..engine import dtypes, nest
 from ..engine.symbolic import KerasTensor, _Leaf
 from ..engine.tensor import Spec, Tensor
@@ -39,6 +38,8 @@ def batches_of(data, what, steps=None):
         ValueError: no batch at all.
     """
     if hasattr(data, "__array__"):
+        from ..data.arrays import as_array  # brings threads and processes in, which layers alone do without
+
         data = as_array(data, "data")
     if isinstance(data, np.ndarray) or (isinstance(data, (list, tuple)) and data and np.ndim(data[0]) == 0):
         batches = [np.asarray(data)]
