@@ -6,7 +6,8 @@ beside the batch (`worth_it`), an optimizer whose formula works element by eleme
 rows there are. For SGD without momentum and Adagrad that is what the whole update would do. Optimizers with
 moving averages become lazy, as PyTorch's SparseAdam: the averages of rows that a batch does not use, and
 those rows themselves, rest until they are used again, where Keras would let averages fade and rows drift on
-with their old momentum at every step. Smaller tables get Keras's update.
+with their old momentum at every step. Smaller tables get Keras's update, and so do those that decay: exclude
+a large one from the decay (`Optimizer.exclude_from_weight_decay`) and it is updated by rows, too.
 """
 
 from ..engine.variable import Variable, convert
@@ -50,7 +51,9 @@ def row_gradient(optimizer, gradient, variable):
     """(rows, g) if this step may update rows alone, else None."""
     # a user's formula may look at all rows
     own = type(optimizer).update_step.__module__.startswith(__package__)
-    if not optimizer.updates_by_row or not own or optimizer.weight_decay is not None:
+    if not optimizer.updates_by_row or not own:
+        return None
+    if optimizer.weight_decay and optimizer._use_weight_decay(variable):  # which touches every row
         return None
     if variable.constraint is not None or len(variable.shape) != 2:
         return None
@@ -75,6 +78,7 @@ class on_rows:  # noqa: N801 - reads as a statement: `with on_rows(...) as part:
                 self.swapped.append((slots, place, slots[place]))
                 slots[place] = RowsOf(slots[place], self.rows)
         self.optimizer._places[id(part)] = place
+        self.optimizer._undecayed.add(id(part))  # as the variable is; its name may have said so, or its id
         self.part = part
         return part
 
@@ -82,3 +86,4 @@ class on_rows:  # noqa: N801 - reads as a statement: `with on_rows(...) as part:
         for slots, place, slot in self.swapped:
             slots[place] = slot
         del self.optimizer._places[id(self.part)]
+        self.optimizer._undecayed.discard(id(self.part))

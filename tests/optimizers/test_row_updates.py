@@ -93,6 +93,33 @@ def test_steps_without_a_plan_do_the_same(name, arguments, rng):
     np.testing.assert_allclose(made[0][1].get_weights()[0], made[1][1].get_weights()[0], rtol=1e-6, atol=1e-7)
 
 
+@pytest.mark.parametrize("how", ["var_list", "var_names", "zero"])
+def test_a_table_spared_from_weight_decay_is_updated_by_rows(how, rng):
+    made = []
+    for optimizer in (optimizers.AdamW(weight_decay=0.0 if how == "zero" else 0.3), optimizers.Adam()):
+        embedding = layers.Embedding(3000, 4)
+        model = models.Sequential(
+            [layers.Input((5,), dtype="int32"), embedding, layers.Flatten(), layers.Dense(1)]
+        )
+        if optimizer.weight_decay and how == "var_list":
+            optimizer.exclude_from_weight_decay(var_list=[embedding.embeddings])
+        elif optimizer.weight_decay:
+            optimizer.exclude_from_weight_decay(var_names=["embedding"])
+        model.compile(optimizer, "mse")
+        made.append(model)
+    made[1].set_weights(made[0].get_weights())
+    start = made[0].get_weights()
+    x, y = rng.integers(0, 50, (4, 5)).astype("int32"), np.ones((4, 1), "float32")
+    for model in made:
+        model.train_on_batch(x, y)
+    tables = [model.get_weights()[0] for model in made]
+    assert "put_rows" in made[0].plan().describe()
+    np.testing.assert_array_equal(tables[0], tables[1])
+    np.testing.assert_array_equal(tables[0][50:], start[0][50:])
+    kernels = [model.get_weights()[1] for model in made]  # the others decay still
+    assert np.array_equal(*kernels) == (how == "zero")
+
+
 @pytest.mark.parametrize("why", ["weight_decay", "clipnorm", "constraint", "regularizer", "small"])
 def test_what_needs_the_whole_table_gets_it(why):
     optimizer = optimizers.Adam(**({why: 0.1} if why in ("weight_decay", "clipnorm") else {}))
