@@ -12,7 +12,8 @@ class FusedOptimizer(Optimizer):
     fused_step = None
 
     def _decays_in_step(self):
-        return type(self).update_step is self.fused_step
+        # The class's: a bound method is another object than its function.
+        return type(self).update_step is type(self).fused_step
 
     def _apply_weight_decay(self, variables):
         if not self._decays_in_step():

@@ -120,6 +120,14 @@ def test_a_table_spared_from_weight_decay_is_updated_by_rows(how, rng):
     assert np.array_equal(*kernels) == (how == "zero")
 
 
+@pytest.mark.parametrize("name", ["SGD", "RMSprop", "Adam", "AdamW"])
+def test_weight_decay_needs_no_pass_of_its_own(name):
+    model = models.Sequential([layers.Input((6,)), layers.Dense(5), layers.Dense(4)])
+    model.compile(getattr(optimizers, name)(weight_decay=0.1), "mse")
+    model.train_on_batch(np.ones((2, 6), "float32"), np.ones((2, 4), "float32"))
+    assert model.plan().describe().count(" chain ") == 1  # the rates; not one more for each variable
+
+
 @pytest.mark.parametrize("why", ["weight_decay", "clipnorm", "constraint", "regularizer", "small"])
 def test_what_needs_the_whole_table_gets_it(why):
     optimizer = optimizers.Adam(**({why: 0.1} if why in ("weight_decay", "clipnorm") else {}))
