@@ -29,8 +29,6 @@ class CSVLogger(Callback):
     def on_train_begin(self, logs=None):
         self._close()
         self.csv_file = open(self.filename, "a" if self.append else "w", newline="")
-        if self.append and _is_cut(self.filename):
-            self.csv_file.write("\r\n")  # else the first row would join one that a full disk cut short
         self.writer = self.keys = None
 
     def go_on_from(self, epoch):
@@ -54,6 +52,8 @@ class CSVLogger(Callback):
             self.writer = csv.DictWriter(self.csv_file, ["epoch", *self.keys], delimiter=self.sep)
             if not os.path.getsize(self.filename):
                 self.writer.writeheader()
+            elif _is_cut(self.filename):
+                self.csv_file.write("\r\n")  # else the first row would join one that a full disk cut short
         self.writer.writerow({"epoch": epoch, **{key: _cell(logs.get(key, "NA")) for key in self.keys}})
         self.csv_file.flush()
 
@@ -68,8 +68,8 @@ class CSVLogger(Callback):
 
 def _is_cut(filename):
     with open(filename, "rb") as file:
-        file.seek(-min(1, os.path.getsize(filename)), os.SEEK_END)
-        return file.read(1) not in (b"", b"\n")
+        file.seek(-1, os.SEEK_END)
+        return file.read() != b"\n"
 
 
 def _epoch_of(row, separator):
