@@ -31,6 +31,10 @@ def _median_seconds(call, runs=200, budget=2.0):
     return statistics.median(times)
 
 
+def _first(outputs):
+    return outputs[0] if isinstance(outputs, (list, tuple)) else outputs
+
+
 class KerasLike:
     """A workload of workloads.py on any module with Keras's surface. `fastnn-bf16`: under mixed_bfloat16."""
 
@@ -59,7 +63,7 @@ class KerasLike:
         row, x, y = self._rows(self.x, 1), self._rows(self.x, self.batch), self._rows(self.y, self.batch)
         return {
             "predict": _median_seconds(lambda: self.model.predict(row, verbose=0)),
-            "call": _median_seconds(lambda: np.asarray(self.model(row)[0])),
+            "call": _median_seconds(lambda: np.asarray(_first(self.model(row)))),
             "train_on_batch": _median_seconds(lambda: self.model.train_on_batch(x, y)),
         }
 
