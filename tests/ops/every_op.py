@@ -345,58 +345,13 @@ CALLS.update(
         "while_loop": [lambda o, a: o.while_loop(lambda i, c: i < 3, lambda i, c: (i + 1, c * 2), (0, a.x))],
     }
 )
-for one in (
-    "prod",
-    "std",
-    "var",
-    "mean",
-    "sum",
-    "max",
-    "min",
-    "median",
-    "all",
-    "any",
-    "logsumexp",
-    "argmax",
-    "argmin",
-    "count_nonzero",
-    "average",
-    "cumsum",
-    "cumprod",
-    "amax",
-    "amin",
-    "norm",
-    "ptp",
-    "sort",
-    "argsort",
-    "flip",
-    "diff",
-):
+REDUCTIONS = "prod std var mean sum max min median all any logsumexp argmax argmin count_nonzero".split()
+ALONG_AN_AXIS = "average cumsum cumprod amax amin norm ptp sort argsort flip diff".split()
+for one in REDUCTIONS + ALONG_AN_AXIS:
     CALLS[one].append(lambda o, a, f=one: getattr(o, f)(a.x, axis=1))
-    if one in (
-        "prod",
-        "std",
-        "var",
-        "mean",
-        "sum",
-        "max",
-        "min",
-        "median",
-        "all",
-        "any",
-        "logsumexp",
-        "ptp",
-        "norm",
-        "count_nonzero",
-        "argmax",
-    ):
-        CALLS[one].append(
-            lambda o, a, f=one: (
-                getattr(o, f)(a.x, axis=0, keepdims=True)
-                if f != "count_nonzero"
-                else o.count_nonzero(a.i, axis=0)
-            )
-        )
+for one in {*REDUCTIONS, "norm", "ptp"} - {"count_nonzero"}:
+    CALLS[one].append(lambda o, a, f=one: getattr(o, f)(a.x, axis=0, keepdims=True))
+CALLS["count_nonzero"].append(lambda o, a: o.count_nonzero(a.i, axis=0))
 for one in ("min", "prod"):
     CALLS[f"segment_{one}"] = [
         lambda o, a, f=one: getattr(o, f"segment_{f}")(a.v, np.int32([0, 0, 1, 2, 2, 2]), 3)

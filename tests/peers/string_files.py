@@ -24,37 +24,30 @@ def dense(k, x, inputs):
     return model
 
 
-def texts(**options):
-    def build(k):
-        inputs = k.Input((1,), dtype="string")
-        x = k.layers.TextVectorization(vocabulary=VOCABULARY, **options)(inputs)
-        if options.get("output_mode", "int") == "int":
-            x = k.layers.GlobalAveragePooling1D()(k.layers.Embedding(9, 3)(x))
-        return dense(k, x, inputs)
+def reads(x, layer, join, **options):
+    """(build, x): a model that begins with `layer`; where that makes numbers of words, `join` puts what stands for them
+    together."""
 
-    return build, TEXTS
+    def build(k):
+        inputs = k.Input(x.shape[1:], dtype="string")
+        y = getattr(k.layers, layer)(**options)(inputs)
+        if options.get("output_mode", "int") == "int":
+            y = getattr(k.layers, join)()(k.layers.Embedding(9, 3)(y))
+        return dense(k, y, inputs)
+
+    return build, x
+
+
+def texts(**options):
+    return reads(TEXTS, "TextVectorization", "GlobalAveragePooling1D", vocabulary=VOCABULARY, **options)
 
 
 def words(**options):
-    def build(k):
-        inputs = k.Input((2,), dtype="string")
-        x = k.layers.StringLookup(vocabulary=VOCABULARY, **options)(inputs)
-        if options.get("output_mode", "int") == "int":
-            x = k.layers.Flatten()(k.layers.Embedding(9, 3)(x))
-        return dense(k, x, inputs)
-
-    return build, WORDS
+    return reads(WORDS, "StringLookup", "Flatten", vocabulary=VOCABULARY, **options)
 
 
 def hashed(**options):
-    def build(k):
-        inputs = k.Input((2,), dtype="string")
-        x = k.layers.Hashing(num_bins=7, **options)(inputs)
-        if options.get("output_mode", "int") == "int":
-            x = k.layers.Flatten()(k.layers.Embedding(9, 3)(x))
-        return dense(k, x, inputs)
-
-    return build, WORDS
+    return reads(WORDS, "Hashing", "Flatten", num_bins=7, **options)
 
 
 def nested(k):
