@@ -6,6 +6,8 @@ import os
 import socket
 import time
 
+from ..saving.atomic import atomic_file
+
 
 class StepTrace:
     """Times steps and the instructions in them, for a file in Chrome's trace format.
@@ -57,8 +59,9 @@ class StepTrace:
         ]
         place = os.path.join(folder, "plugins", "profile", time.strftime("%Y_%m_%d_%H_%M_%S"))
         os.makedirs(place, exist_ok=True)
-        with gzip.open(os.path.join(place, f"{socket.gethostname()}.trace.json.gz"), "wt") as file:
-            json.dump({"displayTimeUnit": "ns", "traceEvents": names + self._events}, file)
+        text = json.dumps({"displayTimeUnit": "ns", "traceEvents": names + self._events})
+        with atomic_file(os.path.join(place, f"{socket.gethostname()}.trace.json.gz")) as file:
+            file.write(gzip.compress(text.encode()))
 
 
 _LINES = {"steps": 1, "instructions": 2}

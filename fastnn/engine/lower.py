@@ -76,10 +76,6 @@ class Lowering:
         """What a call takes: a dict with `units`, `workspace` (bytes) and more, as csrc/fnn.h has it."""
         return settings.kernels().work(kernel, sizes, attrs)
 
-    def made_by(self, kernel, sizes):
-        """A workspace for what the kernel makes in an order of its own, as wide as its table's registers want it."""
-        return self.workspace(self.work_of(kernel, sizes)["made"])
-
     def emit(self, kernel, reads, writes, sizes, attrs=()):
         """Add one kernel call. Its buffers are `reads`, then `writes`, then the workspace its `work` asks for."""
         sizes = [int(size) for size in sizes]
@@ -89,6 +85,12 @@ class Lowering:
         if needed:
             writes.append(self.workspace(needed))
         self.instructions.append(Instruction(kernel, list(reads), writes, sizes, attrs))
+
+    def reordered(self, kernel, source, sizes):
+        """A workspace with what `kernel`, which is emitted, makes of `source` in an order that its table wants."""
+        made = self.workspace(self.work_of(kernel, sizes)["made"])
+        self.emit(kernel, [source], [made], sizes)
+        return made
 
 
 def lower(op, inputs, outputs, attrs):

@@ -64,12 +64,16 @@ class SymbolicScope:
         pass
 
 
-def checked_pairs(who, variables, values, name):
-    """[(variable, value)], or the user's error where there are not as many of both."""
-    values = list(values)
-    if len(values) != len(variables):
-        raise ValueError(
-            f"{who}: `{name}` must have one value for each of the {len(variables)} variables "
-            f"{[v.path for v in variables]}, received {len(values)}"
-        )
-    return list(zip(variables, values, strict=True))
+def checked_pairs(who, *groups):
+    """[(variable, value)] of all (variables, values, the argument's name), or the user's error where there are not as
+    many values as variables."""
+    pairs = []
+    for variables, values, name in groups:
+        values = list(values)
+        if len(values) != len(variables):
+            raise ValueError(
+                f"{who}: `{name}` must have one value for each of the {len(variables)} variables "
+                f"{[v.path for v in variables]}, received {len(values)}"
+            )
+        pairs += zip(variables, values, strict=True)
+    return pairs

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 
 from ..engine import dtypes, masks, nest
-from ..engine.allowance import allowance, spend_call
+from ..engine.allowance import spend_call
 from ..engine.op import context
 from ..engine.stateless import StatelessScope, checked_pairs
 from ..engine.symbolic import KerasTensor, _Leaf, infer, refuse_strings
@@ -193,8 +193,7 @@ class LayerCall:
             kwargs["training"] = training
         if state.losses_exist and not state.stack:
             self._clear_losses()
-        if allowance.calls_left is not None:
-            spend_call()
+        spend_call()
         state.training, context.precision = training, self._precision
         state.stack.append(self)
         try:
@@ -242,9 +241,10 @@ class LayerCall:
             )
         changing = self.non_trainable_variables
         pairs = checked_pairs(
-            describe(self), self.trainable_variables, trainable_variables, "trainable_variables"
+            describe(self),
+            (self.trainable_variables, trainable_variables, "trainable_variables"),
+            (changing, non_trainable_variables, "non_trainable_variables"),
         )
-        pairs += checked_pairs(describe(self), changing, non_trainable_variables, "non_trainable_variables")
         with StatelessScope(pairs) as scope:
             outputs = self(*args, **kwargs)
             losses = self.losses if return_losses else None

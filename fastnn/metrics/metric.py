@@ -119,9 +119,8 @@ class Metric:
 
     def _stateless(self, function, values, args, kwargs):
         """(function(*args, **kwargs), the variables' values after it), begun with `values`."""
-        pairs = checked_pairs(
-            f"{type(self).__name__} {self.name!r}", self.variables, values, "metric_variables"
-        )
+        who = f"{type(self).__name__} {self.name!r}"
+        pairs = checked_pairs(who, (self.variables, values, "metric_variables"))
         with StatelessScope(pairs) as scope:
             result = function(*args, **kwargs)
         return result, [scope.get_current_value(v) for v in self.variables]

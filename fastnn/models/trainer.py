@@ -277,11 +277,13 @@ class Trainer:
         training=True,
     ):
         """(loss, (trainable, non-trainable, metrics' values after it)), had the variables these values."""
-        who, state = f"{type(self).__name__} {self.name!r}", self.non_trainable_variables
-        pairs = checked_pairs(who, self.trainable_variables, trainable_variables, "trainable_variables")
-        pairs += checked_pairs(who, state, non_trainable_variables, "non_trainable_variables")
-        metrics = self.metrics_variables
-        pairs += checked_pairs(who, metrics, metrics_variables, "metrics_variables")
+        state = self.non_trainable_variables
+        pairs = checked_pairs(
+            f"{type(self).__name__} {self.name!r}",
+            (self.trainable_variables, trainable_variables, "trainable_variables"),
+            (state, non_trainable_variables, "non_trainable_variables"),
+            (self.metrics_variables, metrics_variables, "metrics_variables"),
+        )
         with StatelessScope(pairs) as scope:
             loss = self._compute_loss(x, y, y_pred, sample_weight, training)
         after = [[scope.value_or_own(v) for v in some] for some in (state, self.metrics_variables)]

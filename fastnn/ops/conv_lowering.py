@@ -124,9 +124,7 @@ def _winograd(call, source, kernel, kernel_shape, sizes, extra, alpha=0.0):
     """Emits the convolution of `source` with planes of 3 x 3 kernels, which are transformed first."""
     channels, filters = kernel_shape[-2:]
     taps, rounded = sizes[9], sizes[13]
-    transform = [channels, filters, taps, rounded]
-    points = call.made_by("winograd_kernel_f32", transform)
-    call.emit("winograd_kernel_f32", [kernel], [points], transform)
+    points = call.reordered("winograd_kernel_f32", kernel, [channels, filters, taps, rounded])
     reads = [source, points, *call.inputs[2:]]
     call.emit("winograd_f32", reads=reads, writes=call.outputs, sizes=[*sizes, *extra], attrs=[alpha])
 
@@ -141,14 +139,6 @@ def _copy_windows(call, x, matrix, window, counts, into_x=False):
         emit_copy(call, matrix, x, shape, rows, steps)
     else:
         emit_copy(call, x, matrix, shape, steps, rows)
-
-
-def _reordered(call, kind, kernel, sizes):
-    """The kernel as a packing or flipping kernel leaves it."""
-    name = kernel_name(call, kind)
-    made = call.made_by(name, sizes)
-    call.emit(name, [kernel], [made], sizes)
-    return made
 
 
 def _is_seldom_seen(call, kernel_shape, y_shape):
@@ -210,7 +200,7 @@ def emit_conv(call, activation=0, alpha=0.0):
     name = kernel_name(call, "conv")
     packed = y[-1] // call.groups > _FEW_FILTERS or name != "conv_f32"
     if packed:
-        reads[1] = _reordered(call, "conv_pack", call.inputs[1], sizes)
+        reads[1] = call.reordered(kernel_name(call, "conv_pack"), call.inputs[1], sizes)
     call.emit(name, reads=reads, writes=call.outputs, attrs=[alpha], sizes=[*sizes, packed, *epilogue])
 
 
@@ -238,11 +228,11 @@ def emit_input_grad(call):
     if tiled:
         top, left, taps, deep, made, front = tiled[7:13]
         tiled[7:13] = [2 - top, 2 - left, taps, deep, made, taps - 1 - front]
-        flipped = _reordered(call, "conv_flip", kernel, [*sizes, 0])
+        flipped = call.reordered(kernel_name(call, "conv_flip"), kernel, [*sizes, 0])
         turned = (*kernel.shape[:-2], kernel.shape[-1], kernel.shape[-2])
         _winograd(call, dy, flipped, turned, tiled, [0, 0])
         return
-    flipped = _reordered(call, "conv_flip", kernel, [*sizes, 1])
+    flipped = call.reordered(kernel_name(call, "conv_flip"), kernel, [*sizes, 1])
     call.emit(kernel_name(call, "conv_input_grad"), reads=[dy, flipped], writes=call.outputs, sizes=sizes)
 
 

@@ -91,6 +91,11 @@ def _histogram_grad(call, dcounts, dedges):
     return [dx]
 
 
+def _histogram_reference(x, *, bins, range):  # noqa: A002
+    counts, edges = np.histogram(x, bins, range)
+    return counts.astype(np.int32), edges.astype(x.dtype if x.dtype.kind == "f" else np.float32)
+
+
 histogram_op = define_op(
     "histogram",
     shape=lambda x, *, bins, range: (
@@ -98,12 +103,7 @@ histogram_op = define_op(
         Spec((bins + 1,), x.dtype if dtypes.is_float(x.dtype) else "float32"),
     ),
     grad=_histogram_grad,
-    reference=lambda x, *, bins, range: (
-        lambda counts, edges: (
-            counts.astype(np.int32),
-            edges.astype(x.dtype if x.dtype.kind == "f" else np.float32),
-        )
-    )(*np.histogram(x, bins, range)),
+    reference=_histogram_reference,
 )
 
 

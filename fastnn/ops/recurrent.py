@@ -282,11 +282,10 @@ def _kernel(kind):
         r, projected = i.recurrent, None
         if packed:
             sizes = [i.units, i.units, kind.gates, 0, i.batch, above, 0]
-            r = call.made_by("recurrent_pack_f32", sizes)
+            r = call.reordered("recurrent_pack_f32", i.recurrent, sizes)
             if fused:
                 before = [i.features, i.units, kind.gates, 0, i.batch, 0, i.units]
                 call.emit("recurrent_pack_f32", [i.kernel], [r], before)
-            call.emit("recurrent_pack_f32", [i.recurrent], [r], sizes)
         if not fused:
             projected = call.workspace(4 * i.batch * i.steps * i.width)
             bias = [] if i.bias is None else [i.bias]
@@ -336,9 +335,7 @@ def _grad_kernel(kind):
             return False
         width = kind.gates * i.units
         columns = _by_columns(i.batch, width, i.units)
-        sizes = [width, i.units, 1, 1, i.batch, 0, 0]
-        turned = call.made_by("recurrent_pack_f32", sizes)
-        call.emit("recurrent_pack_f32", [i.recurrent], [turned], sizes)
+        turned = call.reordered("recurrent_pack_f32", i.recurrent, [width, i.units, 1, 1, i.batch, 0, 0])
         reads = [turned, i.gates, i.inward, i.cells, i.carry, i.mask, i.dy, i.dh, i.dc]
         for first, last in [(first - 1, last - 1) for first, last in _parts_of(i.steps + 1, columns)][::-1]:
             call.emit(

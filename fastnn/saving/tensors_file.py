@@ -55,9 +55,8 @@ def save_safetensors(model, path):
     _package()  # a file that this machine could not load again would be found out too late
     header, arrays, end = {"__metadata__": {"format": "fastnn"}}, [], 0
     named = [(name, _in_place(variable)) for name, variable in _named(model).items()]
-    for name, array in sorted(
-        named, key=lambda pair: (-pair[1].itemsize, pair[0])
-    ):  # so that each one is aligned
+    named.sort(key=lambda pair: (-pair[1].itemsize, pair[0]))  # so that each one is aligned
+    for name, array in named:
         if str(array.dtype) not in _KINDS:
             raise ValueError(
                 f"save_weights: {name!r} is {array.dtype}, for which safetensors files have no word; save "
