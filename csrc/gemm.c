@@ -206,7 +206,7 @@ static FNN(gemm_way) FNN(gemm_choose)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k, int
         /* Each range of strips packs all of the other operand. */
         way.by_columns = FNN(rounded) ? n > m : wide > high;
         way.strips = way.by_columns ? wide : high;
-        way.scratch = FNN(panels_scratch)(n, k);
+        way.scratch = FNN(panels_scratch)(m, n, k);
         way.grain = way.by_columns ? 16 : FNN(panels_stay)(n, k) ? PANELS_TILES : 48;
     } else if (way.form == GEMM_TURNED) {
         way.strips = FNN(tile_count)(n);

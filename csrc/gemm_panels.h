@@ -1,9 +1,10 @@
 /* gemm_panels.h - products with many rows and many columns: B is packed, and tiles of C add up in registers.
  *
- * For a chunk of columns and a part of k, B is packed into panels of TILE_COLS columns, which stay in the
- * second-level cache. Then each tile of rows sweeps over the panels: its part of A stays in the first level
- * and is fetched once, and C is written along its rows (the loops of Goto and van de Geijn, ACM TOMS 34(3),
- * 2008, with the two innermost exchanged).
+ * For a chunk of columns and a part of k, B is packed into panels of TILE_COLS columns. Where these stay in the
+ * second-level cache, each tile of rows sweeps over them: its part of A stays in the first level and is fetched once, and
+ * C is written along its rows. Where they do not, a block of A's tiles is packed to stay there instead, and goes past one
+ * panel after the other, each of which stays in the first level meanwhile (the loops of Goto and van de Geijn, ACM TOMS
+ * 34(3), 2008; the former have the two innermost exchanged).
  *
  * Panels hold words (words.h). In the bfloat16 kernels A must be rounded, too: its tiles are packed row by row, in whole
  * cache lines of words, and read as rows of A are, whichever way it lay. */
@@ -13,7 +14,9 @@ enum {
     PANELS_HIGH = TILE_ROWS > 8 ? TILE_ROWS
                                 : 8, /* a packed tile of A: element (i, p) at p * PANELS_HIGH + i */
     TURNED_FLOATS = 1 << 14,         /* of the transpose of C at a time */
-    PANELS_TILES = 8 /* of A packed at a time: a cache line of a column of A serves them together */
+    PANELS_TILES = 8, /* of A packed at a time: a cache line of a column of A serves them together */
+    PANELS_FAR_FLOATS = 3 << 18, /* of B packed at a time where it is a block of A that stays near */
+    PANELS_FAR_TILES = 96 / TILE_ROWS > PANELS_TILES ? 96 / TILE_ROWS : PANELS_TILES /* that block's */
 };
 
 /* Rows of a panel: words of k elements. AMX takes 16 at a time. */
@@ -26,21 +29,34 @@ static ptrdiff_t FNN(panels_deep)(ptrdiff_t k)
 #endif
 }
 
-/* Panels of a chunk, at most. */
+/* Panels of a chunk that stays in the second-level cache. */
 static ptrdiff_t FNN(panels_most)(ptrdiff_t deep) { return fnn_max(1, PANELS_FLOATS / deep / TILE_COLS); }
 
-/* Columns of a chunk, where n columns come in chunks as equal as whole panels allow. */
-static ptrdiff_t FNN(panels_chunk)(ptrdiff_t n, ptrdiff_t deep)
+/* Whether panels lie far, and a block of A stays near: B is large, and there are rows enough for a block. */
+static int FNN(panels_far)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t deep)
 {
-    const ptrdiff_t panels = fnn_ceil_div(n, TILE_COLS);
-    return TILE_COLS * fnn_ceil_div(panels, fnn_max(1, fnn_ceil_div(panels, FNN(panels_most)(deep))));
+    return m >= PANELS_FAR_TILES * TILE_ROWS && n > TILE_COLS * FNN(panels_most)(deep);
 }
 
-/* Columns of the longest chunk of any rectangle of a product with n columns: some of fewer columns have longer chunks
- * than all of them. */
-static ptrdiff_t FNN(panels_longest)(ptrdiff_t n, ptrdiff_t deep)
+/* Panels of a chunk, at most. */
+static ptrdiff_t FNN(panels_limit)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t deep)
 {
-    return TILE_COLS * fnn_min(fnn_ceil_div(n, TILE_COLS), FNN(panels_most)(deep));
+    return FNN(panels_far)(m, n, deep) ? fnn_max(1, PANELS_FAR_FLOATS / deep / TILE_COLS)
+                                       : FNN(panels_most)(deep);
+}
+
+/* Columns of a chunk, where n columns come in chunks as equal as whole panels allow. */
+static ptrdiff_t FNN(panels_chunk)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t deep)
+{
+    const ptrdiff_t panels = fnn_ceil_div(n, TILE_COLS);
+    return TILE_COLS * fnn_ceil_div(panels, fnn_max(1, fnn_ceil_div(panels, FNN(panels_limit)(m, n, deep))));
+}
+
+/* Columns of the longest chunk of any rectangle of an (m, n) product: some of fewer columns have longer chunks
+ * than all of them. */
+static ptrdiff_t FNN(panels_longest)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t deep)
+{
+    return TILE_COLS * fnn_min(fnn_ceil_div(n, TILE_COLS), FNN(panels_limit)(m, n, deep));
 }
 
 /* From one packed tile of A to the next: a line more than it has, or all would fall into the same cache sets. */
@@ -53,131 +69,16 @@ static int FNN(panels_stay)(ptrdiff_t n, ptrdiff_t k)
     return fnn_ceil_div(n, TILE_COLS) * TILE_COLS * FNN(panels_deep)(depth) * parts <= PANELS_FLOATS;
 }
 
-/* Enough for any rectangle of a product with n columns. */
-static ptrdiff_t FNN(panels_scratch)(ptrdiff_t n, ptrdiff_t k)
+/* Enough for any rectangle of an (m, n) product. */
+static ptrdiff_t FNN(panels_scratch)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k)
 {
     const ptrdiff_t depth = FNN(gemm_depth)(k), parts = fnn_max(1, fnn_ceil_div(k, depth));
-    const ptrdiff_t deep = FNN(panels_deep)(depth), chunk = FNN(panels_longest)(n, deep);
+    const ptrdiff_t deep = FNN(panels_deep)(depth), chunk = FNN(panels_longest)(m, n, deep);
     return FNN(gemm_lines)(chunk * deep * (FNN(panels_stay)(n, k) ? parts : 1)) + FNN(gemm_lines)(chunk) +
-           PANELS_TILES * FNN(panels_high_step)(deep);
+           PANELS_FAR_TILES * FNN(panels_high_step)(deep);
 }
 
-/* Packs columns [0, n) of (k, n) `from` into panels of TILE_COLS columns, `deep` rows of words each; the last column's
- * vector is filled up with zeros. */
-static void FNN(panels_pack_b)(ptrdiff_t n, ptrdiff_t k, FNN(side) from, float *restrict to)
-{
-    const ptrdiff_t whole = n / TILE_COLS * TILE_COLS, deep = FNN(panels_deep)(k), words = FNN(words)(k);
-    if (n > whole && from.along_k) /* what is turned comes without them */
-        memset(to + whole * deep, 0, (size_t)(deep * TILE_COLS) * sizeof *to);
-    for (ptrdiff_t j = 0; j < n && deep > words; j += TILE_COLS)
-        memset(to + j * deep + words * TILE_COLS, 0, (size_t)((deep - words) * TILE_COLS) * sizeof *to);
-    if (from.along_k) {
-        for (ptrdiff_t j = 0; j < n; j += TILE_COLS)
-            FNN(words_turned)(fnn_min(TILE_COLS, n - j), k, from.at + j * from.ld, from.ld, to + j * deep,
-                              TILE_COLS);
-        return;
-    }
-    for (ptrdiff_t p = 0; p < k; p += WORD_DEPTH) {
-        const float *row = from.at + p * from.ld, *next = p + 1 < k ? row + from.ld : NULL;
-        float *panel = to + p / WORD_DEPTH * TILE_COLS;
-        for (ptrdiff_t j = 0; j < whole; j += TILE_COLS, panel += deep * TILE_COLS) {
-            TILE_UNROLL
-            for (int w = 0; w < TILE_WORDS; w++)
-                tv_store(panel + w * TILE_LANES,
-                         FNN(tile_across)(row + j + w * TILE_LANES, next ? next + j + w * TILE_LANES : NULL,
-                                          TILE_LANES));
-        }
-        for (ptrdiff_t q = whole; q < n; q += TILE_LANES)
-            tv_store(panel + q - whole, FNN(tile_across)(row + q, next ? next + q : NULL, n - q));
-    }
-}
-
-/* to[p * PANELS_HIGH + i] = from[i * ld + p] for i < rows, p < k; what is above the rows in `to` means
- * nothing. */
-static void FNN(panels_turn)(ptrdiff_t rows, ptrdiff_t k, const float *from, ptrdiff_t ld, float *restrict to)
-{
-#if VF_LANES > 1
-    for (ptrdiff_t p = 0; p < k; p += VF_LANES) {
-        const ptrdiff_t deep = fnn_min(VF_LANES, k - p);
-        vf r[VF_LANES];
-        TILE_UNROLL
-        for (int i = 0; i < VF_LANES; i++) {
-            const float *row = from + fnn_min(i, rows - 1) * ld + p;
-            r[i] = i >= PANELS_HIGH ? vf_zero() : deep == VF_LANES ? vf_load(row) : vf_load_n(row, deep);
-        }
-        vf_transpose(r);
-        if (deep == VF_LANES) {
-#pragma GCC unroll 16
-            for (int l = 0; l < VF_LANES; l++)
-                vf_store_n(to + (p + l) * PANELS_HIGH, r[l], PANELS_HIGH);
-        } else
-            for (int l = 0; l < deep; l++)
-                vf_store_n(to + (p + l) * PANELS_HIGH, r[l], PANELS_HIGH);
-    }
-#else
-    for (ptrdiff_t p = 0; p < k; p++)
-        for (ptrdiff_t i = 0; i < rows; i++)
-            to[p * PANELS_HIGH + i] = from[i * ld + p];
-#endif
-}
-
-/* to[i * ld + w] = word w of row i, for i < rows, and zeros behind a row's words; ld: whole cache lines. */
-static void FNN(panels_rounded)(ptrdiff_t rows, ptrdiff_t k, FNN(side) from, float *restrict to, ptrdiff_t ld)
-{
-    if (from.along_k) {
-        for (ptrdiff_t i = 0; i < rows; i++)
-            for (ptrdiff_t w = 0; w < ld; w += VF_LANES)
-                vf_store(to + i * ld + w,
-                         FNN(words_along)(from.at + i * from.ld + w * WORD_DEPTH, k - w * WORD_DEPTH));
-        return;
-    }
-    for (ptrdiff_t w = 0; w < ld; w += VF_LANES)
-        for (ptrdiff_t i = 0; i < rows; i += VF_LANES) {
-            vf r[VF_LANES];
-            for (int l = 0; l < VF_LANES; l++) {
-                const ptrdiff_t p = (w + l) * WORD_DEPTH;
-                const float *row = from.at + p * from.ld + i;
-                r[l] = p < k ? FNN(words_across)(row, p + 1 < k ? row + from.ld : NULL, rows - i) : vf_zero();
-            }
-            vf_transpose(r);
-            for (int l = 0; l < fnn_min(VF_LANES, rows - i); l++)
-                vf_store(to + (i + l) * ld + w, r[l]);
-        }
-}
-
-/* Packs tiles [first, end) of A's m rows, from.at being the first row of all: each into `step` floats. */
-static void FNN(panels_pack_a)(ptrdiff_t m, ptrdiff_t first, ptrdiff_t end, ptrdiff_t k, FNN(side) from,
-                               float *restrict to, ptrdiff_t step)
-{
-    ptrdiff_t at[PANELS_TILES + 1];
-    for (ptrdiff_t t = first; t <= end; t++)
-        at[t - first] = FNN(tile_rows_at)(m, t);
-    if (FNN(rounded)) {
-        const ptrdiff_t ld = FNN(gemm_lines)(FNN(panels_deep)(k));
-        for (ptrdiff_t t = 0; t < end - first; t++, to += step)
-            FNN(panels_rounded)(at[t + 1] - at[t], k, FNN(side_at)(from, at[t], 0), to, ld);
-        return;
-    }
-    if (from.along_k) {
-        for (ptrdiff_t t = 0; t < end - first; t++, to += step)
-            FNN(panels_turn)(at[t + 1] - at[t], k, from.at + at[t] * from.ld, from.ld, to);
-        return;
-    }
-    /* Line by line of A, so that each is fetched once. */
-    const ptrdiff_t tiles = end - first;
-    ptrdiff_t whole = 0; /* tiles of which PANELS_HIGH rows may be read */
-    while (VF_LANES > 1 && whole < tiles && at[whole] + PANELS_HIGH <= m)
-        whole++;
-    for (ptrdiff_t p = 0; p < k; p++) {
-        const float *row = from.at + p * from.ld;
-        float *high = to + p * PANELS_HIGH;
-        for (ptrdiff_t t = 0; t < whole; t++)
-            vf_store_n(high + t * step, vf_load_n(row + at[t], PANELS_HIGH), PANELS_HIGH);
-        for (ptrdiff_t t = whole; t < tiles; t++)
-            for (ptrdiff_t i = at[t]; i < at[t + 1]; i++)
-                high[t * step + i - at[t]] = row[i];
-    }
-}
+#include "gemm_pack.h"
 
 /* Rows that will be read soon, `ld` apart, of which `at` has been asked for so far. Without that whoever reads them first
  * waits for the third-level cache or for memory: they are too short for the hardware to see them coming. */
@@ -375,7 +276,77 @@ typedef struct FNN(taker) {
 
 static ptrdiff_t FNN(panels_sums)(ptrdiff_t n, ptrdiff_t k)
 {
-    return TILE_ROWS * FNN(panels_longest)(n, FNN(panels_deep)(FNN(gemm_depth)(k)));
+    return TILE_ROWS * FNN(panels_longest)(0, n, FNN(panels_deep)(FNN(gemm_depth)(k)));
+}
+
+/* One part of k, of a chunk of columns: columns [from, from + wide) of rows [i0, i0 + m), k's elements [p, p + k). */
+typedef struct {
+    ptrdiff_t i0, m, from, wide, p, k, next; /* next: how long the part after it is */
+    int far, pack, last;                     /* see panels_far; whether A is packed; whether k ends here */
+    ptrdiff_t together, step;                /* tiles of A packed at a time; floats from one to the next */
+    float *packed_a;
+    const float *panels;
+    const float *bias; /* filled up to whole panels */
+} FNN(part);
+
+/* What is still to do with the `rows` rows from row i on, as the sweep left them. */
+static void FNN(panels_finish)(const FNN(product) * f, const FNN(part) * part, ptrdiff_t i, ptrdiff_t rows,
+                               const FNN(sweep) * s)
+{
+    if (part->last && f->activation > FNN_RELU) {
+        const fnn_tile done = {
+            .n = s->n, .c = s->c, .ldc = s->ldc, .activation = f->activation, .alpha = f->alpha};
+        FNN(tile_activate)(rows, &done);
+    }
+    if (f->taker)
+        f->taker->take(f->taker, i, rows, part->from, s->n);
+}
+
+/* Tiles [first, end) of rows, which lie packed if they are packed at all. */
+static void FNN(panels_block)(const FNN(product) * f, const FNN(part) * part, ptrdiff_t first, ptrdiff_t end,
+                              FNN(sweep) * s)
+{
+    const ptrdiff_t run = part->far ? TILE_COLS : part->wide, goes = fnn_max(1, part->wide / TILE_COLS);
+    for (ptrdiff_t j = 0; j < part->wide; j += run)
+        for (ptrdiff_t tile = first; tile < end; tile++) {
+            const ptrdiff_t at = FNN(tile_rows_at)(part->m, tile), i = part->i0 + at;
+            const ptrdiff_t rows = FNN(tile_rows_at)(part->m, tile + 1) - at;
+            const FNN(side) a = FNN(side_at)(f->a, i, part->p);
+            s->n = fnn_min(run, part->wide - j);
+            s->a = part->pack ? part->packed_a + (tile - first) * part->step : a.at;
+            s->b = part->panels + j * s->k;
+            s->bias = part->bias + j;
+            s->at = i * f->ldc + part->from + j;
+            s->c = f->taker ? f->taker->sums : f->c + s->at;
+            if (a.along_k && !part->far)
+                s->soon[0] =
+                    FNN(soon_of)(a.at + rows * a.ld, a.ld, at + rows < part->m ? rows : 0, s->k, goes);
+            for (int r = 0; f->taker && r < SWEEP_SOON; r++)
+                if (f->taker->reads[r])
+                    s->soon[r] =
+                        FNN(soon_of)(f->taker->reads[r] + i * f->n + part->from, f->n, rows, s->n, goes);
+            FNN(panels_rows)(part->pack && !FNN(rounded), rows, s);
+            FNN(panels_finish)(f, part, i, rows, s);
+        }
+}
+
+static void FNN(panels_part)(const FNN(product) * f, const FNN(part) * part, FNN(sweep) * s)
+{
+    const ptrdiff_t tiles = FNN(tile_count)(part->m), goes = fnn_max(1, part->wide / TILE_COLS);
+    const FNN(side) a = FNN(side_at)(f->a, part->i0, part->p);
+    for (ptrdiff_t first = 0; first < tiles; first += part->together) {
+        const ptrdiff_t end = fnn_min(tiles, first + part->together);
+        if (part->pack)
+            FNN(panels_pack_a)(part->m, first, end, part->k, a, part->packed_a, part->step);
+        if (!a.along_k && (end < tiles || !part->last)) { /* the next that is packed, or of the next part */
+            const ptrdiff_t on = end < tiles ? end : 0, row = FNN(tile_rows_at)(part->m, on);
+            const ptrdiff_t rows = FNN(tile_rows_at)(part->m, fnn_min(tiles, on + part->together)) - row;
+            const FNN(side) then = FNN(side_at)(a, row, end < tiles ? 0 : part->k);
+            s->soon[0] =
+                FNN(soon_of)(then.at, a.ld, end < tiles ? part->k : part->next, rows, (end - first) * goes);
+        }
+        FNN(panels_block)(f, part, first, end, s);
+    }
 }
 
 /* Rows [i0, i0 + m) and columns [j0, j0 + n) of C. */
@@ -383,79 +354,52 @@ static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_
                                   ptrdiff_t n, float *scratch)
 {
     const FNN(side) a = f->a, b = f->b;
-    const ptrdiff_t depth = FNN(gemm_depth)(f->k), tiles = FNN(tile_count)(m), deep = FNN(panels_deep)(depth);
-    /* Rows of A are read where they lie, unless they compete for a few cache sets with more than one panel to
-     * pass; columns of A always are far apart. */
-    const int pack =
-        FNN(rounded) || !a.along_k || (n > 2 * TILE_COLS && FNN(gemm_rows_collide)(2 * TILE_ROWS, a.ld));
-    const ptrdiff_t chunk = FNN(panels_chunk)(n, deep);
+    const ptrdiff_t depth = FNN(gemm_depth)(f->k), deep = FNN(panels_deep)(depth);
+    const ptrdiff_t chunk = FNN(panels_chunk)(m, n, deep);
     const int stay = f->packed && n == f->n && FNN(panels_stay)(n, f->k), packed = stay && *f->packed == b.at;
     const ptrdiff_t parts = stay ? fnn_max(1, fnn_ceil_div(f->k, depth)) : 1;
     if (f->packed) /* some of B's columns overwrite what an earlier range left of all of them */
         *f->packed = stay ? b.at : NULL;
     float *packed_b = scratch, *bias = packed_b + FNN(gemm_lines)(chunk * deep * parts);
-    float *packed_a = bias + FNN(gemm_lines)(chunk);
-    const ptrdiff_t step = FNN(panels_high_step)(deep), together = a.along_k ? 1 : PANELS_TILES;
-    FNN(sweep) s = {.lda = a.ld, .bias = bias, .ldc = f->ldc, .sgd = f->sgd};
-    for (ptrdiff_t from = j0; from < j0 + n; from += chunk) {
-        s.n = fnn_min(chunk, j0 + n - from);
-        if (f->taker)
-            s.ldc = s.n;
+    FNN(part)
+    part = {.i0 = i0,
+            .m = m,
+            .far = FNN(panels_far)(m, n, deep),
+            .step = FNN(panels_high_step)(deep),
+            .packed_a = bias + FNN(gemm_lines)(chunk),
+            .bias = bias};
+    /* Rows of A are read where they lie, unless they come back for every panel, or compete for a few cache sets with more
+     * than one panel to pass; columns of A always are far apart. */
+    part.pack = part.far || FNN(rounded) || !a.along_k ||
+                (n > 2 * TILE_COLS && FNN(gemm_rows_collide)(2 * TILE_ROWS, a.ld));
+    part.together = part.far ? PANELS_FAR_TILES : a.along_k ? 1 : PANELS_TILES;
+    FNN(sweep) s = {.lda = a.ld, .sgd = f->sgd};
+    for (part.from = j0; part.from < j0 + n; part.from += chunk) {
+        part.wide = fnn_min(chunk, j0 + n - part.from);
+        s.ldc = f->taker ? part.wide : f->ldc;
         memset(bias, 0, (size_t)chunk * sizeof *bias);
-        for (ptrdiff_t p = 0; p == 0 || p < f->k; p += depth) {
-            const int last = p + depth >= f->k;
-            const ptrdiff_t k = fnn_min(depth, f->k - p);
-            s.k = FNN(panels_deep)(k);
-            s.accumulate = p > 0;
-            s.finish = last && (f->bias || f->activation == FNN_RELU);
-            s.floor = last && f->activation == FNN_RELU ? 0.0f : -INFINITY;
-            if (last && f->bias)
-                memcpy(bias, f->bias + from, (size_t)s.n * sizeof *bias);
+        for (part.p = 0; part.p == 0 || part.p < f->k; part.p += depth) {
+            part.k = fnn_min(depth, f->k - part.p);
+            part.next = fnn_min(depth, f->k - part.p - part.k);
+            part.last = part.p + depth >= f->k;
+            s.k = FNN(panels_deep)(part.k);
+            s.accumulate = part.p > 0;
+            s.finish = part.last && (f->bias || f->activation == FNN_RELU);
+            s.floor = part.last && f->activation == FNN_RELU ? 0.0f : -INFINITY;
+            if (part.last && f->bias)
+                memcpy(bias, f->bias + part.from, (size_t)part.wide * sizeof *bias);
             if (FNN(rounded))
                 s.lda = FNN(gemm_lines)(s.k);
-            float *const part_b = packed_b + (stay ? p / depth * chunk * deep : 0);
-            s.b = part_b;
+            float *const to = packed_b + (stay ? part.p / depth * chunk * deep : 0);
+            part.panels = to;
             if (!packed)
-                FNN(panels_pack_b)(s.n, k, FNN(side_at)(b, from, p), part_b);
-            const ptrdiff_t panels = fnn_max(1, s.n / TILE_COLS), next = fnn_min(depth, f->k - p - k);
+                FNN(panels_pack_b)(part.wide, part.k, FNN(side_at)(b, part.from, part.p), to);
             for (int i = 0; i < SWEEP_SOON; i++)
                 s.soon[i] = FNN(soon_of)(NULL, 0, 0, 0, 1);
-            if (!b.along_k && !last && !packed)
-                s.soon[1] = FNN(soon_of)(FNN(side_at)(b, from, p + k).at, b.ld, next, s.n, tiles * panels);
-            for (ptrdiff_t tile = 0; tile < tiles; tile++) {
-                const ptrdiff_t at = FNN(tile_rows_at)(m, tile), rows = FNN(tile_rows_at)(m, tile + 1) - at;
-                const float *part = FNN(side_at)(a, i0 + at, p).at;
-                if (pack && tile % together == 0) {
-                    const ptrdiff_t end = fnn_min(tiles, tile + together), block = end - tile;
-                    FNN(panels_pack_a)(m, tile, end, k, FNN(side_at)(a, i0, p), packed_a, step);
-                    if (!a.along_k &&
-                        (end < tiles || !last)) { /* the next that is packed, or of the next part */
-                        const ptrdiff_t on = end < tiles ? end : 0, to = fnn_min(tiles, on + together);
-                        const ptrdiff_t first = FNN(tile_rows_at)(m, on);
-                        s.soon[0] = FNN(soon_of)(FNN(side_at)(a, i0 + first, end < tiles ? p : p + k).at,
-                                                 a.ld, end < tiles ? k : next,
-                                                 FNN(tile_rows_at)(m, to) - first, block * panels);
-                    }
-                }
-                s.a = pack ? packed_a + tile % together * step : part;
-                s.at = (i0 + at) * f->ldc + from;
-                s.c = f->taker ? f->taker->sums : f->c + s.at;
-                if (a.along_k)
-                    s.soon[0] =
-                        FNN(soon_of)(part + rows * a.ld, a.ld, tile + 1 < tiles ? rows : 0, s.k, panels);
-                for (int i = 0; f->taker && i < SWEEP_SOON; i++)
-                    if (f->taker->reads[i])
-                        s.soon[i] = FNN(soon_of)(f->taker->reads[i] + (i0 + at) * f->n + from, f->n, rows,
-                                                 s.n, panels);
-                FNN(panels_rows)(pack && !FNN(rounded), rows, &s);
-                if (last && f->activation > FNN_RELU) {
-                    const fnn_tile done = {
-                        .n = s.n, .c = s.c, .ldc = f->ldc, .activation = f->activation, .alpha = f->alpha};
-                    FNN(tile_activate)(rows, &done);
-                }
-                if (f->taker)
-                    f->taker->take(f->taker, i0 + at, rows, from, s.n);
-            }
+            if (!b.along_k && !part.last && !packed && !part.far)
+                s.soon[1] = FNN(soon_of)(FNN(side_at)(b, part.from, part.p + part.k).at, b.ld, part.next,
+                                         part.wide, FNN(tile_count)(m) * fnn_max(1, part.wide / TILE_COLS));
+            FNN(panels_part)(f, &part, &s);
         }
     }
 }
@@ -470,7 +414,7 @@ static ptrdiff_t FNN(turned_chunk)(ptrdiff_t m)
 
 static ptrdiff_t FNN(turned_scratch)(ptrdiff_t m, ptrdiff_t k)
 {
-    return FNN(gemm_lines)(FNN(turned_chunk)(m) * FNN(gemm_lines)(m)) + FNN(panels_scratch)(m, k);
+    return FNN(gemm_lines)(FNN(turned_chunk)(m) * FNN(gemm_lines)(m)) + FNN(panels_scratch)(0, m, k);
 }
 
 /* Columns [j0, j0 + n) of C. */

@@ -33,7 +33,7 @@ static void FNN(gemm_update_cost)(const fnn_call *call, fnn_work *work, ptrdiff_
     const ptrdiff_t m = call->size[GEMM_M], n = call->size[GEMM_N], k = call->size[GEMM_K];
     const FNN(gemm_way) way = FNN(gemm_choose)(m, n, k, 1, 0);
     if (way.form != GEMM_PANELS || k > UPDATE_MOST_ROWS || m * n < least ||
-        FNN(panels_chunk)(n, FNN(panels_deep)(fnn_max(1, k))) < n)
+        FNN(panels_chunk)(0, n, FNN(panels_deep)(fnn_max(1, k))) < n)
         return;
     const double once = (double)m * (double)n;
     work->units = way.strips;

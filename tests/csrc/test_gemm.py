@@ -7,7 +7,8 @@ from support import EPS32, ISAS, activated, run_kernel
 from fastnn import _core
 
 # On both sides of: a tile's rows (4, 6, 8) and columns (8, 16, 48), a word, the depth where k is cut
-# (384), the limits of the narrow ways (12 columns; 24 and 48 rows; k = 48 for dot products).
+# (384), the limits of the narrow ways (12 columns; 24 and 48 rows; k = 48 for dot products), and beyond what
+# panels stay near, and are packed at a time.
 SIZES = [
     (1, 1, 1),
     (5, 7, 3),
@@ -40,6 +41,8 @@ SIZES = [
     (55, 1, 7),
     (1, 1, 5000),
     (60, 31, 2),
+    (115, 5003, 300),
+    (203, 700, 590),
 ]
 
 
@@ -60,7 +63,7 @@ def test_product_matches_float64(isa, m, n, k, ta, tb, rng):
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize(
     "m, n, k",
-    [(2000, 64, 40), (40, 900, 500), (4, 3000, 200), (3000, 5, 100), (128, 784, 512), (100, 1168, 330)],
+    [(2000, 64, 40), (40, 900, 500), (4, 3000, 200), (3000, 5, 100), (128, 784, 512), (100, 1168, 330), (230, 700, 600)],
 )
 def test_same_bits_on_any_number_of_threads(isa, m, n, k, rng):
     a, b = (rng.standard_normal(s).astype("float32") for s in ((m, k), (n, k)))
@@ -75,7 +78,7 @@ def test_same_bits_on_any_number_of_threads(isa, m, n, k, rng):
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("bias", [False, True])
 @pytest.mark.parametrize("activation", range(6))
-@pytest.mark.parametrize("m, n, k", [(9, 35, 20), (60, 20, 500), (40, 10, 50), (4, 6, 0)])
+@pytest.mark.parametrize("m, n, k", [(9, 35, 20), (60, 20, 500), (40, 10, 50), (120, 650, 330), (4, 6, 0)])
 def test_epilogue(isa, bias, activation, m, n, k, rng):
     a, b = (rng.standard_normal(s).astype("float32") / np.float32(np.sqrt(k + 1)) for s in ((m, k), (k, n)))
     bias = rng.standard_normal(n).astype("float32") if bias else None
