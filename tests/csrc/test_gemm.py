@@ -63,7 +63,8 @@ def test_product_matches_float64(isa, m, n, k, ta, tb, rng):
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize(
     "m, n, k",
-    [(2000, 64, 40), (40, 900, 500), (4, 3000, 200), (3000, 5, 100), (128, 784, 512), (100, 1168, 330), (230, 700, 600)],
+    [(2000, 64, 40), (40, 900, 500), (4, 3000, 200), (3000, 5, 100), (128, 784, 512), (100, 1168, 330)]
+    + [(230, 700, 600)],
 )
 def test_same_bits_on_any_number_of_threads(isa, m, n, k, rng):
     a, b = (rng.standard_normal(s).astype("float32") for s in ((m, k), (n, k)))
