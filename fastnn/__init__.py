@@ -20,6 +20,7 @@ _MODULES = (
     "constraints",
     "data",
     "datasets",
+    "distillation",
     "dtype_policies",
     "export",
     "initializers",

@@ -13,6 +13,7 @@ FLOORS = {
     "random": 4,
     "models": 6,
     "applications": 7,
+    "distillation": 7,
     "wrappers": 7,
     "__init__": 7,
     "__main__": 7,

@@ -33,6 +33,7 @@ _FAMILIES = (
     "random",
     "models",
     "dtype_policies",
+    "distillation",
     "applications.convnext",
     "applications.inception_resnet_v2",
 )
@@ -158,15 +159,8 @@ def _serialize_function(function):
         )
         return {"class_name": "__lambda__", "config": {"value": list(packed(function))}}
     name = registration.get_registered_name(function)
-    family = _family_of(function)
-    if family is not None:
-        return {
-            "module": f"keras.{family}",
-            "class_name": "function",
-            "config": name,
-            "registered_name": name,
-        }
-    return {"module": "builtins", "class_name": "function", "config": name, "registered_name": name}
+    registered = "function" if _family_of(function) is not None else name  # Keras's word for those of its own
+    return {"module": "builtins", "class_name": "function", "config": name, "registered_name": registered}
 
 
 def _own_config(obj):
