@@ -6,7 +6,8 @@ import threading
 import numpy as np
 
 from ..data.py_dataset import PyDataset
-from ..utils.images import array_to_img, color, img_to_array, load_img
+from ..utils.folders import files_below
+from ..utils.images import array_to_img, color, img_to_array, load_img, write_image
 
 _ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".tif", ".tiff")
 _CLASS_MODES = ("binary", "categorical", "input", "multi_output", "raw", "sparse", None)
@@ -95,7 +96,7 @@ class Iterator(PyDataset):
         if self.save_to_dir:
             for i, x in enumerate(batch):
                 name = f"{self.save_prefix}_{i}_{random.randint(10**7)}.{self.save_format}"
-                array_to_img(x, generator.data_format).save(os.path.join(self.save_to_dir, name))
+                write_image(os.path.join(self.save_to_dir, name), array_to_img(x, generator.data_format))
         return batch
 
 
@@ -257,13 +258,8 @@ class DirectoryIterator(_FileIterator):
         self.num_classes = len(folders)
         self.filenames, numbers = [], []
         for number, folder in enumerate(folders):
-            top = os.path.join(directory, folder)
-            found = [
-                os.path.relpath(os.path.join(root, name), directory)
-                for root, _, names in sorted(os.walk(top, followlinks=follow_links))
-                for name in sorted(names)
-                if name.lower().endswith(_ENDINGS)
-            ]
+            found = files_below(os.path.join(directory, folder), _ENDINGS, follow_links)
+            found = [os.path.relpath(path, directory) for path in found]
             found = found[_part(subset, image_data_generator._validation_split, len(found))]
             self.filenames += found
             numbers += [number] * len(found)

@@ -6,7 +6,7 @@ import wave
 import numpy as np
 
 from ..data import Dataset
-from .images import color, pillow, resize
+from .images import color, opened_image, pillow, resize
 
 _IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 
@@ -61,10 +61,10 @@ def image_dataset_from_directory(
             "image_dataset_from_directory: only one of `crop_to_aspect_ratio` and `pad_to_aspect_ratio` can "
             "be set"
         )
-    module = pillow("image_dataset_from_directory")
+    pillow("image_dataset_from_directory")
 
     def load(path):
-        with module.open(str(path)) as file:
+        with opened_image(str(path)) as file:
             image = np.asarray(file.convert(mode), np.float32).reshape(file.height, file.width, channels)
         image = resize(image, size, interpolation, crop_to_aspect_ratio, pad_to_aspect_ratio).astype(
             np.float32
@@ -97,8 +97,11 @@ def text_dataset_from_directory(
     given = locals()
 
     def load(path):
-        with open(str(path), encoding="utf-8") as file:
-            return np.asarray(file.read()[:max_length])
+        try:
+            with open(str(path), encoding="utf-8", newline="") as file:
+                return np.asarray(file.read(-1 if max_length is None else max_length))
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{path} is no text in UTF-8: {error}") from None
 
     return _from_directory("text", load, (".txt",), **given)
 
@@ -137,22 +140,30 @@ def audio_dataset_from_directory(
         )
 
     def load(path):
-        with wave.open(str(path), "rb") as file:
-            if file.getsampwidth() != 2:
-                raise ValueError(
-                    f"{path}: sounds must have 16 bits a sample, this has {8 * file.getsampwidth()}"
-                )
-            if sampling_rate not in (None, file.getframerate()):
-                raise ValueError(
-                    f"{path}: has {file.getframerate()} samples a second, `sampling_rate` is {sampling_rate}; convert "
-                    "the files first"
-                )
-            sound = np.frombuffer(file.readframes(file.getnframes()), "<i2").reshape(-1, file.getnchannels())
+        width, rate, sound = _sound(path)
+        if width != 2:
+            raise ValueError(f"{path}: sounds must have 16 bits a sample, this has {8 * width}")
+        if sampling_rate not in (None, rate):
+            raise ValueError(
+                f"{path}: has {rate} samples a second, `sampling_rate` is {sampling_rate}; convert the files first"
+            )
         sound = sound[:output_sequence_length].astype(np.float32) / 32768
         missing = (output_sequence_length or len(sound)) - len(sound)
         return np.pad(sound, ((0, missing), (0, 0)))
 
     return _from_directory("audio", load, (".wav",), **given)
+
+
+def _sound(path):
+    """(bytes a sample, samples a second, (samples, channels) int16 if those are 2) of a .wav file."""
+    try:
+        with wave.open(str(path), "rb") as file:
+            width, channels = file.getsampwidth(), file.getnchannels()
+            data = file.readframes(file.getnframes())
+            data = data[: len(data) // (2 * channels) * 2 * channels]  # where the file was cut short
+            return width, file.getframerate(), np.frombuffer(data, "<i2").reshape(-1, channels)
+    except (wave.Error, EOFError) as error:
+        raise ValueError(f"{path} is no .wav file that can be read, or is damaged: {error}") from None
 
 
 def _from_directory(
@@ -263,6 +274,24 @@ def _check(kind, labels, label_mode, class_names, validation_split, subset, shuf
         )
 
 
+def files_below(folder, endings, follow_links):
+    """The paths of the files that end so, in the order of their folders, then of their names.
+
+    Pipes and devices, to which reading has no end, are passed by; so are links to folders that were gone through.
+    """
+    found, met = [], set()
+    for root, folders, names in os.walk(folder, followlinks=follow_links):
+        if follow_links:
+            place = os.stat(root)
+            if (place.st_dev, place.st_ino) in met:
+                folders.clear()
+                continue
+            met.add((place.st_dev, place.st_ino))
+        paths = [os.path.join(root, name) for name in sorted(names) if name.lower().endswith(endings)]
+        found.append((root, [path for path in paths if os.path.isfile(path)]))
+    return [path for _, paths in sorted(found) for path in paths]
+
+
 def _index(directory, labels, endings, class_names, follow_links):
     """(paths, numbers of their classes or None, names of the classes or None), in the order of the names."""
     folders = [""]
@@ -279,10 +308,9 @@ def _index(directory, labels, endings, class_names, follow_links):
         folders = list(class_names or there)
     paths, numbers = [], []
     for number, folder in enumerate(folders):
-        for root, _, files in sorted(os.walk(os.path.join(directory, folder), followlinks=follow_links)):
-            found = [os.path.join(root, name) for name in sorted(files) if name.lower().endswith(endings)]
-            paths += found
-            numbers += [number] * len(found)
+        found = files_below(os.path.join(directory, folder), endings, follow_links)
+        paths += found
+        numbers += [number] * len(found)
     if labels is None:
         return paths, None, None
     if labels == "inferred":

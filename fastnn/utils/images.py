@@ -1,9 +1,13 @@
 """Images as arrays: read, written, resized. Reading and writing needs Pillow."""
 
+import contextlib
 import io
 import os
+import struct
 
 import numpy as np
+
+from ..saving.atomic import atomic_file
 
 _MODES = {"grayscale": (1, "L"), "rgb": (3, "RGB"), "rgba": (4, "RGBA")}
 _FILTERS = {
@@ -30,6 +34,33 @@ def pillow(what):
     return Image
 
 
+class DamagedImage(OSError, ValueError):
+    """A file that is no image, or of which only a part is there, or an image out of all proportion."""
+
+
+_RUN_BY_OTHERS = {"EPS"}  # Pillow starts Ghostscript for them: such a file is a program, whatever its name ends in
+
+
+@contextlib.contextmanager
+def opened_image(path):
+    """The PIL image in a file, in a `with` block in which it is read; what goes wrong there names the file.
+
+    Raises:
+        DamagedImage: no image, a broken one, or one of a format that takes another program to read.
+    """
+    module = pillow("reading images")
+    module.init()
+    formats = [name for name in module.ID if name not in _RUN_BY_OTHERS]
+    source = path if hasattr(path, "read") else os.fspath(path)
+    try:
+        with module.open(source, formats=formats) as image:
+            yield image
+    except (OSError, SyntaxError, EOFError, struct.error, module.DecompressionBombError) as error:
+        if getattr(error, "errno", None) is not None:  # of the file, not of what is in it
+            raise
+        raise DamagedImage(f"{path} is no image that can be read, or is damaged: {error}") from None
+
+
 def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest", keep_aspect_ratio=False):
     """A file as a PIL image.
 
@@ -37,14 +68,14 @@ def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest", 
         path: a path or io.BytesIO. color_mode: "grayscale", "rgb" or "rgba".
         target_size: (height, width) to resize to, by `interpolation`.
         keep_aspect_ratio: cut the middle out instead of squeezing.
+    Raises:
+        DamagedImage: it is no image, or a broken one; both an OSError and a ValueError.
     """
-    module = pillow("load_img")
-    image = module.open(path if isinstance(path, io.BytesIO) else os.fspath(path))
     _, mode = color(color_mode)
-    if not (color_mode == "grayscale" and image.mode in ("L", "I;16", "I")) and image.mode != mode:
-        image = image.convert(mode)
+    with opened_image(path) as image:
+        kept = color_mode == "grayscale" and image.mode in ("L", "I;16", "I")
+        image = image.copy() if kept or image.mode == mode else image.convert(mode)
     if target_size is None or image.size == (target_size[1], target_size[0]):
-        image.load()
         return image
     if interpolation not in _FILTERS:
         raise ValueError(
@@ -57,7 +88,7 @@ def load_img(path, color_mode="rgb", target_size=None, interpolation="nearest", 
         tall, wide = min(h, w * height // width), min(w, h * width // height)
         left, top = (w - wide) // 2, (h - tall) // 2
         box = (left, top, left + wide, top + tall)
-    return image.resize((width, height), getattr(module, _FILTERS[interpolation]), box=box)
+    return image.resize((width, height), getattr(pillow("load_img"), _FILTERS[interpolation]), box=box)
 
 
 def color(color_mode):
@@ -97,13 +128,30 @@ def array_to_img(x, data_format=None, scale=True, dtype=None):
 
 
 def save_img(path, x, data_format=None, file_format=None, scale=True, **kwargs):
-    """Write an array as an image file; the format follows from the name unless `file_format` is given."""
-    image = array_to_img(x, data_format=data_format, scale=scale)
-    if image.mode == "RGBA" and (
-        file_format in ("jpg", "jpeg") or str(path).lower().endswith((".jpg", ".jpeg"))
-    ):
+    """Write an array as an image file, whole or not at all; the format follows from the name unless `file_format` is given.
+
+    Args:
+        path: or an open binary file, with `file_format`. kwargs: as PIL's `Image.save` has them.
+    Raises:
+        ValueError: a format that Pillow does not write.
+    """
+    write_image(path, array_to_img(x, data_format=data_format, scale=scale), file_format, **kwargs)
+
+
+def write_image(path, image, file_format=None, **kwargs):
+    """The same of a PIL image."""
+    module = pillow("save_img")
+    module.init()
+    is_open = hasattr(path, "write")
+    wanted = file_format or ("" if is_open else os.path.splitext(os.fsdecode(path))[1])
+    wanted = module.EXTENSION.get(f".{wanted.lower().lstrip('.')}", wanted.upper())
+    if wanted not in module.SAVE:
+        known = ", ".join(sorted({ending for ending, name in module.EXTENSION.items() if name in module.SAVE}))
+        raise ValueError(f"save_img: no image can be written as {file_format or path!r}; endings that can be: {known}")
+    if image.mode == "RGBA" and wanted == "JPEG":
         image = image.convert("RGB")
-    image.save(path, format=file_format, **kwargs)
+    with contextlib.nullcontext(path) if is_open else atomic_file(path) as file:
+        image.save(file, format=wanted, **kwargs)
 
 
 def resize(image, size, interpolation="bilinear", crop_to_aspect_ratio=False, pad_to_aspect_ratio=False):

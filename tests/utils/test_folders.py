@@ -1,6 +1,9 @@
 """Images and texts in folders as data sets; images against Keras's own reader."""
 
+import io
 import os
+import struct
+import zlib
 
 import keras
 import numpy as np
@@ -142,3 +145,71 @@ def test_texts(tmp_path):
         text_dataset_from_directory(tmp_path / "bad", labels=None, verbose=False) if not os.remove(
             tmp_path / "good/0.txt"
         ) and [os.remove(p) for p in (tmp_path / "bad").iterdir()] else None
+
+
+# ---- what is no picture
+
+
+def postscript():
+    return b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n(x) run\nshowpage\n%%EOF\n"
+
+
+def bomb():
+    """The header of a picture of ten billion pixels."""
+    size = struct.pack(">IIBBBBB", 10**5, 10**5, 8, 2, 0, 0, 0)
+    chunk = lambda kind, data: (  # noqa: E731
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    )
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("kind", ["garbage", "empty", "cut", "bomb", "postscript"])
+def test_broken_pictures_are_named(kind, pictures, monkeypatch):
+    """What says that it is a .png may be a program in PostScript, for which Pillow starts Ghostscript."""
+    path = pictures / "cats" / "1.png"
+    whole = path.read_bytes()
+    made = {"garbage": b"x" * 99, "empty": b"", "cut": whole[: len(whole) // 2]}
+    path.write_bytes(made[kind] if kind in made else {"bomb": bomb, "postscript": postscript}[kind]())
+    monkeypatch.setattr("subprocess.check_call", None)
+    with pytest.raises(ValueError, match="cats/1.png is no image that can be read"):
+        list(image_dataset_from_directory(pictures, image_size=(6, 6), verbose=False))
+    with pytest.raises(OSError, match="cats/1.png is no image that can be read"):
+        fastnn.utils.load_img(path)
+
+
+def test_pipes_devices_and_circles_are_passed_by(pictures):
+    os.mkfifo(pictures / "cats" / "pipe.png")
+    (pictures / "cats" / "zeros.png").symlink_to("/dev/zero")
+    (pictures / "cats" / "gone.png").symlink_to("nowhere.png")
+    (pictures / "cats" / "again").symlink_to(pictures / "cats")
+    (pictures / "cats" / "linked.png").symlink_to("0.png")
+    options = dict(image_size=(6, 6), verbose=False, labels=None, shuffle=False)
+    for follow_links in (False, True):
+        found = image_dataset_from_directory(pictures / "cats", follow_links=follow_links, **options)
+        names = [os.path.relpath(path, pictures / "cats") for path in found.file_paths]
+        assert names == ["0.png", "1.png", "2.png", "linked.png", "deep/3.png"]
+        assert sum(map(len, found)) == 5
+
+
+def test_images_are_written_whole_or_not_at_all(tmp_path, rng):
+    pixels = rng.integers(0, 256, (5, 6, 4), dtype=np.uint8)
+    path = tmp_path / "a.jpg"
+    fastnn.utils.save_img(path, pixels)  # of four channels, three are kept
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="Invalid quantization"):
+        fastnn.utils.save_img(path, pixels, qtables="nonsense")
+    assert path.read_bytes() == before and os.listdir(tmp_path) == ["a.jpg"]
+    with pytest.raises(ValueError, match="no image can be written as .*endings that can be: .*.png"):
+        fastnn.utils.save_img(tmp_path / "a.xyz", pixels)
+    for options in ({"file_format": "jpg"}, {"file_format": "PNG"}):
+        fastnn.utils.save_img(file := io.BytesIO(), pixels, **options)
+        assert fastnn.utils.load_img(file).size == (6, 5)
+
+
+def test_texts_as_they_are(tmp_path):
+    (tmp_path / "a.txt").write_bytes("ä\r\nb\n".encode())
+    read = lambda: next(iter(text_dataset_from_directory(tmp_path, labels=None, verbose=False)))  # noqa: E731
+    assert read().tolist() == ["ä\r\nb\n"]
+    (tmp_path / "a.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError, match="a.txt is no text in UTF-8"):
+        read()

@@ -32,3 +32,10 @@ def test_a_folder_of_sounds(tmp_path):
         list(load(tmp_path, sampling_rate=16000, verbose=False))
     with pytest.raises(ValueError, match="`ragged`"):
         load(tmp_path, ragged=True)
+
+
+@pytest.mark.parametrize("data", [b"", b"x" * 99, b"RIFF\xff\xff\xff\xffWAVEfmt \x10\0\0\0"])
+def test_broken_sounds_are_named(data, tmp_path):
+    (tmp_path / "a.wav").write_bytes(data)
+    with pytest.raises(ValueError, match="a.wav is no .wav file that can be read"):
+        list(fastnn.utils.audio_dataset_from_directory(tmp_path, labels=None, verbose=False))
