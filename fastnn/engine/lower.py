@@ -1,9 +1,10 @@
 """Lowering: from one op on known shapes to instructions of the C table."""
 
-import numpy as np
+import math
 
 from . import dtypes, settings
 
+_MOST_BYTES = 2**47  # what a process can address
 _SLOW_DTYPES = {"float16", "float64", "complex64", "complex128"}  # no kernels: the NumPy reference runs
 
 
@@ -15,12 +16,14 @@ class Buffer:
     def __init__(self, shape, dtype):
         self.shape = shape
         self.dtype = dtype
-        self.nbytes = dtypes.NUMPY[dtype].itemsize * int(np.prod(shape))
+        self.nbytes = dtypes.NUMPY[dtype].itemsize * self.size
+        if self.nbytes > _MOST_BYTES:
+            raise MemoryError(f"an array of shape {tuple(shape)} and dtype {dtype} has {self.nbytes} bytes")
 
     @property
     def size(self):
         """How many elements it has."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
 
 class Instruction:

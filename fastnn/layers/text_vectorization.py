@@ -200,7 +200,8 @@ class TextVectorization(Adapting):
             rows = texts.reshape(len(texts), -1).tolist()
         if self.ngrams is None:
             return rows
-        sizes = range(1, self.ngrams + 1) if isinstance(self.ngrams, int) else self.ngrams
+        longest = max(map(len, rows), default=0)
+        sizes = range(1, min(self.ngrams, longest) + 1) if isinstance(self.ngrams, int) else self.ngrams
         return [[" ".join(row[i : i + n]) for n in sizes for i in range(len(row) - n + 1)] for row in rows]
 
     def _standard(self, text):

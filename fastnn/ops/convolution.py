@@ -287,7 +287,7 @@ class _Arguments:
         y = conv_op(
             self.x,
             kernel,
-            strides=self.strides,
+            strides=windows.bounded_strides(self.strides, self.x.shape[1:-1], pairs),
             padding=pairs,
             dilation=self.dilation,
             groups=groups,

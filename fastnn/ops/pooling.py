@@ -189,6 +189,7 @@ def _pool(op, inputs, pool_size, strides, padding, data_format, caller):
     if isinstance(padding, str) and padding.lower() == "causal":
         raise ValueError(f"{caller}: `padding` must be 'valid' or 'same', received {padding!r}")
     pairs = windows.resolve_padding(padding, x.shape[1:-1], pool_size, strides, (1,) * rank, caller)
+    strides = windows.bounded_strides(strides, x.shape[1:-1], pairs)
     y = op(x, pool_size=pool_size, strides=strides, padding=pairs)
     return transpose_op(y, axes=(0, rank + 1, *range(1, rank + 1))) if first else y
 

@@ -57,6 +57,15 @@ def resolve_padding(padding, extents, sizes, strides, dilation, caller):
     )
 
 
+def bounded_strides(strides, extents, padding):
+    """`strides`, none longer than the padded input: what lies beyond makes no second window, but kernels whose work
+    falls into as many phases as a stride is long would not come to an end."""
+    return tuple(
+        min(stride, max(extent + before + after, 1))
+        for stride, extent, (before, after) in zip(strides, extents, padding, strict=True)
+    )
+
+
 def output_extents(extents, sizes, strides, padding, dilation, caller):
     """How many windows fit along each spatial axis.
 

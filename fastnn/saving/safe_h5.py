@@ -10,6 +10,7 @@ from .heap_check import check_heaps
 
 _MOST_EXPANSION = 1000  # gzip's own limit is about 1030
 _ROOM = 2**20  # an array may always unpack to so many bytes
+_FILTERS = {1, 2, 3, 4, 5, 6, 32000}  # HDF5's own and LZF; for another it would look for a library to load
 _unchecked = {}  # number of an open file -> (what it was opened from, its name), until its heaps were checked
 
 
@@ -124,7 +125,26 @@ def get_dataset(group, path):
             f"the file is refused: {dataset.name!r} would unpack from "
             f"{dataset.id.get_storage_size()} to {size} bytes"
         )
+    if dataset.chunks is not None:
+        _check_chunks(dataset, size)
     return dataset
+
+
+def _check_chunks(dataset, size):
+    """Refuse pieces that are unpacked one by one, but are far larger than the whole array of `size` bytes, and pieces
+    packed by a filter that HDF5 would have to load."""
+    piece = math.prod(dataset.chunks) * dataset.dtype.itemsize
+    if piece > max(_ROOM, 4 * size):
+        raise ValueError(
+            f"the file is refused: {dataset.name!r} has {size} bytes, and lies in pieces that unpack to {piece} each"
+        )
+    plan = dataset.id.get_create_plist()
+    filters = {plan.get_filter(i)[0] for i in range(plan.get_nfilters())}
+    if not filters <= _FILTERS:
+        raise ValueError(
+            f"the file is refused: {dataset.name!r} is packed by the filters {sorted(filters - _FILTERS)}, which are "
+            "not HDF5's own; write it again with gzip, or unpacked"
+        )
 
 
 def is_bfloat16(dataset):

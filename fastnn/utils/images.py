@@ -1,7 +1,6 @@
 """Images as arrays: read, written, resized. Reading and writing needs Pillow."""
 
 import contextlib
-import io
 import os
 import struct
 
@@ -38,7 +37,8 @@ class DamagedImage(OSError, ValueError):
     """A file that is no image, or of which only a part is there, or an image out of all proportion."""
 
 
-_RUN_BY_OTHERS = {"EPS"}  # Pillow starts Ghostscript for them: such a file is a program, whatever its name ends in
+# Pillow starts Ghostscript for them: such a file is a program, whatever its name ends in.
+_RUN_BY_OTHERS = {"EPS"}
 
 
 @contextlib.contextmanager
@@ -128,7 +128,9 @@ def array_to_img(x, data_format=None, scale=True, dtype=None):
 
 
 def save_img(path, x, data_format=None, file_format=None, scale=True, **kwargs):
-    """Write an array as an image file, whole or not at all; the format follows from the name unless `file_format` is given.
+    """Write an array as an image file, whole or not at all.
+
+    The format follows from the name unless `file_format` is given.
 
     Args:
         path: or an open binary file, with `file_format`. kwargs: as PIL's `Image.save` has them.
@@ -146,8 +148,12 @@ def write_image(path, image, file_format=None, **kwargs):
     wanted = file_format or ("" if is_open else os.path.splitext(os.fsdecode(path))[1])
     wanted = module.EXTENSION.get(f".{wanted.lower().lstrip('.')}", wanted.upper())
     if wanted not in module.SAVE:
-        known = ", ".join(sorted({ending for ending, name in module.EXTENSION.items() if name in module.SAVE}))
-        raise ValueError(f"save_img: no image can be written as {file_format or path!r}; endings that can be: {known}")
+        known = ", ".join(
+            sorted({ending for ending, name in module.EXTENSION.items() if name in module.SAVE})
+        )
+        raise ValueError(
+            f"save_img: no image can be written as {file_format or path!r}; endings that can be: {known}"
+        )
     if image.mode == "RGBA" and wanted == "JPEG":
         image = image.convert("RGB")
     with contextlib.nullcontext(path) if is_open else atomic_file(path) as file:

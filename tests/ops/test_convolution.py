@@ -5,6 +5,9 @@ import numpy as np
 import pytest
 from support import EPS32, apply_record, check_gradient
 
+import fastnn
+from fastnn import GradientTape, ops
+from fastnn.engine.tensor import Tensor
 from fastnn.ops import convolution
 
 # input shape, kernel shape, strides, padding, dilation, groups
@@ -213,3 +216,26 @@ def test_output_padding_stays_below_the_stride():
         convolution.conv_transpose(
             np.zeros((1, 4, 4, 2)), np.zeros((3, 3, 1, 2)), strides=2, output_padding=2
         )
+
+
+@pytest.mark.parametrize("stride", [9, 2**31, 2**60])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_strides_beyond_the_input(stride, padding, rng):
+    """One window; no kernel's work falls into 2**31 phases."""
+    x, kernel = (rng.standard_normal(shape).astype("float32") for shape in ((2, 8, 7, 3), (3, 3, 3, 2)))
+    x, kernel = Tensor(x), Tensor(kernel)
+    with GradientTape() as tape:
+        tape.watch(x)
+        y = convolution.conv(x, kernel, strides=stride, padding=padding)
+    want = convolution.conv(x, kernel, strides=8, padding=padding)
+    np.testing.assert_array_equal(y, want)
+    assert np.asarray(tape.gradient(y, x)).any()
+    pooled = [ops.max_pool(x, 3, strides=s, padding=padding) for s in (8, stride)]
+    np.testing.assert_array_equal(*pooled)
+
+
+def test_outputs_beyond_all_memory():
+    """Their size in bytes is 2**64 and more: it is not taken for what is left of it in 64 bits."""
+    model = fastnn.Sequential([fastnn.Input((8, 8, 1)), fastnn.layers.UpSampling2D((2**30, 2**29))])
+    with pytest.raises(MemoryError, match="an array of shape .* has 147573952589676412928 bytes"):
+        model.predict(np.zeros((1, 8, 8, 1), "float32"), verbose=0)

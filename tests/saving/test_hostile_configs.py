@@ -180,6 +180,14 @@ def test_layers_of_words_with_odd_settings(name, config, match, tmp_path):
     refused(archive(tmp_path / "m.keras", spoilt, EMPTY.getvalue()), match)
 
 
+def test_more_words_in_a_row_than_any_text_has():
+    """Each length up to `ngrams` was looked at: 2**40 of them never end."""
+    texts = np.array([["a b"], ["c"]])
+    most = layers.TextVectorization(vocabulary=["a", "a b", "c"], ngrams=2**40)
+    two = layers.TextVectorization(vocabulary=["a", "a b", "c"], ngrams=2)
+    np.testing.assert_array_equal(most(texts), two(texts))
+
+
 # ---- configurations alone
 
 

@@ -414,6 +414,30 @@ def test_cve_2026_0897_shapes_without_contents(tmp_path):
     refused_weights(h5_with(tmp_path / "m.weights.h5", spoil), "would unpack|architecture")
 
 
+def test_pieces_far_larger_than_the_array(tmp_path):
+    """HDF5 unpacks a piece as a whole, in memory that Python does not count."""
+
+    def spoil(file):
+        del file[KERNEL]
+        room = {"chunks": (2**10, 2**9), "maxshape": (None, None), "compression": "gzip"}
+        file.create_dataset(KERNEL, (3, 2), "float32", data=np.zeros((3, 2)), **room)
+
+    refused_weights(h5_with(tmp_path / "m.weights.h5", spoil), "in pieces that unpack to 2097152 each")
+
+
+def test_filters_that_hdf5_would_load(tmp_path):
+    def spoil(file):
+        del file[KERNEL]
+        plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        plan.set_chunk((3, 2))
+        plan.set_filter(32015, h5py.h5z.FLAG_OPTIONAL, (3,))
+        space = h5py.h5s.create_simple((3, 2))
+        made = h5py.h5d.create(file.id, KERNEL.encode(), h5py.h5t.IEEE_F32LE, space, plan)
+        made.write(h5py.h5s.ALL, h5py.h5s.ALL, np.ones((3, 2), "float32"))
+
+    refused_weights(h5_with(tmp_path / "m.weights.h5", spoil), r"packed by the filters \[32015\]")
+
+
 @pytest.mark.parametrize("kind", ["objects", "references", "compound", "text"])
 def test_elements_that_are_no_numbers(kind, tmp_path):
     def spoil(file):
