@@ -5,6 +5,7 @@ import math
 from .. import ops
 from ..engine.variable import convert
 from ..ops.image import affine_transform
+from ..ops.image.boxes import around_moved_corners, edges_of
 from .image_layer import RandomImageLayer, checked_range, each, factor_range
 
 _FILLS = ("reflect", "wrap", "constant", "nearest")
@@ -41,6 +42,15 @@ class RandomFlip(RandomImageLayer):
         axes = [axis for axis, word in ((columns, "horizontal"), (rows, "vertical")) if word in self.mode]
         return ops.where(transformation["flips"], ops.flip(images, axis=tuple(axes)), images)
 
+    def move_boxes(self, boxes, transformation, rows, columns):
+        left, top, right, bottom = edges_of(boxes)
+        if "horizontal" in self.mode:
+            left, right = columns - right, columns - left
+        if "vertical" in self.mode:
+            top, bottom = rows - bottom, rows - top
+        flipped = ops.concatenate([left, top, right, bottom], axis=-1)
+        return ops.where(ops.reshape(transformation["flips"], (-1, 1, 1)), flipped, boxes)
+
 
 class RandomWarp(RandomImageLayer):
     """The base of what moves pixels: a transformation (8 numbers) an image."""
@@ -74,6 +84,18 @@ class RandomWarp(RandomImageLayer):
             fill_value=self.fill_value,
             data_format=self.data_format,
         )
+
+    def move_boxes(self, boxes, transformation, rows, columns):
+        a, b, c, d, e, f, _, _ = (
+            ops.reshape(part, (-1, 1, 1)) for part in self.matrix(transformation, rows, columns)
+        )
+        area = a * e - b * d
+
+        def place(x, y):  # the matrix says what is seen at a pixel, so it is its inverse that moves
+            x, y = x - 0.5 - c, y - 0.5 - f  # from edges to the middles of pixels
+            return (e * x - b * y) / area + 0.5, (a * y - d * x) / area + 0.5
+
+        return around_moved_corners(place, boxes)
 
     def matrix(self, transformation, rows, columns):
         """The 8 numbers of the transformation of images of rows x columns, each (batch,) or (batch, 1)."""

@@ -5,15 +5,17 @@ import numpy as np
 from .. import ops, random
 from ..engine.variable import convert
 from ..ops.image import perspective_transform, resize
+from ..ops.image.boxes import around_moved_corners
 from ..ops.image.filters import blurred
 from ..ops.image.layout import Images
-from ..ops.image.warping import ORDERS, deformed
+from ..ops.image.resizing import window
+from ..ops.image.warping import ORDERS, deformed, homography
 from .image_augmentation import RandomWarp
 from .image_layer import RandomImageLayer, each, factor_range
-from .weight_arguments import checked_count
+from .image_sizes import OneSize
 
 
-class RandomCrop(RandomImageLayer):
+class RandomCrop(OneSize, RandomImageLayer):
     """A piece of `height` x `width` of the images, the same of all images of a batch.
 
     Outside training, and where images are too small, it is the largest window of that ratio in the middle, resized.
@@ -21,34 +23,27 @@ class RandomCrop(RandomImageLayer):
     """
 
     saved = ("height", "width", "seed")
-    moves = True
 
     def __init__(self, height, width, seed=None, data_format=None, name=None, **kwargs):
-        super().__init__(seed, data_format=data_format, name=name, **kwargs)
-        self.height = checked_count("RandomCrop", "height", height)
-        self.width = checked_count("RandomCrop", "width", width)
+        super().__init__(height, width, seed=seed, data_format=data_format, name=name, **kwargs)
         self.seed = seed if seed is not None else random.make_default_seed()
 
     def get_random_transformation(self, data, training=True, seed=None):
-        images = data["images"] if isinstance(data, dict) else data
-        rows, columns = (images.shape[axis] for axis in self._sides(images))
-        if training and rows > self.height and columns > self.width:
-            seed = self.generator if seed is None else seed
-            spare = float(rows - self.height + 1), float(columns - self.width + 1)
-            return tuple([ops.cast(random.uniform((), 0.0, most, seed=seed), "int32") for most in spare])
-        tall = max(min(rows, int(float(columns * self.height) / self.width)), 1)
-        wide = max(min(columns, int(float(rows * self.width) / self.height)), 1)
-        return int(float(rows - tall) / 2), int(float(columns - wide) / 2), tall, wide
+        transformation = OneSize.get_random_transformation(self, data)
+        rows, columns = self._rows_and_columns(transformation["input_shape"])
+        if not training or rows <= self.height or columns <= self.width:
+            return {**transformation, "window": self.window(rows, columns)}
+        seed = self.generator if seed is None else seed
+        spare = float(rows - self.height + 1), float(columns - self.width + 1)
+        drawn = [ops.cast(random.uniform((), 0.0, most, seed=seed), "int32") for most in spare]
+        return {**transformation, "window": (*drawn, self.height, self.width)}
 
-    def transform_images(self, images, transformation=None, training=True):
-        return super().transform_images(images, transformation, training=True)  # one size, training or not
-
-    def transform_segmentation_masks(self, segmentation_masks, transformation=None, training=True):
-        return super().transform_segmentation_masks(segmentation_masks, transformation, training=True)
+    def window(self, rows, columns):
+        return window(rows, columns, (self.height, self.width), True, False)
 
     def change(self, images, transformation, interpolation=None):
-        sizes = transformation[2:] or (self.height, self.width)
-        for axis, first, count in zip(self._sides(images), transformation, sizes, strict=False):
+        top, left, *extents = transformation["window"]
+        for axis, first, count in zip(self._sides(images), (top, left), extents):
             if not isinstance(first, int) or first or count != images.shape[axis]:
                 images = ops.take(images, convert(np.arange(count, dtype="int32")) + first, axis=axis)
         if tuple(images.shape[axis] for axis in self._sides(images)) == (self.height, self.width):
@@ -59,14 +54,6 @@ class RandomCrop(RandomImageLayer):
             interpolation=interpolation or "bilinear",
             data_format=self.data_format,
         )
-
-    def compute_output_shape(self, input_shape):
-        shape = list(input_shape)
-        for axis, extent in zip(
-            (-3, -2) if self.data_format == "channels_last" else (-2, -1), (self.height, self.width)
-        ):
-            shape[axis] = extent
-        return tuple(shape)
 
 
 class RandomShear(RandomWarp):
@@ -166,6 +153,18 @@ class RandomPerspective(RandomImageLayer):
             data_format=self.data_format,
         )
         return ops.where(each(transformation["apply_perspective"], images), seen, images)
+
+    def move_boxes(self, boxes, transformation, rows, columns):
+        start, end = transformation["start_points"], transformation["end_points"]
+        parts = [ops.reshape(part, (-1, 1, 1)) for part in ops.split(homography(end, start), 8, axis=-1)]
+
+        def place(x, y):
+            x, y = x - 0.5, y - 0.5  # from edges to the middles of pixels
+            below = parts[6] * x + parts[7] * y + 1.0
+            return tuple((a * x + b * y + c) / below + 0.5 for a, b, c in (parts[:3], parts[3:6]))
+
+        chosen = ops.reshape(transformation["apply_perspective"], (-1, 1, 1))
+        return ops.where(chosen, around_moved_corners(place, boxes), boxes)
 
 
 class RandomElasticTransform(RandomImageLayer):

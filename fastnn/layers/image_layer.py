@@ -4,6 +4,7 @@ from .. import ops, random
 from ..engine import nest
 from ..engine.dtypes import is_float
 from ..engine.variable import convert
+from ..ops.image.boxes import clip_to_image_size, convert_format
 from .data_format import standard_data_format
 from .layer import Layer
 
@@ -59,6 +60,17 @@ class ImageLayer(Layer):
         """A batch, floating, as `transformation` says. `interpolation`: "nearest" for masks, else None."""
         raise NotImplementedError
 
+    def move_boxes(self, boxes, transformation, rows, columns):
+        """Boxes (batch, boxes, 4), "xyxy", of images of rows x columns, moved as pixels are by a layer that `moves`.
+
+        Raises:
+            NotImplementedError: where pixels go cannot be said by boxes.
+        """
+        raise NotImplementedError(
+            f"{type(self).__name__} {self.name!r} moves pixels, but not bounding boxes; leave 'bounding_boxes' "
+            "out of its data"
+        )
+
     # ---- one part of the data each
 
     def transform_images(self, images, transformation=None, training=True):
@@ -81,13 +93,43 @@ class ImageLayer(Layer):
         return convert(self.change(floats, transformation, "nearest"), dtype=masks.dtype)
 
     def transform_bounding_boxes(self, bounding_boxes, transformation=None, training=True):
-        """Boxes around what the images show."""
-        if training and self.moves:
-            raise NotImplementedError(
-                f"{type(self).__name__} {self.name!r} moves pixels, but not bounding boxes; leave 'bounding_boxes' "
-                "out of its data"
-            )
-        return bounding_boxes
+        """Boxes, a dict of "boxes" (batch, boxes, 4) and "labels", around what the images show now.
+
+        They are cut to the image; the labels of those that are not seen any more are -1.
+        """
+        if not training or not self.moves or transformation is None:
+            return bounding_boxes
+        extents = self._rows_and_columns(transformation["input_shape"])
+        boxes = convert_format(bounding_boxes["boxes"], self.bounding_box_format, "xyxy", *extents)
+        moved = self.move_boxes(boxes, transformation, *extents)
+        extents = self._extents_after(*extents)
+        cut = clip_to_image_size({**bounding_boxes, "boxes": moved}, *extents)
+        return convert_format(cut, "xyxy", self.bounding_box_format, *extents)
+
+    # ---- one of each, not a batch
+
+    def transform_single_image(self, image, transformation, training=True):
+        """`transform_images` of one image."""
+        return self._single(self.transform_images, image, transformation, training)
+
+    def transform_single_label(self, label, transformation, training=True):
+        """`transform_labels` of one image's."""
+        return self._single(self.transform_labels, label, transformation, training)
+
+    def transform_single_bounding_box(self, bounding_box, transformation, training=True):
+        """`transform_bounding_boxes` of one image's: "boxes" (boxes, 4)."""
+        return self._single(self.transform_bounding_boxes, bounding_box, transformation, training)
+
+    def transform_single_segmentation_mask(self, segmentation_mask, transformation, training=True):
+        """`transform_segmentation_masks` of one image's."""
+        return self._single(self.transform_segmentation_masks, segmentation_mask, transformation, training)
+
+    @staticmethod
+    def _single(transform, part, transformation, training):
+        made = transform(
+            nest.map_leaves(lambda x: ops.expand_dims(x, axis=0), part), transformation, training=training
+        )
+        return nest.map_leaves(lambda x: ops.squeeze(x, axis=0), made)
 
     # ---- the call
 
@@ -131,6 +173,14 @@ class ImageLayer(Layer):
         rank = len(images.shape)
         return (rank - 2, rank - 1) if self.data_format == "channels_first" else (rank - 3, rank - 2)
 
+    def _rows_and_columns(self, shape):
+        """(rows, columns) of images of this shape."""
+        return tuple(shape[-2:] if self.data_format == "channels_first" else shape[-3:-1])
+
+    def _extents_after(self, rows, columns):
+        """(rows, columns) of changed images."""
+        return rows, columns
+
     def _channel_axis(self, images):
         return len(images.shape) - (3 if self.data_format == "channels_first" else 1)
 
@@ -165,7 +215,9 @@ class RandomImageLayer(ImageLayer):
             return None
         images = data["images"] if isinstance(data, dict) else data
         shape = tuple(images.shape)
-        return self.draw(shape if len(shape) == 4 else (1, *shape), self.generator if seed is None else seed)
+        shape = shape if len(shape) == 4 else (1, *shape)
+        drawn = self.draw(shape, self.generator if seed is None else seed)
+        return {**drawn, "input_shape": shape} if self.moves and drawn is not None else drawn
 
     def draw(self, shape, seed):
         """The transformation, a dict of tensors, for a batch of this shape."""

@@ -53,6 +53,15 @@ class MixUp(_Mixing):
         others = ops.take(images, transformation["permutation_order"], axis=0)
         return weight * images + (1.0 - weight) * others
 
+    def transform_bounding_boxes(self, bounding_boxes, transformation=None, training=True):
+        """Each image's boxes, and those of the other image."""
+        if not training:
+            return bounding_boxes
+        order = transformation["permutation_order"]
+        both = {key: convert(bounding_boxes[key]) for key in ("boxes", "labels") if key in bounding_boxes}
+        both = {key: ops.concatenate([x, ops.take(x, order, axis=0)], axis=1) for key, x in both.items()}
+        return {**bounding_boxes, **both}
+
     def transform_segmentation_masks(self, segmentation_masks, transformation=None, training=True):
         """Masks averaged as the images are."""
         if not training:
@@ -177,16 +186,30 @@ class RandAugment(_Several):
     def change(self, images, transformation, interpolation=None):
         if transformation is None:
             return images
+        return self._by_chosen(
+            transformation,
+            images,
+            lambda name, images, drawn: self._changed_by(name, images, drawn, interpolation),
+        )
+
+    def move_boxes(self, boxes, transformation, rows, columns):
+        def moved_by(name, boxes, drawn):
+            layer = getattr(self, name)
+            return layer.move_boxes(boxes, drawn, rows, columns) if layer.moves else boxes
+
+        return self._by_chosen(transformation, boxes, moved_by)
+
+    def _by_chosen(self, transformation, x, change):
+        """x changed, by change(name, x, what was drawn for that layer), in the ways that were chosen."""
         chosen = transformation["layer_idxes"]
         for i in range(self.num_ops):
             if isinstance(chosen, Traced):  # not known yet: all of them, and then the one
                 for at, (name, drawn) in enumerate(transformation["transforms"].items()):
-                    changed = self._changed_by(name, images, drawn, interpolation)
-                    images = ops.where(ops.equal(chosen[i], at), changed, images)
+                    x = ops.where(ops.equal(chosen[i], at), change(name, x, drawn), x)
             else:
                 name = list(transformation["transforms"])[int(chosen[i])]
-                images = self._changed_by(name, images, transformation["transforms"][name], interpolation)
-        return images
+                x = change(name, x, transformation["transforms"][name])
+        return x
 
 
 class AugMix(_Several):
@@ -274,3 +297,6 @@ class AugMix(_Several):
             mixed = mixed + changed * weights[i]
         mixed = share * images + (1.0 - share) * mixed
         return mixed if interpolation else ops.clip(mixed, *map(float, self.value_range))
+
+    def move_boxes(self, boxes, transformation, rows, columns):
+        return boxes  # the images stay among what they are averaged with

@@ -1,46 +1,68 @@
 """Images of one size: resized or cut."""
 
+from .. import ops
 from ..engine.dtypes import is_float
 from ..engine.variable import convert
 from ..ops.image import crop_images, resize
-from .data_format import standard_data_format
-from .layer import Layer
+from ..ops.image.boxes import edges_of
+from ..ops.image.resizing import window
+from .image_layer import ImageLayer
 from .weight_arguments import checked_count
 
 
-class _Sized(Layer):
-    """The base: `height` and `width` of the output."""
+class OneSize(ImageLayer):
+    """The base: images of `height` x `width`, training or not, made of a window of what is given."""
 
-    def __init__(self, height, width, data_format, **kwargs):
+    saved = ("height", "width")
+    moves = True
+
+    def __init__(self, height, width, **kwargs):
         super().__init__(**kwargs)
         name = type(self).__name__
         self.height, self.width = checked_count(name, "height", height), checked_count(name, "width", width)
-        self.data_format = standard_data_format(name, data_format)
 
-    def _axes(self, rank):
-        if rank not in (3, 4):
-            raise ValueError(
-                f"{type(self).__name__} {self.name!r} takes an image of 3 axes or a batch of 4, received "
-                f"{rank} axes"
-            )
-        return (rank - 2, rank - 1) if self.data_format == "channels_first" else (rank - 3, rank - 2)
+    def get_random_transformation(self, data, training=True, seed=None):
+        return {"input_shape": tuple((data["images"] if isinstance(data, dict) else data).shape)}
+
+    def window(self, rows, columns):
+        """(top, left, rows, columns) of what is seen of images of rows x columns."""
+        raise NotImplementedError
+
+    def transform_images(self, images, transformation=None, training=True):
+        return super().transform_images(images, transformation, training=True)
+
+    def transform_segmentation_masks(self, segmentation_masks, transformation=None, training=True):
+        return super().transform_segmentation_masks(segmentation_masks, transformation, training=True)
+
+    def transform_bounding_boxes(self, bounding_boxes, transformation=None, training=True):
+        return super().transform_bounding_boxes(bounding_boxes, transformation, training=True)
+
+    def move_boxes(self, boxes, transformation, rows, columns):
+        top, left, tall, wide = transformation.get("window") or self.window(rows, columns)
+        places = [(left, self.width / wide), (top, self.height / tall)] * 2
+        moved = [
+            (edge - ops.cast(start, edge.dtype)) * scale
+            for edge, (start, scale) in zip(edges_of(boxes), places)
+        ]
+        return ops.concatenate(moved, axis=-1)
+
+    def _extents_after(self, rows, columns):
+        return self.height, self.width
 
     def compute_output_shape(self, input_shape):
-        shape = list(input_shape)
-        for axis, extent in zip(self._axes(len(shape)), (self.height, self.width), strict=True):
-            shape[axis] = extent
-        return tuple(shape)
+        if isinstance(input_shape, dict):
+            moved = ("images", "segmentation_masks")
+            return {
+                key: self._shape_after(shape) if key in moved else shape for key, shape in input_shape.items()
+            }
+        return self._shape_after(input_shape)
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "height": self.height,
-            "width": self.width,
-            "data_format": self.data_format,
-        }
+    def _shape_after(self, shape):
+        rows = len(shape) - (2 if self.data_format == "channels_first" else 3)
+        return (*shape[:rows], self.height, self.width, *shape[rows + 2 :])
 
 
-class Resizing(_Sized):
+class Resizing(OneSize):
     """Images resized to `height` x `width`; whole numbers stay such.
 
     Args:
@@ -50,6 +72,16 @@ class Resizing(_Sized):
         antialias: smooth what shrinks.
     Source: Keras 3 `layers.Resizing`.
     """
+
+    saved = (
+        *OneSize.saved,
+        "interpolation",
+        "crop_to_aspect_ratio",
+        "pad_to_aspect_ratio",
+        "fill_mode",
+        "fill_value",
+        "antialias",
+    )
 
     def __init__(
         self,
@@ -64,17 +96,23 @@ class Resizing(_Sized):
         data_format=None,
         **kwargs,
     ):
-        super().__init__(height, width, data_format, **kwargs)
+        super().__init__(height, width, data_format=data_format, **kwargs)
         self.interpolation = interpolation
         self.crop_to_aspect_ratio, self.pad_to_aspect_ratio = crop_to_aspect_ratio, pad_to_aspect_ratio
         self.fill_mode, self.fill_value, self.antialias = fill_mode, fill_value, bool(antialias)
 
-    def call(self, inputs):
-        self._axes(len(inputs.shape))
+    def window(self, rows, columns):
+        size = self.height, self.width
+        return window(rows, columns, size, self.crop_to_aspect_ratio, self.pad_to_aspect_ratio)
+
+    def transform_images(self, images, transformation=None, training=True):
+        return self.change(convert(images), transformation)
+
+    def change(self, images, transformation, interpolation=None):
         return resize(
-            inputs,
+            images,
             (self.height, self.width),
-            interpolation=self.interpolation,
+            interpolation=interpolation or self.interpolation,
             antialias=self.antialias,
             crop_to_aspect_ratio=self.crop_to_aspect_ratio,
             pad_to_aspect_ratio=self.pad_to_aspect_ratio,
@@ -83,39 +121,41 @@ class Resizing(_Sized):
             data_format=self.data_format,
         )
 
-    def get_config(self):
-        return {
-            **super().get_config(),
-            "interpolation": self.interpolation,
-            "crop_to_aspect_ratio": self.crop_to_aspect_ratio,
-            "pad_to_aspect_ratio": self.pad_to_aspect_ratio,
-            "fill_mode": self.fill_mode,
-            "fill_value": self.fill_value,
-            "antialias": self.antialias,
-        }
 
-
-class CenterCrop(_Sized):
+class CenterCrop(OneSize):
     """The middle `height` x `width` of images; smaller ones are cut to that ratio and resized.
 
     Source: Keras 3 `layers.CenterCrop`.
     """
 
     def __init__(self, height, width, data_format=None, **kwargs):
-        super().__init__(height, width, data_format, **kwargs)
+        super().__init__(height, width, data_format=data_format, **kwargs)
 
-    def call(self, inputs):
-        images = inputs if is_float(inputs.dtype) else convert(inputs, dtype=self._compute_dtype)
-        rows, columns = (images.shape[axis] for axis in self._axes(len(images.shape)))
+    def window(self, rows, columns):
         if rows >= self.height and columns >= self.width:
+            return (rows - self.height) // 2, (columns - self.width) // 2, self.height, self.width
+        return window(rows, columns, (self.height, self.width), True, False)
+
+    def transform_images(self, images, transformation=None, training=True):
+        images = convert(images)
+        images = images if is_float(images.dtype) else convert(images, dtype=self._compute_dtype)
+        return self.change(images, transformation)
+
+    def change(self, images, transformation, interpolation=None):
+        top, left, tall, wide = self.window(*self._rows_and_columns(images.shape))
+        if (tall, wide) == (self.height, self.width):
             return crop_images(
                 images,
-                top_cropping=(rows - self.height) // 2,
-                left_cropping=(columns - self.width) // 2,
-                target_height=self.height,
-                target_width=self.width,
+                top_cropping=top,
+                left_cropping=left,
+                target_height=tall,
+                target_width=wide,
                 data_format=self.data_format,
             )
         return resize(
-            images, (self.height, self.width), crop_to_aspect_ratio=True, data_format=self.data_format
+            images,
+            (self.height, self.width),
+            interpolation=interpolation or "bilinear",
+            crop_to_aspect_ratio=True,
+            data_format=self.data_format,
         )

@@ -19,7 +19,7 @@ from ..saving.object_registration import (
     register_keras_serializable,
 )
 from ..saving.serialization import deserialize_keras_object, serialize_keras_object
-from . import np_utils
+from . import bounding_boxes, np_utils
 from .config import Config
 from .folders import audio_dataset_from_directory, image_dataset_from_directory, text_dataset_from_directory
 from .get_file import get_file
@@ -51,6 +51,7 @@ __all__ = [
     "Sequence",
     "array_to_img",
     "audio_dataset_from_directory",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",

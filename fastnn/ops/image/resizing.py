@@ -79,21 +79,17 @@ def _rounded(x, like):
     return clip(nearest_whole(x), cast(low, x.dtype), cast(high, x.dtype))
 
 
-def _cut_to(x, size):
-    """The middle of images, of the aspect ratio of `size`."""
-    height, width = x.shape[1:3]
-    h = max(min(height, int(width * size[0] / size[1])), 1)
-    w = max(min(width, int(height * size[1] / size[0])), 1)
-    top, left = int((height - h) / 2), int((width - w) / 2)
-    return x[:, top : top + h, left : left + w, :]
-
-
-def _filled_to(x, size, value):
-    """Images with borders of `value`, of the aspect ratio of `size`."""
-    height, width = x.shape[1:3]
-    top = int((max(height, int(width * size[0] / size[1])) - height) / 2)
-    left = int((max(width, int(height * size[1] / size[0])) - width) / 2)
-    return pad(x, [(0, 0), (top, top), (left, left), (0, 0)], constant_values=value) if top or left else x
+def window(rows, columns, size, cut, fill):
+    """(top, left, rows, columns) of what is resized to `size`: the middle of the image that has its aspect ratio
+    (`cut`), the image with the borders that give it that (`fill`; top and left are not positive then), or all of it."""
+    across, down = int(rows * size[1] / size[0]), int(columns * size[0] / size[1])
+    if cut:
+        h, w = max(min(rows, down), 1), max(min(columns, across), 1)
+        return int((rows - h) / 2), int((columns - w) / 2), h, w
+    if fill:
+        top, left = int((max(rows, down) - rows) / 2), int((max(columns, across) - columns) / 2)
+        return -top, -left, rows + 2 * top, columns + 2 * left
+    return 0, 0, rows, columns
 
 
 @public
@@ -126,13 +122,11 @@ def resize(
         raise ValueError(f"resize: `size` must be (height, width), both at least 1, received {size!r}")
     given = Images("resize", images, data_format)
     x = given.batch
-    x = (
-        _cut_to(x, size)
-        if crop_to_aspect_ratio
-        else _filled_to(x, size, fill_value)
-        if pad_to_aspect_ratio
-        else x
-    )
+    top, left, tall, wide = window(*x.shape[1:3], size, crop_to_aspect_ratio, pad_to_aspect_ratio)
+    if crop_to_aspect_ratio:
+        x = x[:, top : top + tall, left : left + wide, :]
+    elif top or left:
+        x = pad(x, [(0, 0), (-top, -top), (-left, -left), (0, 0)], constant_values=fill_value)
     for axis, want in ((1, size[0]), (2, size[1])):
         have = x.shape[axis]
         if have == want:

@@ -151,7 +151,7 @@ def affine_transform(
     return given.back(_warped(x, down, across, order, fill_mode, fill_value))
 
 
-def _homography(start, end):
+def homography(start, end):
     """(batch, 8) numbers that take the end points to the start points."""
     u, v = start[..., 0], start[..., 1]
     x, y = end[..., 0], end[..., 1]
@@ -177,7 +177,7 @@ def perspective_transform(
         )
     if len(start.shape) == 2:
         start, end = expand_dims(start, 0), expand_dims(end, 0)
-    a = _homography(start, end)
+    a = homography(start, end)
     part = [a[:, i : i + 1] for i in range(8)]
     rows, columns = _grid(x)
     below = part[6] * columns + part[7] * rows + 1.0
