@@ -39,6 +39,7 @@ _MODULES = (
     "summary",
     "tree",
     "utils",
+    "visualization",
     "wrappers",
 )
 
