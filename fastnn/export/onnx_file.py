@@ -9,7 +9,7 @@ from ..saving.atomic import atomic_file
 from .converters import TABLE
 from .onnx_graph import OPSET, OnnxGraph, Unsayable
 from .sizes import Varying
-from .tracing import Value, trace_model
+from .tracing import Value, trace
 
 _IR_VERSION = 9  # of the file format: what runtimes of the year of OPSET read
 _MOST_BYTES = 2**31 - 2**20  # protobuf's limit, and room for the graph
@@ -46,20 +46,37 @@ def export_onnx(model, filepath, verbose=None, input_signature=None, opset_versi
         ImportError: the `onnx` package is not installed.
         ValueError: an op that ONNX has no words for, with its layer; a model that is not built.
     """
-    onnx = _package()
     if opset_version not in (None, OPSET):
         raise ValueError(f"export: `opset_version` must be {OPSET}, received {opset_version!r}")
     if not model.built:
         raise ValueError(
             f"export: model {model.name!r} is not built, so its inputs are not known; call it on data first"
         )
-    arguments = _arguments(model, input_signature)
-    inputs, calls, outputs = trace_model(model, arguments)
-    file = _as_onnx(onnx, model, arguments, inputs, calls, outputs)
+    data = onnx_bytes(model.name, model, model_arguments(model, input_signature))
     with atomic_file(filepath) as target:
-        target.write(file.SerializeToString())
+        target.write(data)
     if verbose or verbose is None:
         print(f"Saved artifact at '{filepath}'.")
+
+
+def onnx_bytes(name, function, arguments):
+    """The contents of an ONNX file that computes function(**arguments), a model's at inference.
+
+    Args:
+        name: the graph's.
+        arguments: {name of an argument: structure of KerasTensors}.
+    """
+    onnx = _package()
+
+    def call(given):
+        if not hasattr(function, "trainable_weights"):
+            return function(**given)
+        first, *others = given
+        return function(given[first], training=False, **{other: given[other] for other in others})
+
+    inputs, calls, outputs = trace(call, arguments)
+    own_names = getattr(function, "output_names", None)
+    return _as_onnx(onnx, name, own_names, arguments, inputs, calls, outputs).SerializeToString()
 
 
 def _package():
@@ -77,11 +94,10 @@ def _package():
 # ---- what goes in
 
 
-def _arguments(model, signature):
+def model_arguments(model, signature):
     """{name of an argument of the model's call: structure of KerasTensors}."""
     if signature is not None:
-        given = signature if isinstance(signature, (list, tuple)) else [signature]
-        specs = [nest.map_leaves(_spec, one) for one in given]
+        specs = specs_of(signature)
         own = getattr(model, "inputs", None)
         if own is not None and len(specs) > 1 and len(own) == len(specs):
             specs = [specs]  # a list of all inputs, not of arguments
@@ -102,6 +118,12 @@ def _arguments(model, signature):
             "`input_signature`, for instance [keras.Input((None, 8))]"
         )
     return arguments
+
+
+def specs_of(signature):
+    """A signature as a list, one structure of KerasTensors for each argument."""
+    given = signature if isinstance(signature, (list, tuple)) else [signature]
+    return [nest.map_leaves(_spec, one) for one in given]
 
 
 def _spec(leaf):
@@ -129,11 +151,10 @@ def _input_names(arguments):
     return names
 
 
-def _output_names(model, outputs):
+def _output_names(own, outputs):
     flat = nest.flatten(outputs)
     if isinstance(outputs, dict) and len(outputs) == len(flat):
         return sorted(outputs)
-    own = getattr(model, "output_names", None)
     if own and len(own) == len(flat):
         return list(own)
     return [f"output_{i}" for i in range(len(flat))]
@@ -142,7 +163,7 @@ def _output_names(model, outputs):
 # ---- the graph
 
 
-def _as_onnx(onnx, model, arguments, inputs, calls, outputs):
+def _as_onnx(onnx, title, own_names, arguments, inputs, calls, outputs):
     flat = nest.flatten(outputs)
     wanted = {id(value) for call in calls for value in call.inputs}
     wanted.update(id(value) for value in flat)
@@ -152,7 +173,7 @@ def _as_onnx(onnx, model, arguments, inputs, calls, outputs):
         name = graph.unique(name)
         infos.append(_info(onnx, graph, name, value, symbols))
         graph.bind(value, name)
-    output_names = [graph.unique(name) for name in _output_names(model, outputs)]
+    output_names = [graph.unique(name) for name in _output_names(own_names, outputs)]
     for call in calls:
         _convert(graph, call)
     results = []
@@ -168,7 +189,7 @@ def _as_onnx(onnx, model, arguments, inputs, calls, outputs):
         raise ValueError(f"export: the weights have {size} bytes, an ONNX file can hold {_MOST_BYTES}")
     made = onnx.helper.make_graph(
         nodes,
-        model.name,
+        title,
         infos,
         results,
         [onnx.numpy_helper.from_array(array, name) for name, array in initializers.items()],

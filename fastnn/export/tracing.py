@@ -55,10 +55,11 @@ class _LayerGraph(Graph):
         return outputs
 
 
-def trace_model(model, arguments):
-    """([Value of an input], [Call], structure of output Values) of model(**arguments).
+def trace(function, arguments):
+    """([Value of an input], [Call], structure of output Values) of function(arguments).
 
-    arguments: {name: structure of KerasTensors}; None in a shape is an unknown extent.
+    arguments: {name: structure of KerasTensors}; None in a shape is an unknown extent. The function is given tensors
+    in their place.
     Raises:
         ValueError: the model computes something else for other sizes of unknown extents.
     """
@@ -68,7 +69,7 @@ def trace_model(model, arguments):
         for shared in (False, True):  # True: extents of several inputs must agree
             symbols = _symbols(leaves, shared)
             try:
-                traces = [_trace(model, arguments, sizes) for sizes in _sizings(symbols, bases, steps)]
+                traces = [_trace(function, arguments, sizes) for sizes in _sizings(symbols, bases, steps)]
             except (ValueError, TypeError) as error:
                 failure = failure or error
                 continue
@@ -98,7 +99,7 @@ def _sizings(symbols, bases, steps):
     return [{place: row[number] for place, number in symbols.items()} for row in rows]
 
 
-def _trace(model, arguments, sizes):
+def _trace(function, arguments, sizes):
     graph = _LayerGraph()
     count = itertools.count()
 
@@ -111,8 +112,7 @@ def _trace(model, arguments, sizes):
 
     with graph:
         given = {name: nest.map_leaves(concrete, value) for name, value in arguments.items()}
-        first, *others = given
-        result = model(given[first], training=False, **{name: given[name] for name in others})
+        result = function(given)
         result = nest.map_leaves(lambda x: graph.lift(convert(x)) if x is not None else None, result)
     return graph, result
 

@@ -92,3 +92,25 @@ def test_other_formats(format, model, tmp_path):
         model.export(tmp_path / "m", format=format)
     with pytest.raises(ValueError, match="must be 'onnx', received 'zip'"):
         model.export(tmp_path / "m", format="zip")
+
+
+@pytest.mark.parametrize(
+    ("use", "says"),
+    [
+        (lambda archive, model: archive.write_out("m.onnx"), "no endpoints yet"),
+        (lambda archive, model: archive.add_endpoint("a/b", model), "an endpoint's name"),
+        (lambda archive, model: [archive.add_endpoint("a", model) for _ in range(2)], "already"),
+        (lambda archive, model: archive.add_endpoint("a", lambda x: x), "`input_signature`"),
+        (lambda archive, model: archive.add_endpoint("a", lambda: 1, [fastnn.Input((2,))]), "takes none"),
+        (
+            lambda archive, model: (archive.add_endpoint("a", model), archive.write_out("folder")),
+            "SavedModel",
+        ),
+        (lambda archive, model: archive.add_variable_collection("all", []), "no variables"),
+        (lambda archive, model: fastnn.export.ExportArchive("litert"), "`format`"),
+    ],
+)
+def test_archives_say_what_is_wrong(use, says):
+    model = fastnn.Sequential([layers.Input((3,)), layers.Dense(2)])
+    with pytest.raises(ValueError, match=says):
+        use(fastnn.export.ExportArchive(), model)

@@ -512,3 +512,38 @@ def test_trained_then_exported_learns_no_more(tmp_path):
     check(model, tmp_path / "m.onnx", floats(5, 4))
     for b, a in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_archives(tmp_path):
+    """Endpoints are files of their own: a model, its call, a function of it, a layer."""
+    x = fastnn.Input((4,), name="x")
+    inner = layers.Dense(5, "tanh", name="inner")
+    model = fastnn.Model(x, layers.Dropout(0.5)(layers.Dense(2)(inner(x))))
+    data = floats(3, 4)
+    archive = fastnn.export.ExportArchive(format="onnx")
+    archive.track(model)
+    archive.add_endpoint("serve", model)
+    archive.add_endpoint("call", model.call)
+    archive.add_endpoint(
+        "both",
+        lambda a, b: {"sum": model(a) + b, "inner": inner(a)},
+        [Input((4,)), fastnn.InputSpec(shape=(None, 2))],
+    )
+    archive.track_and_add_endpoint("inner", inner, input_signature=[floats(1, 4)])
+    archive.write_out(tmp_path / "all", verbose=False)
+    sessions = {path.stem: onnxruntime.InferenceSession(str(path)) for path in (tmp_path / "all").iterdir()}
+    assert set(sessions) == {"serve", "call", "both", "inner"}
+    want = np.asarray(model(data))
+    for name in ("serve", "call"):
+        (got,) = run(sessions[name], data).values()
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+    got = run(sessions["both"], [data, floats(3, 2)])
+    np.testing.assert_allclose(got["sum"], want + floats(3, 2), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(got["inner"], inner(data), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(*run(sessions["inner"], data).values(), inner(data), rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match="one endpoint"):
+        archive.write_out(tmp_path / "m.onnx")
+    one = fastnn.export.ExportArchive()
+    one.add_endpoint("serve", model)
+    one.write_out(tmp_path / "m.onnx")
+    assert onnxruntime.InferenceSession(str(tmp_path / "m.onnx")).get_inputs()[0].shape == ["batch", 4]
