@@ -283,20 +283,14 @@ static void FNN(recurrent_fill)(const FNN(recurrence) * f, ptrdiff_t s, ptrdiff_
     }
 }
 
-/* Rows whose panels of weights are passed together: from further away they come once for as many rows as keep their sums
- * in the first level. */
-static ptrdiff_t FNN(recurrent_blocks)(ptrdiff_t rows, int near)
-{
-    return fnn_ceil_div(rows, near ? TILE_ROWS : RECURRENT_ROWS);
-}
-
 /* Rows [r0, r1) and panels [p0, p1) of step s. */
 static void FNN(recurrent_step)(const FNN(recurrence) * f, ptrdiff_t s, ptrdiff_t r0, ptrdiff_t r1,
                                 ptrdiff_t p0, ptrdiff_t p1, float *z)
 {
-    const ptrdiff_t ld = f->lead + f->units, blocks = FNN(recurrent_blocks)(r1 - r0, f->near);
-    const ptrdiff_t above = f->fused ? f->features : 0;
-    float *packed = z + 4 * RECURRENT_ROWS * fnn_max(f->panel, TILE_COLS);
+    const ptrdiff_t ld = f->lead + f->units, above = f->fused ? f->features : 0;
+    const ptrdiff_t together = FNN(recurrent_together)(above + f->units, f->near);
+    const ptrdiff_t blocks = fnn_ceil_div(r1 - r0, together);
+    float *packed = z + 4 * together * fnn_max(f->panel, TILE_COLS);
     const int start = s == 0 && f->columns; /* h0 is not in xh yet */
     FNN(recurrent_block) at = {.s = s, .ldh = start ? f->units : ld};
     at.h = start ? f->h0 : f->xh + FNN(recurrent_slot)(f, s) * f->batch * ld + f->lead;
@@ -341,7 +335,8 @@ static void FNN(recurrent_work)(const fnn_call *call, fnn_work *work)
     work->units = f.columns ? f.panels : f.batch;
     work->grain = f.columns ? f.panels : 2 * RECURRENT_ROWS;
     const ptrdiff_t k = (f.fused ? f.features : 0) + f.units;
-    work->scratch = (4 * RECURRENT_ROWS * fnn_max(f.panel, TILE_COLS) + FNN(recurrent_pack_floats)(k)) *
+    work->scratch = (4 * FNN(recurrent_together)(k, f.near) * fnn_max(f.panel, TILE_COLS) +
+                     FNN(recurrent_pack_floats)(k, f.near)) *
                     (ptrdiff_t)sizeof(float);
     /* an activation costs about as much as 20 multiply-adds a lane */
     work->flops = rows * width * (2.0 * (double)((f.fused ? f.features : 0) + f.units) + 40.0);

@@ -11,8 +11,9 @@ typedef enum { FNN_SIMPLE = 0, FNN_LSTM, FNN_GRU } fnn_recurrent_kind;
 typedef enum { FNN_GATE_LINEAR = 0, FNN_GATE_RELU, FNN_GATE_TANH, FNN_GATE_SIGMOID, FNN_GATE_HARD } fnn_gate;
 #endif
 
-/* Rows whose gates are computed together: their part of z stays in the first-level cache. */
+/* Rows for which weights that lie far away are fetched once: at least, and at most. */
 #define RECURRENT_ROWS (TILE_ROWS == 6 ? 36 : 32)
+#define RECURRENT_MOST_ROWS 96
 
 static inline vf FNN(gate)(const int kind, vf x)
 {
@@ -72,9 +73,17 @@ typedef struct {
     int packed;
 } FNN(recurrent_rows);
 
-static ptrdiff_t FNN(recurrent_pack_floats)(ptrdiff_t k)
+/* Rows whose panels of weights are passed together. From further away these come once for as many rows as stay in the
+ * second-level cache, packed, k floats of each. */
+static ptrdiff_t FNN(recurrent_together)(ptrdiff_t k, int near)
 {
-    return fnn_ceil_div(RECURRENT_ROWS, TILE_ROWS) * FNN(panels_high_step)(k);
+    const ptrdiff_t tiles = PANELS_FLOATS / PANELS_HIGH / fnn_max(1, k);
+    return near ? TILE_ROWS : fnn_max(RECURRENT_ROWS, fnn_min(RECURRENT_MOST_ROWS, tiles * TILE_ROWS));
+}
+
+static ptrdiff_t FNN(recurrent_pack_floats)(ptrdiff_t k, int near)
+{
+    return near ? 0 : FNN(tile_count)(FNN(recurrent_together)(k, near)) * FNN(panels_high_step)(k);
 }
 
 /* `rows` rows of k floats, packed into `to` where that pays. */

@@ -205,7 +205,7 @@ static void FNN(recurrent_back_step)(const FNN(recurrence_back) * f, ptrdiff_t s
 {
     const ptrdiff_t units = f->units, width = f->groups * units, parts = f->kind == FNN_SIMPLE ? 1 : 4;
     const ptrdiff_t later = FNN(recurrent_time)(s + 1, f->steps, f->backwards);
-    const ptrdiff_t blocks = FNN(recurrent_blocks)(r1 - r0, f->near);
+    const ptrdiff_t blocks = fnn_ceil_div(r1 - r0, FNN(recurrent_together)(width, f->near));
     for (ptrdiff_t b = 0; b < blocks; b++) {
         const ptrdiff_t row = r0 + (r1 - r0) * b / blocks, rows = r0 + (r1 - r0) * (b + 1) / blocks - row;
         FNN(recurrent_rows) a = {0};
@@ -246,7 +246,7 @@ static void FNN(recurrent_grad_work)(const fnn_call *call, fnn_work *work)
     const double rows = (double)f.batch * (double)(f.last - f.first), width = (double)(f.groups * f.units);
     work->units = f.columns ? f.panels : f.batch;
     work->grain = f.columns ? f.panels : 2 * RECURRENT_ROWS;
-    work->scratch = FNN(recurrent_pack_floats)(f.groups * f.units) * (ptrdiff_t)sizeof(float);
+    work->scratch = FNN(recurrent_pack_floats)(f.groups * f.units, f.near) * (ptrdiff_t)sizeof(float);
     work->flops = rows * width * (2.0 * (double)f.units + 20.0);
     work->bytes = 4.0 * (2.0 * rows * width + width * (double)f.units);
 }

@@ -114,7 +114,7 @@ def test_kernels_match_float64(isa, kind, rng):
 @pytest.mark.parametrize("isa", ISAS)
 @pytest.mark.parametrize("kind, units", [(SIMPLE, 405), (LSTM, 205), (GRU, 235)], ids=NAMES)
 def test_weights_larger_than_a_second_level_cache(isa, kind, units, rng):
-    for batch, features in ((17, 10), (45, 3)):
+    for batch, features in ((17, 10), (45, 3), (130, 4)):
         given = inputs(kind, rng, batch, 3, features, units)
         check(kind, given, attributes(), isa, 3, features, units)
 
