@@ -54,6 +54,9 @@ static ptrdiff_t FNN(gemm_parts)(ptrdiff_t k, ptrdiff_t most)
  * as those of 784 rows, a whole pass over C. */
 static ptrdiff_t FNN(gemm_depth)(ptrdiff_t k) { return FNN(gemm_parts)(k, TILE_DEPTH / 8 * 9 * WORD_DEPTH); }
 
+/* How many parts of k there are, an empty one if k is 0. */
+static ptrdiff_t FNN(gemm_part_count)(ptrdiff_t k) { return fnn_max(1, fnn_ceil_div(k, FNN(gemm_depth)(k))); }
+
 /* Floats of scratch in whole cache lines. */
 static ptrdiff_t FNN(gemm_lines)(ptrdiff_t floats) { return fnn_ceil_div(floats, 16) * 16; }
 

@@ -65,16 +65,16 @@ static ptrdiff_t FNN(panels_high_step)(ptrdiff_t deep) { return PANELS_HIGH * FN
 /* Whether all of B, packed, stays in the second-level cache: then each thread packs it once, for all its ranges. */
 static int FNN(panels_stay)(ptrdiff_t n, ptrdiff_t k)
 {
-    const ptrdiff_t depth = FNN(gemm_depth)(k), parts = fnn_max(1, fnn_ceil_div(k, depth));
-    return fnn_ceil_div(n, TILE_COLS) * TILE_COLS * FNN(panels_deep)(depth) * parts <= PANELS_FLOATS;
+    const ptrdiff_t deep = FNN(panels_deep)(FNN(gemm_depth)(k));
+    return fnn_ceil_div(n, TILE_COLS) * TILE_COLS * deep * FNN(gemm_part_count)(k) <= PANELS_FLOATS;
 }
 
 /* Enough for any rectangle of an (m, n) product. */
 static ptrdiff_t FNN(panels_scratch)(ptrdiff_t m, ptrdiff_t n, ptrdiff_t k)
 {
-    const ptrdiff_t depth = FNN(gemm_depth)(k), parts = fnn_max(1, fnn_ceil_div(k, depth));
-    const ptrdiff_t deep = FNN(panels_deep)(depth), chunk = FNN(panels_longest)(m, n, deep);
-    return FNN(gemm_lines)(chunk * deep * (FNN(panels_stay)(n, k) ? parts : 1)) + FNN(gemm_lines)(chunk) +
+    const ptrdiff_t deep = FNN(panels_deep)(FNN(gemm_depth)(k)), chunk = FNN(panels_longest)(m, n, deep);
+    const ptrdiff_t parts = FNN(panels_stay)(n, k) ? FNN(gemm_part_count)(k) : 1;
+    return FNN(gemm_lines)(chunk * deep * parts) + FNN(gemm_lines)(chunk) +
            PANELS_FAR_TILES * FNN(panels_high_step)(deep);
 }
 
@@ -357,7 +357,7 @@ static void FNN(panels_rectangle)(const FNN(product) * f, ptrdiff_t i0, ptrdiff_
     const ptrdiff_t depth = FNN(gemm_depth)(f->k), deep = FNN(panels_deep)(depth);
     const ptrdiff_t chunk = FNN(panels_chunk)(m, n, deep);
     const int stay = f->packed && n == f->n && FNN(panels_stay)(n, f->k), packed = stay && *f->packed == b.at;
-    const ptrdiff_t parts = stay ? fnn_max(1, fnn_ceil_div(f->k, depth)) : 1;
+    const ptrdiff_t parts = stay ? FNN(gemm_part_count)(f->k) : 1;
     if (f->packed) /* some of B's columns overwrite what an earlier range left of all of them */
         *f->packed = stay ? b.at : NULL;
     float *packed_b = scratch, *bias = packed_b + FNN(gemm_lines)(chunk * deep * parts);
