@@ -21,10 +21,11 @@ class Kept(dict):
 
 
 def can_compile(optimizer, grads):
-    """Whether a step may be traced: there is no trace around it, and no code of the user's in it."""
+    """Whether a step may be traced: no trace and no StatelessScope is around it, and no code of the user's in it."""
     rate = optimizer._learning_rate
     return (
         context.graph is None
+        and context.stateless is None
         and type(optimizer).__module__.startswith("fastnn.")
         and isinstance(rate, (Variable, LearningRateSchedule))
         and type(rate).__module__.startswith("fastnn.")

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 from .. import ops
+from ..engine.stateless import StatelessScope, checked_pairs
 from ..engine.symbolic import snake_case, unique_name
 from ..engine.tensor import Tensor
 from ..engine.variable import Variable, convert
@@ -376,23 +377,14 @@ class Optimizer(OptimizerState):
             raise ValueError(
                 f"{self.name}: stateless_apply needs a built optimizer; call build(trainable_variables) first"
             )
-        variables = [*self._trainable_variables, *self.variables]
-        given = [*trainable_variables, *optimizer_variables]
-        if len(given) != len(variables):
-            raise ValueError(
-                f"{self.name}: stateless_apply needs {len(self.variables)} state values and "
-                f"{len(self._trainable_variables)} trainable ones, received {len(optimizer_variables)} and "
-                f"{len(trainable_variables)}"
-            )
-        saved = [v.read() for v in variables]
-        try:
-            for variable, value in zip(variables, given):
-                variable.assign(value)
+        pairs = checked_pairs(
+            f"{self.name}.stateless_apply",
+            (self._trainable_variables, trainable_variables, "trainable_variables"),
+            (self.variables, optimizer_variables, "optimizer_variables"),
+        )
+        with StatelessScope(pairs) as scope:
             self.apply(grads)
-            results = [v.read() for v in variables]
-        finally:
-            for variable, value in zip(variables, saved):
-                variable.assign(value)
+        results = [scope.get_current_value(variable) for variable, _ in pairs]
         count = len(self._trainable_variables)
         return results[:count], results[count:]
 

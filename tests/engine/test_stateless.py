@@ -71,6 +71,25 @@ def test_gradients_of_given_values(both, rng):
     np.testing.assert_allclose(new[0], given[0] - 0.01 * gradients[0], rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("name", ["SGD", "Adam"])
+def test_an_optimizer_of_rows_steps_within_the_scope(name):
+    table = L.Embedding(9, 4)
+    table.build()
+    optimizer = getattr(k.optimizers, name)()
+    optimizer.build(table.trainable_variables)
+    with k.GradientTape() as tape:
+        loss = k.ops.sum(k.ops.square(table(np.array([1, 3, 1]))))
+    gradients = tape.gradient(loss, table.trainable_variables)
+    before = table.embeddings.numpy().copy()
+    new, state = optimizer.stateless_apply(values_of(optimizer.variables), gradients, [before])
+    np.testing.assert_array_equal(table.embeddings, before)
+    assert int(optimizer.iterations) == 0
+    optimizer.apply(gradients)
+    np.testing.assert_array_equal(new[0], table.embeddings)
+    for after, variable in zip(state, optimizer.variables, strict=True):
+        np.testing.assert_array_equal(after, variable)
+
+
 def test_metrics():
     metric = k.metrics.MeanSquaredError()
     state = metric.stateless_reset_state()
