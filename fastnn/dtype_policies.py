@@ -1,11 +1,11 @@
 """Dtype policies: which float type a layer computes in and which its variables have."""
 
 import functools
-import re
 import warnings
 from collections.abc import MutableMapping
 
 from .engine import dtypes, settings
+from .engine.patterns import check_pattern, fits
 
 # The policies whose tensors have another dtype than they name: all are float32.
 _BY_NAME = ("mixed_float16", "mixed_bfloat16", "bfloat16")
@@ -120,7 +120,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
     def __getitem__(self, path):
         if path in self._policies:
             return self._policies[path]
-        fitting = [pattern for pattern in self._policies if re.fullmatch(pattern, path)]
+        fitting = [pattern for pattern in self._policies if fits(pattern, path)]
         if len(fitting) > 1:
             raise ValueError(f"DTypePolicyMap: the path {path!r} fits several of its keys, {fitting}")
         return self._policies[fitting[0]] if fitting else self.default_policy
@@ -128,6 +128,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping):
     def __setitem__(self, path, policy):
         if path in self._policies:
             raise ValueError(f"DTypePolicyMap: {path!r} is there already, with {self._policies[path]}")
+        check_pattern(path, "DTypePolicyMap")
         self._policies[path] = get(policy)
 
     def __delitem__(self, path):

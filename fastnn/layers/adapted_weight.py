@@ -28,6 +28,19 @@ class MainWeight:
         layer.__dict__[f"_{self.name}"] = value
 
 
+def _is_what_quantize_does(config):
+    """Whether a configuration is Keras's Int8QuantizationConfig as it is by default."""
+    if not isinstance(config, dict) or config.get("class_name") != "Int8QuantizationConfig":
+        return False
+    given = config.get("config") or {}
+    quantizer = given.get("activation_quantizer")
+    default = quantizers.AbsMaxQuantizer().get_config()
+    if not isinstance(quantizer, dict) or quantizer.get("class_name") != "AbsMaxQuantizer":
+        return False
+    own = {key: tuple(v) if isinstance(v, list) else v for key, v in (quantizer.get("config") or {}).items()}
+    return given.get("weight_quantizer") is None and {**default, **own} == default
+
+
 class Adaptable:
     """The part of a layer that is about its `main_weight`.
 
@@ -41,11 +54,13 @@ class Adaptable:
     lora_rank = lora_alpha = None
 
     def set_adapter_arguments(self, given):
-        """Keep the constructor's `lora_rank` and `lora_alpha`; refuse a `quantization_config`."""
-        if given.get("quantization_config") is not None:
+        """Keep the constructor's `lora_rank` and `lora_alpha`; refuse a `quantization_config` but what `quantize` does
+        here, which files of Keras's have."""
+        config = given.get("quantization_config")
+        if config is not None and not _is_what_quantize_does(config):
             raise ValueError(
-                f"{type(self).__name__}: `quantization_config` must be None, received "
-                f"{given['quantization_config']!r}; build the layer and call quantize('int8')"
+                f"{type(self).__name__}: `quantization_config` must be None, or int8 with Keras's own quantizers, "
+                f"received {config!r}; build the layer and call quantize('int8')"
             )
         rank = given["lora_rank"]
         if rank is not None and (

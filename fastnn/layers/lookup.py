@@ -179,7 +179,11 @@ class Lookup(Adapting):
                 f"{who}: a vocabulary of {len(special) + len(tokens)} tokens is more than `max_tokens` "
                 f"{self.max_tokens}"
             )
-        self._keep(np.array(tokens, self.dtype_name))
+        try:
+            tokens = np.array(tokens, self.dtype_name)
+        except OverflowError:
+            raise ValueError(f"{who}: the vocabulary holds numbers that are no integers of 64 bits") from None
+        self._keep(tokens)
         if idf_weights is not None:
             weights = np.asarray(idf_weights, settings.float_dtype())
             if weights.shape != (len(given),):

@@ -98,6 +98,11 @@ class MultiHeadAttention(HeadedAttention):
         self._value_dense = self._to_heads("value", value_shape, self._value_dim)
         axes = range(1, rank - 2) if self._attention_axes is None else self._attention_axes
         self._attention_axes = tuple([axis if axis >= 0 else rank - 1 + axis for axis in axes])
+        if any(not 0 < axis < rank - 2 for axis in self._attention_axes):
+            raise ValueError(
+                f"MultiHeadAttention {self.name!r}: `attention_axes` must lie between the batch axis and that of the "
+                f"features, from 1 to {rank - 3} for queries of shape {tuple(query_shape)}, received {tuple(axes)}"
+            )
         self._equations = _attention_equations(rank, self._attention_axes)
         self._scores_rank = rank - 1 + len(self._attention_axes)
         count = len(self._attention_axes)

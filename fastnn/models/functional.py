@@ -72,7 +72,9 @@ class Functional(Model):
         self.supports_masking = True
         self.built = True
         if trainable is not None:
-            self.trainable = trainable
+            self._trainable = bool(
+                trainable
+            )  # the model's own: its layers, frozen ones among them, stay as they are
 
     @property
     def layers(self):

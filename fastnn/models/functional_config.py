@@ -145,10 +145,9 @@ def _make_layer(entry, custom_objects):
     if is_op_config(entry):
         return op_from_config(entry)
     if "module" not in entry:  # the older form, of .h5 files
-        from .. import layers, models
+        from ..saving.model_file import known_by_name
 
-        known = {**vars(layers), **vars(models)}
-        return deserialize_keras_object(entry, custom_objects=custom_objects, module_objects=known)
+        return deserialize_keras_object(entry, custom_objects=custom_objects, module_objects=known_by_name())
     return deserialize_keras_object(entry, custom_objects=custom_objects)
 
 
@@ -236,5 +235,5 @@ def sequential_from_config(cls, config, custom_objects=None):
         ):
             model.build(tuple(shape))
     if config.get("trainable") is False:
-        model.trainable = False
+        model._trainable = False  # which of its layers would train otherwise, their own configurations say
     return model

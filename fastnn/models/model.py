@@ -269,9 +269,9 @@ class Model(Fitting, Layer):
 
     def to_json(self, **kwargs):
         """The configuration as a JSON string; `kwargs` go to json.dumps."""
-        from ..saving.serialization import serialize_keras_object
+        from ..saving.serialization import serialize_sharing
 
-        return json.dumps(serialize_keras_object(self), **kwargs)
+        return json.dumps(serialize_sharing(self), **kwargs)
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
@@ -364,8 +364,9 @@ def model_from_json(json_string, custom_objects=None):
     """
     from ..saving.model_file import model_of_entry, parse_json
     from ..saving.object_registration import CustomObjectScope
+    from ..saving.serialization import sharing_objects
 
-    with CustomObjectScope(custom_objects):
+    with sharing_objects(), CustomObjectScope(custom_objects):
         return model_of_entry(parse_json(json_string, "the string"), "the string")
 
 

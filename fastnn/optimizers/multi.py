@@ -1,8 +1,8 @@
 """Different optimizers for different variables."""
 
-import re
 from collections.abc import MutableMapping
 
+from ..engine.patterns import check_pattern, fits
 from ..ops.optimizer_updates import count_up
 from ..saving.serialization import deserialize_keras_object, serialize_keras_object
 from .loss_scale import LossScaleOptimizer
@@ -30,6 +30,8 @@ class OptimizerMap(MutableMapping):
             raise TypeError(f"OptimizerMap: `optimizer_map` must be a dict, received {optimizer_map!r}")
         self._default = default_optimizer
         self._optimizers = optimizer_map or {}
+        for pattern in self._optimizers:
+            check_pattern(pattern, "OptimizerMap")
 
     @property
     def default_optimizer(self):
@@ -38,7 +40,7 @@ class OptimizerMap(MutableMapping):
     def __getitem__(self, key):
         if key in self._optimizers:
             return self._optimizers[key]
-        fitting = [pattern for pattern in self._optimizers if re.fullmatch(pattern, key)]
+        fitting = [pattern for pattern in self._optimizers if fits(pattern, key)]
         if len(fitting) > 1:
             raise ValueError(
                 f"OptimizerMap: the patterns {fitting} all fit the variable {key!r}; make them exclude "

@@ -1,12 +1,14 @@
 """Muon."""
 
 import math
-import re
 
 from .. import ops
+from ..engine.patterns import check_pattern, occurs
 from ..engine.variable import convert
 from ..ops.optimizer_updates import adam_rate, adam_update
 from .optimizer import Optimizer
+
+_MOST_STEPS = 1000  # each is part of every step of training that is compiled; after ten little changes
 
 
 class Muon(Optimizer):
@@ -72,7 +74,13 @@ class Muon(Optimizer):
         self.adam_beta_2 = adam_beta_2
         self.adam_weight_decay = adam_weight_decay
         self.epsilon = epsilon
+        if isinstance(ns_steps, bool) or not isinstance(ns_steps, int) or not 0 <= ns_steps <= _MOST_STEPS:
+            raise ValueError(
+                f"Muon: `ns_steps` must be an integer from 0 to {_MOST_STEPS}, received {ns_steps!r}"
+            )
         self.exclude_layers = exclude_layers or []
+        for pattern in self.exclude_layers:
+            check_pattern(pattern, "Muon: `exclude_layers`")
         self.exclude_embeddings = exclude_embeddings
         self.muon_a = muon_a
         self.muon_b = muon_b
@@ -86,7 +94,7 @@ class Muon(Optimizer):
     def _should_use_adamw(self, variable):
         if len(variable.shape) != 2 or (self.exclude_embeddings and "embedding" in variable.path.lower()):
             return True
-        return any(re.search(pattern, variable.path) for pattern in self.exclude_layers)
+        return any(occurs(pattern, variable.path) for pattern in self.exclude_layers)
 
     def build(self, variables):
         if self.built:

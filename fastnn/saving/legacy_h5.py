@@ -69,11 +69,18 @@ def _older_form(entry):
         return entry
     registered = entry.pop("registered_name", None)
     entry.pop("module", None)
-    entry["class_name"] = registered or entry["class_name"]
+    entry["class_name"] = registered or _name_in_keras(entry["class_name"])
     config = entry["config"]
     if isinstance(config, dict) and isinstance(config.get("layers"), list):
         entry["config"] = {**config, "layers": [_older_form(layer) for layer in config["layers"]]}
     return entry
+
+
+def _name_in_keras(name):
+    """What Keras calls the class itself, which may differ from the name it is known by."""
+    from .. import layers
+
+    return getattr(vars(layers).get(name), "named_in_files", name)
 
 
 def _training_config(model, optimizer):

@@ -146,19 +146,27 @@ def _model_of_json(config, metadata, what, custom_objects, compile, safe_mode):
         return model_of_entry(current_model(entry) if older else entry, what), older
 
 
+def known_by_name():
+    """{name: class} of the layers and models that `.h5` files name without a module."""
+    from .. import layers, models
+
+    known = {**vars(layers), **vars(models)}
+    return {**known, **{cls.named_in_files: cls for cls in known.values() if hasattr(cls, "named_in_files")}}
+
+
 def model_of_entry(entry, what):
     """The model that {"class_name", "config", ...} describes.
 
     Raises:
         ValueError: it is no model's, or names something unknown.
     """
-    from .. import layers, models
+    from .. import models
 
     if not isinstance(entry.get("class_name"), str) or "config" not in entry:
         raise ValueError(
             f"{what} holds no model: its configuration has the keys {sorted(map(str, entry))[:10]}"
         )
-    known = None if "module" in entry else {**vars(layers), **vars(models)}
+    known = None if "module" in entry else known_by_name()
     try:
         model = deserialize_keras_object(entry, module_objects=known)
     except (ValueError, ImportError):

@@ -142,3 +142,20 @@ def test_int4_goes_in_pairs():
         np.testing.assert_array_equal(packed, want[0])
         assert (shape, count) == want[1:]
         np.testing.assert_array_equal(k.quantizers.unpack_int4(packed, count, axis), numbers)
+
+
+@pytest.mark.parametrize("form", [".keras", ".h5"])
+def test_a_model_that_keras_quantized(form, tmp_path, rng):
+    """Keras 3.15's `model.quantize` leaves a configuration of it in each layer's own."""
+    x = rng.standard_normal((4, 6)).astype("float32")
+    start = keras.Input((6,))
+    made = keras.Model(start, keras.layers.Dense(2)(keras.layers.Dense(5, activation="relu")(start)))
+    made.quantize("int8")
+    made.save(tmp_path / f"m{form}")
+    loaded = k.models.load_model(tmp_path / f"m{form}")
+    assert loaded.layers[1].kernel.dtype == "int8"
+    np.testing.assert_allclose(loaded(x), keras.ops.convert_to_numpy(made(x)), rtol=1e-4, atol=1e-4)
+    config = made.layers[1].get_config()["quantization_config"]
+    config["config"]["weight_quantizer"] = config["config"]["activation_quantizer"]
+    with pytest.raises(ValueError, match="`quantization_config` must be None, or int8 with Keras's own"):
+        L.Dense(5, quantization_config=config)

@@ -154,6 +154,8 @@ WORDS = [
     ("IntegerLookup", {"vocabulary": "/etc/passwd"}, "names a file"),
     ("IntegerLookup", {"vocabulary": [1, 1]}, "more than once"),
     ("IntegerLookup", {"vocabulary": {"a": [1]}}, "invalid literal"),
+    ("IntegerLookup", {"vocabulary": [2**63]}, "no integers of 64 bits"),
+    ("IntegerLookup", {"vocabulary": [1e308]}, "no integers of 64 bits"),
     ("IntegerLookup", {"mask_token": [[1, 2]]}, "`mask_token` must be an integer or None"),
     ("StringLookup", {"num_oov_indices": 10**12}, "can hold values for"),
     ("StringLookup", {"mask_token": ["a", 3]}, "`mask_token` must be a string or None"),
@@ -186,6 +188,38 @@ def test_more_words_in_a_row_than_any_text_has():
     most = layers.TextVectorization(vocabulary=["a", "a b", "c"], ngrams=2**40)
     two = layers.TextVectorization(vocabulary=["a", "a b", "c"], ngrams=2)
     np.testing.assert_array_equal(most(texts), two(texts))
+
+
+PATTERNS = ["(a+)+b", "a?" * 30 + "a" * 30, "(a|a)" * 40 + "b", ".*a.*a.*a.*b", "[", 3]
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: str(pattern)[:12])
+def test_patterns_without_end(pattern, parts, tmp_path):  # noqa: F811
+    """Muon and maps of policies compare paths with patterns; `re` may take 2**30 steps for one of them."""
+    config, weights = parts
+    muon = {"module": "keras.optimizers", "class_name": "Muon", "registered_name": None}
+    muon["config"] = {"exclude_layers": [pattern]}
+    config["config"]["layers"][1]["config"]["name"] = "a" * 60
+    config["compile_config"] = {"optimizer": muon, "loss": "mse"}
+    refused(archive(tmp_path / "a.keras", config, weights), "take without end|no regular|must be a text")
+    del config["compile_config"]
+    policies = {"default_policy": "float32", "policy_map": {str(pattern): "float32"}}
+    policy = {"module": "keras.dtype_policies", "class_name": "DTypePolicyMap", "registered_name": None}
+    config["config"]["layers"][1]["config"]["dtype"] = {**policy, "config": policies}
+    if pattern != 3:
+        refused(archive(tmp_path / "b.keras", config, weights), "take without end|no regular")
+
+
+@pytest.mark.filterwarnings("ignore:the saved state of optimizer")  # the file has none
+def test_patterns_that_are_fine(parts, tmp_path):  # noqa: F811
+    config, weights = parts
+    muon = {"module": "keras.optimizers", "class_name": "Muon", "registered_name": None}
+    muon["config"] = {"exclude_layers": ["head|block_[0-9]+/.*bias", r"\(x\)*", "[*+?|]"]}
+    config["compile_config"] = {"optimizer": muon, "loss": "mse"}
+    with harmless(path := archive(tmp_path / "a.keras", config, weights)):
+        assert fastnn.models.load_model(path).optimizer.exclude_layers == muon["config"]["exclude_layers"]
+    muon["config"] = {"ns_steps": 2**40}
+    refused(archive(path, config, weights), "`ns_steps` must be")
 
 
 # ---- configurations alone

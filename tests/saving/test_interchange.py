@@ -213,8 +213,9 @@ def test_policies(form, policy, writer, reader, tmp_path):
     np.testing.assert_allclose(got, want, rtol=10 * unit, atol=40 * unit)
 
 
-def test_grouped_queries_go_both_ways(tmp_path):
-    path = str(tmp_path / "grouped.keras")
+@pytest.mark.parametrize("form", [".keras", ".h5"])
+def test_grouped_queries_go_both_ways(form, tmp_path):
+    path = str(tmp_path / f"grouped{form}")
     x = np.random.default_rng(0).standard_normal((2, 5, 4)).astype("float32")
     for writer, reader in ((keras, fastnn), (fastnn, keras)):
         inputs = writer.Input((5, 4))
@@ -222,3 +223,20 @@ def test_grouped_queries_go_both_ways(tmp_path):
         model.save(path)
         got = reader.models.load_model(path).predict(x, verbose=0)
         np.testing.assert_allclose(got, model.predict(x, verbose=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("form", [".keras", ".h5"])
+@WAYS
+def test_what_is_frozen_stays_frozen(form, writer, reader, tmp_path):
+    """The model's own "trainable" says nothing of its layers'."""
+    layers, x = writer.layers, writer.Input((4,))
+    inner = writer.Sequential([writer.Input((3,)), layers.Dense(3, name="b")], name="inner")
+    frozen, adapted = layers.Dense(3, trainable=False, name="a"), layers.Dense(2, lora_rank=1, name="c")
+    model = writer.Model(x, adapted(inner(frozen(x))))
+    model.compile("sgd", loss="mse")
+    model.save(tmp_path / f"m{form}")
+    loaded = reader.models.load_model(tmp_path / f"m{form}")
+    assert [v.path for v in loaded.trainable_weights] == [v.path for v in model.trainable_weights]
+    model.trainable = False
+    model.save(tmp_path / f"m{form}")
+    assert not reader.models.load_model(tmp_path / f"m{form}").trainable_weights

@@ -41,3 +41,10 @@ def test_shared_by_models_inside(form, tmp_path, rng):
         some.fit(x, y, epochs=2, shuffle=False, verbose=0)
     for a, b in zip(made.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_shared_in_json():
+    made = model()
+    again = fastnn.models.model_from_json(made.to_json())
+    assert again.get_layer("inner").get_layer("both") is again.get_layer("both")
+    assert [v.path for v in again.weights] == [v.path for v in made.weights]
