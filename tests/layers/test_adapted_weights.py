@@ -150,7 +150,7 @@ def test_a_model_that_keras_quantized(form, tmp_path, rng):
     x = rng.standard_normal((4, 6)).astype("float32")
     start = keras.Input((6,))
     made = keras.Model(start, keras.layers.Dense(2)(keras.layers.Dense(5, activation="relu")(start)))
-    made.quantize("int8")
+    made.quantize("int8", filters="dense")
     made.save(tmp_path / f"m{form}")
     loaded = k.models.load_model(tmp_path / f"m{form}")
     assert loaded.layers[1].kernel.dtype == "int8"
