@@ -47,4 +47,4 @@ def test_shared_in_json():
     made = model()
     again = fastnn.models.model_from_json(made.to_json())
     assert again.get_layer("inner").get_layer("both") is again.get_layer("both")
-    assert [v.path for v in again.weights] == [v.path for v in made.weights]
+    assert [v.name for v in again.weights] == [v.name for v in made.weights]
