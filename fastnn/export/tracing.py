@@ -117,14 +117,22 @@ def _trace(function, arguments, sizes):
     return graph, result
 
 
+def _where_others(graphs, names):
+    """In which layer the traces begin to differ."""
+    longest = max(range(len(graphs)), key=lambda i: len(names[i]))
+    at = next((i for i, ops in enumerate(zip(*names)) if len(set(ops)) > 1), min(map(len, names)))
+    layers = graphs[longest].layers
+    return f"in layer {layers[at]!r}" if at < len(layers) else "at its end"
+
+
 def _joined_traces(traces):
     graphs = [graph for graph, _ in traces]
     outputs = [nest.flatten(result) for _, result in traces]
     names = [[node.op.name for node in graph.nodes] for graph in graphs]
     if any(other != names[0] for other in names) or len({len(flat) for flat in outputs}) > 1:
         raise ValueError(
-            "export: the model computes other things for other batch sizes (or other unknown extents); give its "
-            "Input a fixed shape: Input(batch_shape=...)"
+            f"export: {_where_others(graphs, names)} the model computes other things for other batch sizes (or other "
+            "unknown extents), as steps of a loop written out do; give its Input a fixed shape: Input(batch_shape=...)"
         )
     values = {}  # id of the first trace's Traced -> Value
 

@@ -489,6 +489,11 @@ def test_what_cannot_be_said_names_op_and_layer(tmp_path):
     model = fastnn.Sequential([Input((3, 3)), layers.Dense(3), Roots(name="roots")])
     with pytest.raises(ValueError, match=r"'svd' in layer '.*roots'"):
         model.export(tmp_path / "m.onnx")
+    cells = fastnn.Sequential(
+        [Input((None, 3)), layers.RNN(layers.LSTMCell(2), name="loop"), layers.Dense(1)]
+    )
+    with pytest.raises(ValueError, match=r"in layer '.*loop.*' the model computes other things"):
+        cells.export(tmp_path / "m.onnx")
     model = fastnn.Sequential(
         [Input((4,)), layers.Lambda(lambda x: x + fastnn.random.normal((4,)), name="noisy")]
     )
