@@ -6,6 +6,9 @@ from collections.abc import MutableMapping
 
 from .engine import dtypes, settings
 from .engine.patterns import check_pattern, fits
+from .engine.symbolic import KerasTensor
+from .engine.tensor import Tensor
+from .engine.variable import convert
 
 # The policies whose tensors have another dtype than they name: all are float32.
 _BY_NAME = ("mixed_float16", "mixed_bfloat16", "bfloat16")
@@ -55,6 +58,20 @@ class DTypePolicy:
         self.tensor_dtype = "float32" if name in _BY_NAME else self.name
         self.compute_dtype = self.precision or self.tensor_dtype
         self.variable_dtype = name if name == "bfloat16" else self.tensor_dtype
+
+    def convert_input(self, x, autocast, dtype):
+        """An array as a tensor, and, with `autocast`, floats in another dtype as such of `dtype`; what is neither array
+        nor tensor stays as it is."""
+        if not (isinstance(x, (Tensor, KerasTensor)) or hasattr(x, "__array__")):
+            return x
+        x = x if isinstance(x, KerasTensor) else convert(x)
+        dtype = dtypes.standardize(dtype)
+        casts = autocast and dtypes.is_float(dtype) and dtypes.is_float(x.dtype) and x.dtype != dtype
+        if not casts:
+            return x
+        from .ops import cast
+
+        return cast(x, dtype)
 
     def get_config(self):
         return {"name": self.name}

@@ -1,13 +1,26 @@
 """Nested structures, under Keras 3's `tree` names: lists, tuples and dicts (in the order of their sorted
 keys)."""
 
-from .engine.nest import flatten
-from .engine.nest import pack as pack_sequence_as
+from .engine.nest import flatten, pack
 
 
 def is_nested(structure):
     """Whether `structure` is a list, a tuple or a dict."""
     return isinstance(structure, (list, tuple, dict))
+
+
+def pack_sequence_as(structure, flat_sequence):
+    """`structure` with its leaves replaced, in the order of `flatten`, by those of `flat_sequence`.
+
+    Raises:
+        ValueError: there are more or fewer of them.
+    """
+    leaves = list(flat_sequence)
+    if len(leaves) != len(flatten(structure)):
+        raise ValueError(
+            f"pack_sequence_as: `structure` has {len(flatten(structure))} leaves, `flat_sequence` {len(leaves)}"
+        )
+    return pack(structure, leaves)
 
 
 def map_structure(func, *structures, none_is_leaf=True):
@@ -25,9 +38,13 @@ def map_structure(func, *structures, none_is_leaf=True):
     return pack_sequence_as(structures[0], results)
 
 
-def assert_same_structure(a, b):
-    """Raise ValueError unless two structures differ in nothing but their leaves."""
-    same = type(a) is type(b) if is_nested(a) or is_nested(b) else True
+def assert_same_structure(a, b, check_types=None):
+    """Raise ValueError unless two structures differ in nothing but their leaves.
+
+    Dicts of all kinds are alike, and so are lists; named tuples only with others of their own. check_types: accepted
+    as in Keras.
+    """
+    same = _kind(a) is _kind(b)
     if same and isinstance(a, dict):
         same = a.keys() == b.keys()
         parts = [(a[key], b[key]) for key in a] if same else []
@@ -40,6 +57,12 @@ def assert_same_structure(a, b):
         raise ValueError(f"the structures are not alike: {a!r} and {b!r}")
     for one, other in parts:
         assert_same_structure(one, other)
+
+
+def _kind(part):
+    if isinstance(part, tuple) and hasattr(part, "_fields"):
+        return type(part)
+    return next((kind for kind in (list, tuple, dict) if isinstance(part, kind)), None)
 
 
 class MAP_TO_NONE:  # noqa: N801 - Keras's name

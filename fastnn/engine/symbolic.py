@@ -4,6 +4,7 @@ This is what a Functional model is made of, summarised and saved from. It knows 
 """
 
 import functools
+import inspect
 import re
 
 from . import dtypes, nest
@@ -15,14 +16,38 @@ _STANDINS = (83, 89)
 
 
 class KerasTensor(Arithmetic):
-    """A symbolic tensor: a shape (None: not known yet), a dtype, and the Node that made it (None: not made by one)."""
+    """A symbolic tensor: a shape (None: not known yet), a dtype, and the Node that made it (None: not made by one).
 
-    def __init__(self, shape, dtype="float32", name=None, node=None, index=0):
+    Args:
+        sparse, ragged: only False: fastnn has dense tensors alone.
+        record_history: accepted as in Keras.
+    """
+
+    sparse = ragged = False
+    ragged_rank = row_splits_dtype = None
+
+    def __init__(
+        self,
+        shape,
+        dtype="float32",
+        sparse=False,
+        ragged=False,
+        record_history=True,
+        name=None,
+        *,
+        node=None,
+        index=0,
+    ):
+        if sparse or ragged:
+            raise ValueError(
+                f"KerasTensor: fastnn has dense tensors alone, received sparse={sparse!r}, ragged={ragged!r}"
+            )
         self.shape = tuple(shape)
         self.dtype = dtype if dtype == dtypes.STRING else dtypes.standardize(dtype)
         self.name = name or "keras_tensor"
         self.node = node
         self.index = index  # among the node's outputs
+        self.record_history = record_history
 
     def _no_value(self, *_):
         raise TypeError(
@@ -82,18 +107,71 @@ def _unwrap(leaf):
 
 
 class Operation:
-    """Whatever can stand in the layer graph: a layer, or an op applied to symbolic tensors."""
+    """Whatever can stand in the layer graph: a layer, an op applied to symbolic tensors, or a subclass of one's own,
+    which writes `call` on tensors.
 
-    def __init__(self, name):
-        self.name = name
+    Source: Keras 3 `Operation`.
+    """
+
+    def __new__(cls, *args, **kwargs):
+        self = super().__new__(cls)
+        self.__dict__["_init_arguments"] = (args, kwargs)
+        return self
+
+    def __init__(self, name=None):
+        self.name = unique_name(snake_case(type(self).__name__)) if name is None else name
         self.inbound_nodes = []
+
+    def __call__(self, *args, **kwargs):
+        if symbolic_leaves((args, kwargs)):
+            return self.symbolic_call(*args, **kwargs)
+        return self.call(*args, **kwargs)
+
+    def call(self, *args, **kwargs):
+        """What it computes; to be written by subclasses."""
+        raise NotImplementedError(f"{type(self).__name__} has no call() method: write call(self, x)")
+
+    def run(self, *args, **kwargs):
+        """The call, by the name that all operations of a layer graph have."""
+        return self.call(*args, **kwargs)
+
+    def compute_output_spec(self, *args, **kwargs):
+        """The outputs for symbolic inputs as KerasTensors that nothing made; a subclass may say them itself."""
+        return nest.map_leaves(
+            lambda leaf: leaf and KerasTensor(leaf.spec.shape, leaf.spec.dtype),
+            self.found_specs(*args, **kwargs),
+        )
+
+    def get_config(self):
+        """The constructor's arguments, as plain values.
+
+        Raises:
+            NotImplementedError: they are no plain values, and the subclass has no get_config.
+        """
+        arguments = own_arguments(self, Operation, ("name",))
+        parameters = inspect.signature(type(self).__init__).parameters.values()
+        named = any(p.name == "name" or p.kind is p.VAR_KEYWORD for p in parameters)
+        return {"name": self.name, **arguments} if named else arguments
+
+    @classmethod
+    def from_config(cls, config):
+        """One from what `get_config` returned."""
+        return cls(**config)
 
     def symbolic_call(self, *args, **kwargs):
         """Note a call on symbolic tensors; KerasTensors in the structure of the result."""
         return Node(self, args, kwargs, self.output_specs(*args, **kwargs)).outputs
 
     def output_specs(self, *args, **kwargs):
-        """The outputs' shapes and dtypes, `_Leaf`s in the result's structure."""
+        """The outputs' shapes and dtypes, `_Leaf`s in the result's structure: as a compute_output_spec of the class's
+        own says, or found."""
+        if type(self).compute_output_spec is Operation.compute_output_spec:
+            return self.found_specs(*args, **kwargs)
+        said = self.compute_output_spec(*args, **kwargs)
+        return nest.map_leaves(lambda x: x if x is None else _Leaf(Spec(tuple(x.shape), x.dtype)), said)
+
+    def found_specs(self, *args, **kwargs):
+        """`output_specs` where the class does not say them: by tracing."""
         return infer(self.run, args, kwargs)
 
     @property
@@ -108,11 +186,41 @@ class Operation:
 
     def _first_node(self):
         if not self.inbound_nodes:
-            raise ValueError(
+            raise AttributeError(
                 f"{self.name!r} has not been called on a symbolic input yet, so it has no `input` and "
                 "`output`; build the model with an Input, or call it once"
             )
         return self.inbound_nodes[0]
+
+
+def own_arguments(thing, base, known):
+    """What a subclass's constructor was given, by name, where the subclass leaves `get_config` to `base`; without the
+    arguments `known`, which that says.
+
+    Raises:
+        NotImplementedError: what is no plain value cannot be said by itself.
+    """
+    kind = type(thing)
+    if kind.get_config is not base.get_config or kind.__init__ is base.__init__:
+        return {}
+    args, kwargs = thing._init_arguments
+    parameters = inspect.signature(kind.__init__)
+    bound = parameters.bind(thing, *args, **kwargs)
+    bound.apply_defaults()
+    values = dict(list(bound.arguments.items())[1:])
+    for name, parameter in parameters.parameters.items():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            values.update(values.pop(name, {}))
+        elif parameter.kind is parameter.VAR_POSITIONAL and values.pop(name, ()):
+            values[name] = object()  # cannot be given back by keyword
+    values = {name: value for name, value in values.items() if name not in known}
+    for name, value in values.items():
+        if not all(isinstance(leaf, (str, int, float, bool, type(None))) for leaf in nest.flatten(value)):
+            raise NotImplementedError(
+                f"{kind.__name__} was made with {name}={value!r}, which is no plain value: write "
+                "get_config(self), returning {**super().get_config(), " + f"{name!r}: ...}}"
+            )
+    return values
 
 
 def _one(items):

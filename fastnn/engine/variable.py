@@ -49,6 +49,7 @@ class Variable(Arithmetic):
         dtype: a name; the initial value's own by default (floats: `floatx`).
         trainable: whether optimisers and tapes look at it.
         name: what errors and files call it.
+        layout: accepted as in Keras; there is one device.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Variable(Arithmetic):
         aggregation="none",
         synchronization="auto",
         name=None,
+        layout=None,
     ):
         from .op import suspended
 

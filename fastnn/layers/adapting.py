@@ -16,11 +16,11 @@ class Adapting(Layer):
 
     reads_strings = False
 
-    def output_specs(self, inputs):
+    def found_specs(self, inputs):
         if self.reads_strings and any(x.dtype == dtypes.STRING for x in nest.flatten(inputs)):
             shapes = [x.shape for x in inputs] if isinstance(inputs, (list, tuple)) else inputs.shape
             return _Leaf(Spec(tuple(self.compute_output_shape(shapes)), self.found_dtype))
-        return super().output_specs(inputs)
+        return super().found_specs(inputs)
 
     def __call__(self, inputs, *args, **kwargs):
         if isinstance(inputs, (list, tuple)) and not any(

@@ -153,8 +153,12 @@ class _Conv(Adaptable, _Windowed):
         self._add_bias(self.filters)
         self.add_adapter_if_asked()
 
+    def convolution_op(self, inputs, kernel):
+        """The convolution alone; a subclass may do something with the kernel first."""
+        return ops.conv(inputs, kernel, **self._window)
+
     def call(self, inputs):
-        return self._finish(ops.conv(inputs, self.kernel, **self._window))
+        return self._finish(self.convolution_op(inputs, self.kernel))
 
     def get_config(self):
         return {

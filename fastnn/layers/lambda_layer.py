@@ -46,11 +46,11 @@ class Lambda(Layer):
         first = input_shape[0]
         return (first[0] if isinstance(first, (list, tuple)) else first, *self._output_shape)
 
-    def output_specs(self, *args, **kwargs):
+    def found_specs(self, *args, **kwargs):
         """By tracing the function, unless `output_shape` was given."""
         if self._output_shape is None:
             return infer(self._call_inferred, args, kwargs)
-        return super().output_specs(*args, **kwargs)
+        return super().found_specs(*args, **kwargs)
 
     def compute_mask(self, inputs, mask=None):
         return self.mask(inputs, mask) if callable(self.mask) else self.mask

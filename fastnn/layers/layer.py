@@ -6,8 +6,8 @@ import inspect
 import numpy as np
 
 from .. import dtype_policies, regularizers
-from ..engine import dtypes, nest
-from ..engine.symbolic import Operation, snake_case, unique_name
+from ..engine import dtypes
+from ..engine.symbolic import Operation, own_arguments, snake_case, unique_name
 from ..engine.variable import Variable
 from ..saving.lookup import nearest
 from .building import Building, building
@@ -32,10 +32,11 @@ class Layer(Building, LayerState, LayerLosses, LayerCall, Operation):
     Source: Keras 3 `layers.Layer`.
     """
 
+    supports_jit = True  # as Keras asks; steps are compiled whatever it says
     rounds_products = True  # under "mixed_bfloat16"; not where a product serves another computation
 
     def __new__(cls, *args, **kwargs):
-        self = super().__new__(cls)
+        self = super().__new__(cls, *args, **kwargs)
         own = self.__dict__
         own["_trainable_variables"], own["_non_trainable_variables"] = [], []
         own["_layers"], own["_metrics"], own["_seed_generators"] = [], [], []
@@ -48,7 +49,6 @@ class Layer(Building, LayerState, LayerLosses, LayerCall, Operation):
                 "seed_generators": (_is_seed_generator, self._seed_generators),
             }
         )
-        own["_init_arguments"] = (args, kwargs)
         own["_initialized"] = own["built"] = own["_building"] = False
         return self
 
@@ -156,33 +156,7 @@ class Layer(Building, LayerState, LayerLosses, LayerCall, Operation):
         }
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = regularizers.serialize(self.activity_regularizer)
-        if type(self).get_config is Layer.get_config and type(self).__init__ is not Layer.__init__:
-            config.update(self._config_from_arguments(known=config))
-        return config
-
-    def _config_from_arguments(self, known):
-        args, kwargs = self._init_arguments
-        parameters = inspect.signature(type(self).__init__)
-        bound = parameters.bind(self, *args, **kwargs)
-        bound.apply_defaults()
-        values = dict(list(bound.arguments.items())[1:])
-        for name, parameter in parameters.parameters.items():
-            if parameter.kind is parameter.VAR_KEYWORD:
-                values.update(values.pop(name, {}))
-            elif parameter.kind is parameter.VAR_POSITIONAL and values.pop(name, ()):
-                values[name] = object()  # cannot be given back by keyword
-        values = {
-            name: value
-            for name, value in values.items()
-            if name not in known and name != "activity_regularizer"
-        }
-        for name, value in values.items():
-            if not all(isinstance(leaf, (str, int, float, bool, type(None))) for leaf in nest.flatten(value)):
-                raise NotImplementedError(
-                    f"{type(self).__name__} was made with {name}={value!r}, which is no plain value: write "
-                    "get_config(self), returning {**super().get_config(), " + f"{name!r}: ...}}"
-                )
-        return values
+        return {**config, **own_arguments(self, Layer, {*config, "activity_regularizer"})}
 
     @classmethod
     def from_config(cls, config):

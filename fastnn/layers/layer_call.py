@@ -272,12 +272,10 @@ class LayerCall:
         specs = self.output_specs(*arguments, **named)
         return nest.map_leaves(lambda leaf: leaf.spec.shape, specs)
 
-    def output_specs(self, *args, **kwargs):
-        """The outputs' shapes and dtypes for symbolic inputs: as the class's compute_output_spec or
-        compute_output_shape says, or by tracing `call`."""
+    def found_specs(self, *args, **kwargs):
+        """The outputs' shapes and dtypes for symbolic inputs: as the class's compute_output_shape says, or by tracing
+        `call`."""
         kind = type(self)
-        if hasattr(kind, "compute_output_spec"):
-            return nest.map_leaves(_leaf_of, self.compute_output_spec(*args, **kwargs))
         if kind.compute_output_shape is not LayerCall.compute_output_shape:
             signature = self._signature or self._read_signature()
             bound = signature.bind(self, args, {k: v for k, v in kwargs.items() if k in signature.names})
@@ -320,10 +318,6 @@ def _map_shapes(function, structure):
     if all(n is None or isinstance(n, (int, np.integer)) for n in structure):
         return function(tuple(structure))
     return type(structure)(_map_shapes(function, part) for part in structure)
-
-
-def _leaf_of(spec):
-    return spec if spec is None or isinstance(spec, _Leaf) else _Leaf(Spec(tuple(spec.shape), spec.dtype))
 
 
 def _name_layer(error, layer, first):

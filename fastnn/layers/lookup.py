@@ -473,7 +473,7 @@ class IntegerLookup(Lookup):
             )
         return self._encoded(located_op(inputs, Tensor(self._sorted), Tensor(self._places), **self._rules()))
 
-    def output_specs(self, inputs):
+    def found_specs(self, inputs):
         return infer(self._call_in_graph, (inputs,), {})
 
     def get_config(self):

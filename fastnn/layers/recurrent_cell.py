@@ -46,6 +46,14 @@ class DropoutMasks:
         """What the state is multiplied with, or None."""
         return self._mask("state", step_input, self.recurrent_dropout)
 
+    def reset_dropout_mask(self):
+        """Forget the input's mask, if one is held: the next call draws another."""
+        (self._held or {}).pop("input", None)
+
+    def reset_recurrent_dropout_mask(self):
+        """Forget the state's mask, if one is held."""
+        (self._held or {}).pop("state", None)
+
     def dropped_inputs(self, x, training, gates):
         """`x` once for each gate, dropped out."""
         return self._dropped(x, self.get_dropout_mask if training and 0 < self.dropout < 1 else None, gates)

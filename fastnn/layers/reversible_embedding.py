@@ -66,7 +66,7 @@ class ReversibleEmbedding(Embedding):
             return (*input_shape[:-1], self.input_dim)
         return (*input_shape, self.output_dim)
 
-    def output_specs(self, inputs, reverse=False):
+    def found_specs(self, inputs, reverse=False):
         return Leaf(Spec(self.compute_output_shape(tuple(inputs.shape), reverse), self._compute_dtype))
 
     def get_config(self):

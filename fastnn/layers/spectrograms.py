@@ -69,12 +69,26 @@ class MelSpectrogram(Layer):
                 f"MelSpectrogram: `sequence_length` {self.sequence_length} must be at most `fft_length` {fft_length}"
             )
 
-    def _filters(self, bins):
-        """(bins, num_mel_bins): triangles, each from the pitch before to the one after."""
-        what = f"a matrix of shape {(bins, self.num_mel_bins)}"
-        check_passing(64 * bins * self.num_mel_bins, f"MelSpectrogram {self.name!r}", what)
-        heard = _mel(np.linspace(0.0, self.sampling_rate / 2.0, bins)[1:, None])
-        edges = np.linspace(_mel(self.min_freq), _mel(self.max_freq), self.num_mel_bins + 2)
+    def linear_to_mel_weight_matrix(
+        self,
+        num_mel_bins=20,
+        num_spectrogram_bins=129,
+        sampling_rate=8000,
+        lower_edge_hertz=125.0,
+        upper_edge_hertz=3800.0,
+        dtype="float32",
+    ):
+        """What spectra, of frequencies up to half the rate, are multiplied with to be ones of pitches: a tensor
+        (num_spectrogram_bins, num_mel_bins)."""
+        limits = (lower_edge_hertz, upper_edge_hertz)
+        return convert(self._filters(num_spectrogram_bins, num_mel_bins, sampling_rate, limits), dtype=dtype)
+
+    def _filters(self, bins, pitches, rate, limits):
+        """(bins, pitches): triangles, each from the pitch before to the one after."""
+        what = f"a matrix of shape {(bins, pitches)}"
+        check_passing(64 * bins * pitches, f"MelSpectrogram {self.name!r}", what)
+        heard = _mel(np.linspace(0.0, rate / 2.0, bins)[1:, None])
+        edges = np.linspace(*map(_mel, limits), pitches + 2)
         below, at, above = edges[:-2], edges[1:-1], edges[2:]
         weights = np.minimum((heard - below) / (at - below), (above - heard) / (above - at))
         return np.pad(np.maximum(weights, 0.0), [(1, 0), (0, 0)])
@@ -91,7 +105,9 @@ class MelSpectrogram(Layer):
             center=True,
         )
         power = ops.power(ops.sqrt(ops.square(real) + ops.square(imaginary)), float(self.mag_exp))
-        power = ops.matmul(power, convert(self._filters(power.shape[-1]), dtype=dtype))
+        limits = (self.min_freq, self.max_freq)
+        filters = self._filters(power.shape[-1], self.num_mel_bins, self.sampling_rate, limits)
+        power = ops.matmul(power, convert(filters, dtype=dtype))
         if self.power_to_db:
             reference = 10.0 * math.log10(max(abs(self.ref_power), self.min_power))
             power = 10.0 * ops.log10(ops.maximum(power, float(self.min_power))) - reference
@@ -103,7 +119,7 @@ class MelSpectrogram(Layer):
         stretches = None if samples is None else (samples + self.sequence_stride + 1) // self.sequence_stride
         return (*input_shape[:-1], self.num_mel_bins, stretches)
 
-    def output_specs(self, *args, **kwargs):
+    def found_specs(self, *args, **kwargs):
         return infer(self._call_inferred, args, kwargs)
 
     def get_config(self):

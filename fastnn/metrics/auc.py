@@ -113,7 +113,7 @@ class AUC(Metric):
         if not self._built:
             return convert(0.0, dtype=self.dtype)
         if self.curve == "PR" and self.summation_method == "interpolation":
-            return self._over_labels(self._interpolated_pr())
+            return self.interpolate_pr_auc()
         x, y = self._points()
         last = self.num_thresholds - 1
         left, right = y[:last], y[1:]
@@ -136,6 +136,10 @@ class AUC(Metric):
         recall_gain = ops.where(none, 0.0, 1.0 - odds * ops.divide_no_nan(fn, tp))
         precision_gain = ops.where(none, 1.0, 1.0 - odds * ops.divide_no_nan(fp, tp))
         return ops.maximum(recall_gain, 0.0), precision_gain
+
+    def interpolate_pr_auc(self):
+        """The area under the curve of precision over recall, through interpolated counts."""
+        return self._over_labels(self._interpolated_pr())
 
     def _interpolated_pr(self):
         """The areas between thresholds, where counts (not precisions) are interpolated: then precision is no line."""

@@ -177,14 +177,14 @@ class Functional(Model):
     def _flat_masks(self, mask):
         return [None] * len(self.inputs) if mask is None else nest.flatten(mask)
 
-    def output_specs(self, *args, **kwargs):
+    def found_specs(self, *args, **kwargs):
         """As they stand for inputs of the model's own shapes; for others by tracing."""
         given = nest.flatten(args[0]) if args else []
         if len(given) == len(self.inputs) and all(
             isinstance(x, KerasTensor) and x.shape == own.shape for x, own in zip(given, self.inputs)
         ):
             return nest.map_leaves(lambda t: _Leaf(Spec(t.shape, t.dtype)), self._outputs_struct)
-        return super().output_specs(*args, **kwargs)
+        return super().found_specs(*args, **kwargs)
 
     def _in_order(self, x):
         """The leaves of an input structure in the order of `inputs`.

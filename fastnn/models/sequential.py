@@ -160,11 +160,11 @@ class Sequential(Model):
     def compute_mask(self, inputs, previous_mask):
         return None  # the outputs carry the masks that the layers gave them
 
-    def output_specs(self, *args, **kwargs):
+    def found_specs(self, *args, **kwargs):
         """The built model's, or by tracing."""
         if self._functional is not None:
-            return self._functional.output_specs(*args, **kwargs)
-        return super().output_specs(*args, **kwargs)
+            return self._functional.found_specs(*args, **kwargs)
+        return super().found_specs(*args, **kwargs)
 
     @property
     def layers(self):

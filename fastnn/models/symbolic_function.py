@@ -1,10 +1,11 @@
 """Function: what leads from some symbolic tensors to others, as a callable."""
 
 from ..engine import nest
+from ..engine.symbolic import Operation
 from .functional import Functional
 
 
-class Function:
+class Function(Operation):
     """The operations between symbolic `inputs` and `outputs` (structures of KerasTensors), to be called on tensors.
 
     Unlike a Model it is no layer: it has no weights of its own and cannot be trained.
@@ -16,7 +17,7 @@ class Function:
             if not nest.flatten(given):
                 raise ValueError(f"Function: `{what}` must hold at least one tensor, received {given!r}")
         self._model = Functional(inputs, outputs, name=name)
-        self.name = self._model.name
+        super().__init__(self._model.name)
 
     @property
     def inputs(self):
@@ -33,11 +34,9 @@ class Function:
         """The layers and ops between them."""
         return self._model.operations[:]
 
-    def __call__(self, inputs):
+    def call(self, inputs):
         """The outputs for `inputs`, in the structure of `outputs`."""
         return self._model(inputs)
-
-    call = __call__
 
     def compute_output_shape(self, input_shape):
         """The outputs' shapes for inputs of a shape."""

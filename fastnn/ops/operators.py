@@ -67,6 +67,20 @@ _COMPARED = {
     "ge": logic.greater_equal,
 }
 
+
+def _reshape(self, newshape):
+    from .shape import reshape
+
+    return reshape(self, newshape)
+
+
+def _squeeze(self, axis=None):
+    from .shape import squeeze
+
+    return squeeze(self, axis)
+
+
+KerasTensor.reshape, KerasTensor.squeeze = _reshape, _squeeze
 install_operators(
     {f"__{name}__": _forward(function) for name, function in _BINARY.items()}
     | {f"__r{name}__": _reflected(function) for name, function in _BINARY.items()}

@@ -175,7 +175,7 @@ def model_of_entry(entry, what):
         raise ValueError(
             f"{what} holds no model that can be made: {type(error).__name__}: {error}"
         ) from error
-    if not isinstance(model, models.Model):
+    if not isinstance(model, models.Model) and not getattr(type(model), "saved_alone", False):
         raise ValueError(f"{what} holds no model but a {type(model).__name__}")
     return model
 

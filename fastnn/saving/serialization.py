@@ -34,6 +34,7 @@ _FAMILIES = (
     "models",
     "dtype_policies",
     "distillation",
+    "utils.feature_space",
     "applications.convnext",
     "applications.inception_resnet_v2",
 )
@@ -45,6 +46,9 @@ _CANONICAL = {
     "Sequential": ("keras", "Sequential"),
     "Functional": ("keras.src.models.functional", "Functional"),
     "DTypePolicy": ("keras", "DTypePolicy"),
+    "FeatureSpace": ("keras.utils", "FeatureSpace"),
+    "Feature": ("keras.src.layers.preprocessing.feature_space", "Feature"),
+    "Cross": ("keras.src.layers.preprocessing.feature_space", "Cross"),
 }
 
 
@@ -349,6 +353,8 @@ def _builtin(module, name):
         if not parts:
             return None
         families = (".".join(parts[:2]), parts[0])
+        if (module, name) == _CANONICAL["FeatureSpace"]:
+            families = ("utils.feature_space",)  # which `utils` imports when it is asked for
     else:
         return None
     for family in families:

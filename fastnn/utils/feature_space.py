@@ -1,11 +1,14 @@
 """FeatureSpace: the columns of a table, each encoded in its own way, as one tensor."""
 
+import os
+
 import numpy as np
 
 from .. import layers
 from ..engine import nest
 from ..engine.symbolic import symbolic_leaves, unique_name
 from ..engine.tensor import StringTensor, Tensor, holds_strings
+from ..saving.model_file import save_keras
 from ..saving.serialization import deserialize_keras_object, serialize_keras_object
 
 _MODES = ("int", "one_hot", "float")
@@ -74,11 +77,13 @@ class FeatureSpace(layers.Layer):
         crosses: lists of columns of whole numbers or categories, whose combinations are hashed too.
         crossing_dim, hashing_dim, num_discretization_bins: bins of these where nothing else is said.
     `adapt(data)` learns vocabularies, means and bins; then call it on data, or build a model from `get_inputs()` and
-    `get_encoded_features()`.
+    `get_encoded_features()`. `save` writes it, with what it has learnt, as a file.
     Raises:
         ValueError: unknown columns or ways.
     Source: Keras 3 `utils.FeatureSpace`.
     """
+
+    saved_alone = True  # `save` makes a file, which `load_model` reads
 
     def __init__(
         self,
@@ -323,6 +328,27 @@ class FeatureSpace(layers.Layer):
             "num_discretization_bins": self.num_discretization_bins,
             "name": self.name,
         }
+
+    def get_build_config(self):
+        """What was learnt is built for, by column."""
+        return {name: layer.get_build_config() for name, layer in self.preprocessors.items()}
+
+    def build_from_config(self, config):
+        for name, layer in self.preprocessors.items():
+            if config.get(name) and not layer.built:
+                layer.build_from_config(config[name])
+        self._adapted = self.built = True
+
+    def save(self, filepath):
+        """Save it, with what it has learnt, as a `.keras` file, which `models.load_model` reads.
+
+        Raises:
+            ValueError: another ending.
+        """
+        filepath = os.fspath(filepath)
+        if not filepath.endswith(".keras"):
+            raise ValueError(f"FeatureSpace: `filepath` must end in '.keras', received {filepath!r}")
+        save_keras(self, filepath)
 
 
 _WAYS = (

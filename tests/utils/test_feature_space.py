@@ -73,3 +73,15 @@ def test_wrong_use():
         space().adapt([(TABLE, 1)])
     with pytest.raises(ValueError, match="'a' is encoded as int64"):
         FS({"a": FS.integer_hashed(3, output_mode="int"), "b": "float"})({"a": [1], "b": [1.0]})
+
+
+def test_a_file(tmp_path):
+    features = space()
+    features.adapt(TABLE)
+    features.save(tmp_path / "space.keras")
+    again = fastnn.models.load_model(tmp_path / "space.keras")
+    assert isinstance(again, FS)
+    np.testing.assert_array_equal(again(TABLE), features(TABLE))
+    assert again.get_encoded_features().shape == (None, 22)
+    with pytest.raises(ValueError, match=r"'\.keras'"):
+        features.save(tmp_path / "space.h5")
