@@ -126,15 +126,73 @@ def get_item(x, key):
     """x[key]: ints, slices, None, `...`, integer tensors and (at hand, not traced)
     boolean masks, as in NumPy."""
     x = convert(x)
-    parts = _expanded(key, len(x.shape))
-    starts, sizes, steps, axes = [], [], [], []  # what static parts keep; axes: the template for what follows
-    arrays = []
-    axis = 0
+    static = _static(tuple(x.shape), key)
+    if static is not None:
+        starts, sizes, steps, kept = static
+        return reshaped(sliced(x, starts, sizes, steps), kept)
+    starts, sizes, steps, axes, arrays = _window(x.shape, _expanded(key, len(x.shape)))
+    x = sliced(x, starts, sizes, steps)
+    if not arrays:
+        return reshaped(x, _kept(axes, sizes))
+    if len(arrays) == 1 and _together(axes):
+        place = [a for a in axes if a != "int"].index("array")
+        return take_op(reshaped(x, _kept(axes, sizes)), arrays[0], axis=place)
+    given = iter(arrays)
+    arrays = [
+        next(given) if a == "array" else Tensor(np.zeros((), np.int32)) for a in axes if a in ("array", "int")
+    ]
+    return index_op(x, *arrays, template=tuple("array" if a == "int" else a for a in axes))
+
+
+def item_now(x, key):
+    """`get_item` of a tensor at hand that no tape looks at, where NumPy alone says what it is; else None."""
+    for part in key if type(key) is tuple else (key,):
+        if type(part) not in _STATIC:
+            return None
+    try:
+        return Tensor(np.array(x.array[key], order="C"))  # a copy: a view would keep all of x in memory
+    except IndexError:
+        return None  # `get_item` says what is wrong
+
+
+_STATIC = (int, np.int64, np.int32, slice, type(None), type(Ellipsis))
+_MOST_KEPT = 4096
+_kept_windows = {}  # (shape, key) -> what `_static` found
+
+
+def _static(shape, key):
+    """(starts, sizes, steps, shape of the result) of a key of ints, slices of ints, None and `...`; None for others."""
+    said = [shape]
+    for part in key if type(key) is tuple else (key,):
+        if type(part) is slice:
+            part = (part.start, part.stop, part.step)
+            if any(n is not None and type(n) is not int for n in part):
+                return None
+        elif type(part) not in _STATIC:
+            return None
+        said.append(part)
+    said = tuple(said)
+    found = _kept_windows.get(said)
+    if found is None:
+        starts, sizes, steps, axes, _ = _window(shape, _expanded(key, len(shape)))
+        if len(_kept_windows) >= _MOST_KEPT:
+            _kept_windows.clear()
+        found = _kept_windows[said] = starts, sizes, steps, _kept(axes, sizes)
+    return found
+
+
+def _window(shape, parts):
+    """(starts, sizes, steps, axes, arrays): what parts that are no arrays keep of each axis, and the rest.
+
+    axes: None for a new axis, else "int", ":" or "array", for each part.
+    """
+    starts, sizes, steps, axes, arrays = [], [], [], [], []
     for part in parts:
         if part is None:
             axes.append(None)
             continue
-        extent = x.shape[axis]
+        axis = len(starts)
+        extent = shape[axis]
         if isinstance(part, Tensor):
             start, size, step = 0, extent, 1
             arrays.append(part)
@@ -158,23 +216,13 @@ def get_item(x, key):
         starts.append(start)
         sizes.append(size)
         steps.append(step)
-        axis += 1
-    x = sliced(x, tuple(starts), tuple(sizes), tuple(steps))
-    if not arrays:
-        extents = iter(sizes)
-        return reshaped(
-            x, tuple(1 if a is None else n for a in axes for n in [a and next(extents)] if a != "int")
-        )
-    if len(arrays) == 1 and _together(axes):
-        extents = iter(sizes)
-        kept = [(a, 1 if a is None else n) for a in axes for n in [a and next(extents)] if a != "int"]
-        place = [a for a, _ in kept].index("array")
-        return take_op(reshaped(x, tuple(n for _, n in kept)), arrays[0], axis=place)
-    given = iter(arrays)
-    arrays = [
-        next(given) if a == "array" else Tensor(np.zeros((), np.int32)) for a in axes if a in ("array", "int")
-    ]
-    return index_op(x, *arrays, template=tuple("array" if a == "int" else a for a in axes))
+    return tuple(starts), tuple(sizes), tuple(steps), axes, arrays
+
+
+def _kept(axes, sizes):
+    """The shape with new axes, and without those that an int picks from."""
+    extents = iter(sizes)
+    return tuple(1 if a is None else n for a in axes for n in [a and next(extents)] if a != "int")
 
 
 def _together(axes):

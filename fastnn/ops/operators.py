@@ -2,8 +2,9 @@
 
 import numbers
 
+from ..engine.op import context
 from ..engine.symbolic import KerasTensor
-from ..engine.tensor import Tensor, install_operators
+from ..engine.tensor import Arithmetic, Tensor, install_operators
 from ..engine.variable import Variable
 from . import arithmetic, logic
 
@@ -15,9 +16,17 @@ def _matmul(a, b):
 
 
 def _get_item(self, key):
-    from .indexing import get_item  # which needs the operators of this file
+    from .indexing import get_item, item_now  # which need the operators of this file
 
-    return get_item(self, key)
+    def found(self, key):
+        if type(self) is Tensor and not context.tapes:
+            item = item_now(self, key)
+            if item is not None:
+                return item
+        return get_item(self, key)
+
+    Arithmetic.__getitem__ = found
+    return found(self, key)
 
 
 def _forward(function):
