@@ -67,12 +67,76 @@ class AbsMaxQuantizer(Quantizer):
         return abs_max_quantize(x, axis, self.value_range, self.output_dtype, self.epsilon, to_numpy)
 
     def get_config(self):
+        config = {"value_range": self.value_range, "epsilon": self.epsilon, "output_dtype": self.output_dtype}
+        return config if self.axis is None else {"axis": self.axis, **config}
+
+
+class QuantizationConfig:
+    """How a layer is quantized: the base.
+
+    Args:
+        weight_quantizer: a Quantizer of the main weight; None: one scale a column (a row, of a table).
+        activation_quantizer: a Quantizer of the layer's inputs; None: they stay floats.
+    mode: "int8", ..., as a subclass says.
+    Source: Keras 3 `quantizers.QuantizationConfig`.
+    """
+
+    def __init__(self, weight_quantizer=None, activation_quantizer=None):
+        self.weight_quantizer = weight_quantizer
+        self.activation_quantizer = activation_quantizer
+
+    @property
+    def mode(self):
+        raise NotImplementedError(f"{type(self).__name__} says no mode; use Int8QuantizationConfig")
+
+    def get_config(self):
         return {
-            "axis": self.axis,
-            "value_range": self.value_range,
-            "epsilon": self.epsilon,
-            "output_dtype": self.output_dtype,
+            name: serialize_keras_object(getattr(self, name))
+            for name in ("weight_quantizer", "activation_quantizer")
         }
+
+    @classmethod
+    def from_config(cls, config):
+        """One from what `get_config` returned."""
+        return cls(**{name: get(part) for name, part in config.items()})
+
+
+class Int8QuantizationConfig(QuantizationConfig):
+    """Whole numbers of 8 bits; inputs are rounded to them, too, unless `activation_quantizer` is None.
+
+    Raises:
+        ValueError: a weight quantizer that makes others.
+    """
+
+    mode = "int8"
+
+    def __init__(self, weight_quantizer=None, activation_quantizer="default"):
+        given = AbsMaxQuantizer() if activation_quantizer == "default" else activation_quantizer
+        super().__init__(weight_quantizer, given)
+        made = getattr(weight_quantizer, "output_dtype", "int8")
+        if made != "int8":
+            raise ValueError(
+                f"Int8QuantizationConfig: `weight_quantizer` must have output_dtype='int8', received {made!r}"
+            )
+
+
+def resolved(name, mode, config):
+    """The QuantizationConfig that `mode` and `config` of a `quantize` come to.
+
+    Raises:
+        ValueError: neither is given, they contradict each other, or it is none that fastnn has.
+    """
+    if isinstance(config, str):  # the mode as Keras also takes it
+        mode, config = config, None
+    if isinstance(config, dict):
+        config = deserialize(config)
+    if config is None and mode == "int8":
+        return Int8QuantizationConfig()
+    if not isinstance(config, Int8QuantizationConfig) or mode not in (None, config.mode):
+        raise ValueError(
+            f"{name}: give `mode` 'int8' or `config`, an Int8QuantizationConfig, received {mode!r} and {config!r}"
+        )
+    return config
 
 
 def _nibbles(name, dtype):
@@ -109,7 +173,9 @@ def serialize(initializer):
 def deserialize(config, custom_objects=None):
     """The quantizer that a configuration describes."""
     return deserialize_keras_object(
-        config, custom_objects, module_objects={"AbsMaxQuantizer": AbsMaxQuantizer}
+        config,
+        custom_objects,
+        module_objects={kind.__name__: kind for kind in (AbsMaxQuantizer, Int8QuantizationConfig)},
     )
 
 
@@ -130,6 +196,8 @@ def get(identifier, **kwargs):
 
 __all__ = [
     "AbsMaxQuantizer",
+    "Int8QuantizationConfig",
+    "QuantizationConfig",
     "Quantizer",
     "abs_max_quantize",
     "deserialize",

@@ -5,6 +5,7 @@ import numpy as np
 
 from .. import dtype_policies, initializers, ops, quantizers
 from ..engine.variable import Variable
+from ..saving.serialization import serialize_keras_object
 from .call_state import structure_changed
 from .input_spec import describe
 from .layer_state import keeping_all
@@ -28,19 +29,6 @@ class MainWeight:
         layer.__dict__[f"_{self.name}"] = value
 
 
-def _is_what_quantize_does(config):
-    """Whether a configuration is Keras's Int8QuantizationConfig as it is by default."""
-    if not isinstance(config, dict) or config.get("class_name") != "Int8QuantizationConfig":
-        return False
-    given = config.get("config") or {}
-    quantizer = given.get("activation_quantizer")
-    default = quantizers.AbsMaxQuantizer().get_config()
-    if not isinstance(quantizer, dict) or quantizer.get("class_name") != "AbsMaxQuantizer":
-        return False
-    own = {key: tuple(v) if isinstance(v, list) else v for key, v in (quantizer.get("config") or {}).items()}
-    return given.get("weight_quantizer") is None and {**default, **own} == default
-
-
 class Adaptable:
     """The part of a layer that is about its `main_weight`.
 
@@ -50,17 +38,16 @@ class Adaptable:
 
     main_weight = "kernel"
     quantizable = False
+    quantization_config = None  # how it is quantized; None of a quantized layer: as by default
     lora_enabled = False
     lora_rank = lora_alpha = None
 
     def set_adapter_arguments(self, given):
-        """Keep the constructor's `lora_rank` and `lora_alpha`; refuse a `quantization_config` but what `quantize` does
-        here, which files of Keras's have."""
+        """Keep the constructor's `lora_rank`, `lora_alpha` and `quantization_config`."""
         config = given.get("quantization_config")
-        if config is not None and not _is_what_quantize_does(config):
-            raise ValueError(
-                f"{type(self).__name__}: `quantization_config` must be None, or int8 with Keras's own quantizers, "
-                f"received {config!r}; build the layer and call quantize('int8')"
+        if config is not None:
+            self.quantization_config = quantizers.resolved(
+                f"{type(self).__name__}: `quantization_config`", None, config
             )
         rank = given["lora_rank"]
         if rank is not None and (
@@ -146,22 +133,24 @@ class Adaptable:
         """Keep the main weight as int8 with one float scale a column (a row, of a table): a quarter of the memory. Its
         inputs are rounded to 8 bits too, as in Keras; sums are in float32. For inference; an adapter can be trained.
 
+        Args:
+            mode: "int8"; may be left out with a `config`.
+            config: an Int8QuantizationConfig; the constructor's `quantization_config`, or its defaults, otherwise.
         Raises:
             ValueError: another mode than "int8"; a layer that is not built.
         """
         if not self.quantizable or (type_check and not type(self).__module__.startswith("fastnn.")):
             super().quantize(mode, type_check, config)
-        if mode != "int8" or config is not None:
-            raise ValueError(
-                f"{describe(self)}: quantize takes mode='int8' and no `config`, received {mode!r}, {config!r}"
-            )
+        config = self.quantization_config if config is None else config
+        config = quantizers.resolved(f"{describe(self)}: quantize", mode, config)
         if not self.built:
             raise ValueError(f"{describe(self)}: quantize needs a layer that is built; call it on data first")
         if self.quantization_mode is not None:
             return
+        self.quantization_config = config
         name = self.main_weight
         weight = getattr(self, f"_{name}")
-        values, scale = quantizers.abs_max_quantize(weight.numpy(), axis=self.scale_axes())
+        values, scale = self._whole(weight.numpy())
         locked, self._tracker.locked = self._tracker.locked, None
         self._tracker.untrack(weight)
         self.dtype_policy = dtype_policies.QuantizedDTypePolicy("int8", self.dtype_policy.name)
@@ -171,6 +160,15 @@ class Adaptable:
         stored.assign(np.asarray(self._scale_as_stored(np.asarray(scale))).reshape(stored.shape))
         self._tracker.locked = locked
         structure_changed()
+
+    def _whole(self, weight):
+        """(whole numbers, scale) of the weight."""
+        chosen = self.quantization_config and self.quantization_config.weight_quantizer
+        if chosen is None:
+            return quantizers.abs_max_quantize(weight, axis=self.scale_axes())
+        if getattr(chosen, "axis", ()) is None:
+            return chosen(weight, axis=self.scale_axes())
+        return chosen(weight)
 
     def _add_int8(self, shape):
         name = self.main_weight
@@ -207,9 +205,11 @@ class Adaptable:
     def inputs_to_use(self, inputs, axes):
         """The inputs; of a quantized layer rounded to 8 bits, one scale over `axes`, with the gradient of the
         inputs."""
-        if self.quantization_mode is None:
+        config = self.quantization_config
+        if self.quantization_mode is None or (config is not None and config.activation_quantizer is None):
             return inputs
-        values, scale = quantizers.abs_max_quantize(inputs, axis=axes)
+        round_them = quantizers.abs_max_quantize if config is None else config.activation_quantizer
+        values, scale = round_them(inputs, axis=axes)
         rounded = ops.divide(ops.cast(values, inputs.dtype), scale)
         return ops.add(inputs, ops.stop_gradient(ops.subtract(rounded, inputs)))
 
@@ -238,7 +238,7 @@ class Adaptable:
         if self.lora_enabled:
             values[0] = np.asarray(getattr(self, self.main_weight))
             if self.quantization_mode is not None:
-                whole, scale = quantizers.abs_max_quantize(values[0], axis=self.scale_axes())
+                whole, scale = self._whole(values[0])
                 values[0], values[-1] = np.asarray(whole), self._scale_as_stored(np.asarray(scale))
         for i, value in enumerate(values):
             store[str(i)] = value
@@ -262,7 +262,10 @@ class Adaptable:
 
     def adapter_config(self):
         """What the adapter adds to `get_config`."""
-        return {} if self.lora_rank is None else {"lora_rank": self.lora_rank, "lora_alpha": self.lora_alpha}
+        asked = {} if self.lora_rank is None else {"lora_rank": self.lora_rank, "lora_alpha": self.lora_alpha}
+        if self.quantization_config is not None:
+            asked["quantization_config"] = serialize_keras_object(self.quantization_config)
+        return asked
 
 
 keeping_all.add(Adaptable.save_own_variables)  # what it leaves out, a loaded adapter, begins with zeros

@@ -217,7 +217,8 @@ class Model(Fitting, Layer):
         """Quantize every layer that can be: Dense, EinsumDense, Embedding, alone or inside others.
 
         Args:
-            mode: "int8".
+            mode: "int8"; may be left out with a `config`.
+            config: an Int8QuantizationConfig, for all layers.
             filters: a regular expression or a list of them, found in the names or paths of the layers meant; or a
                 function of a layer that says whether it is meant.
         """

@@ -34,6 +34,7 @@ _FAMILIES = (
     "models",
     "dtype_policies",
     "distillation",
+    "quantizers",
     "utils.feature_space",
     "applications.convnext",
     "applications.inception_resnet_v2",
