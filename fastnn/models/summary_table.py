@@ -19,9 +19,11 @@ def print_summary(
     layer_range=None,
 ):
     """Print the table; see `Model.summary` for the arguments."""
-    (print_fn or print)(
-        summary_text(model, line_length, positions, expand_nested, show_trainable, layer_range)
-    )
+    text = summary_text(model, line_length, positions, expand_nested, show_trainable, layer_range)
+    if print_fn is None:
+        print(text)
+    else:
+        print_fn(text + "\n")
 
 
 def summary_text(
@@ -62,10 +64,18 @@ def _needs_connections(model):
 
 
 def _widths(positions, length):
-    inner = length - len(positions) - 1  # the bars
-    ends = [int(p * inner) if p <= 1 else int(p) for p in positions]
+    """The columns' widths, a space either side of the text included, bars not.
+
+    The columns end where `positions` say; what spaces and bars take is taken from all of them alike, as in Keras.
+    """
+    ends = [int(p * length) if p <= 1 else int(p) for p in positions]
     widths = [end - start for start, end in zip([0, *ends], ends)]
-    if min(widths) < 5:
+    spare = sum(widths) - (length - len(widths) - 1)
+    for i, width in enumerate(widths):
+        taken = round(spare / (len(widths) - i))
+        widths[i] = width - taken
+        spare -= taken
+    if min(widths) < 4:
         raise ValueError(f"summary: a line of {length} characters is too narrow for {len(positions)} columns")
     return widths
 
@@ -173,14 +183,14 @@ def _cells(row, widths, align, bar):
 
 
 def _wrap(text, width):
-    """Lines of at most `width` characters, broken at spaces where there are any."""
-    lines = []
-    while len(text) > width:
-        at = text.rfind(" ", 1, width + 1)
-        at = width if at <= len(text) - len(text.lstrip()) else at
-        lines.append(text[:at])
-        text = text[at:].lstrip()
-    return [*lines, text]
+    """Lines of at most `width` characters, broken at spaces; of a longer word the beginning."""
+    lines = [""]
+    for word in re.findall(r"\s*\S+\s*", text):
+        if lines[-1] and len(lines[-1]) + len(word.rstrip()) > width:
+            lines.append("")
+        lines[-1] += word
+    lines = [line.rstrip() for line in lines]
+    return [line if len(line) <= width else line[: width - 1] + "…" for line in lines]
 
 
 def _totals(model):
