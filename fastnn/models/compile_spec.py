@@ -186,7 +186,8 @@ class CompiledLoss(_FittedToOutputs):
         wanted = {i for i, loss in enumerate(losses) if loss is not None}
         labels = match_labels(y_true, y_pred, names, wanted)
         self.names, self.wanted, self.entries = names, wanted, []
-        for i, (some, weight) in enumerate(zip(losses, weights)):
+        for i in self._order(y_pred):
+            some, weight = losses[i], weights[i]
             for one in some if isinstance(some, (list, tuple)) else [some]:
                 if one is None:
                     continue
@@ -203,6 +204,13 @@ class CompiledLoss(_FittedToOutputs):
                 for name in _unique([f"{name}_loss" for *_, name in self.entries])
             ]
         self.built = True
+
+    def _order(self, y_pred):
+        """The outputs' positions as evaluate() lists their losses: by a dict of losses, if there is one."""
+        if isinstance(self.loss, dict) and isinstance(y_pred, dict):
+            given = list(self.loss)
+            return sorted(range(len(self.names)), key=lambda i: (given + self.names).index(self.names[i]))
+        return range(len(self.names))
 
     def _per_output(self, y_pred, names):
         count = len(nest.flatten(y_pred))

@@ -129,7 +129,9 @@ class Sequential(Model):
         x = inputs = self._stack[0].output
         for layer in self._stack[1:]:
             x = layer(x)
-        functional = Functional(inputs, x, name=self.name)
+        functional = Functional(
+            inputs, x
+        )  # it takes a name of its own, as in Keras: models after it are numbered so
         set_untracked(functional, _called=describe(self))  # in its errors
         # Its layers are this model's own; it only knows how to run them.
         set_untracked(self, _functional=functional, output_names=functional.output_names)

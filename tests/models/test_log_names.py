@@ -45,3 +45,19 @@ def test_eager_steps_are_never_traced():
     model.fit(X, Y, batch_size=4, shuffle=False, verbose=0)
     parts = [float(X[:4].sum()), float(X[4:].sum())]
     np.testing.assert_allclose(model.seen, [parts[0], *parts], atol=1e-5)  # once to build it
+
+
+def test_losses_are_listed_as_their_dict_has_them():
+    inputs = fastnn.Input((3,))
+    model = fastnn.Model(inputs, {name: fastnn.layers.Dense(1, name=name)(inputs) for name in "zab"})
+    labels = dict.fromkeys("zab", Y)
+    for loss, names in (
+        ({"b": "mse", "z": "mae", "a": "mse"}, "bza"),
+        ("mse", "abz"),
+        ({"z": "mse", "b": "mse"}, "zb"),
+    ):
+        model.compile("sgd", loss, metrics={"z": ["mae"], "a": ["mse"]})
+        listed = model.evaluate(X, labels, verbose=0)
+        assert model.metrics_names == ["loss", *[f"{name}_loss" for name in names], "a_mse", "z_mae"]
+        logs = model.evaluate(X, labels, verbose=0, return_dict=True)
+        assert listed == [logs[name] for name in model.metrics_names] == model.test_on_batch(X, labels)
