@@ -307,3 +307,21 @@ def test_what_is_right_passes():
     fit(net(k.losses.SparseCategoricalCrossentropy(ignore_class=-1)), y=np.where(CLASSES == 1, -1, CLASSES))
     fit(image_net(), IMAGES[..., 0], ONE_HOT)  # Keras adds a last axis of 1 as well
     embed(np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "call"),
+    [
+        (TypeError, lambda: L.deserialize({"class_name": "Nope", "config": {}})),
+        (ValueError, lambda: k.models.load_model("nowhere.keras")),
+        (FileNotFoundError, lambda: k.models.load_model("nowhere.keras")),
+        (ValueError, lambda: np.array(L.Input((3,)))),
+        (ValueError, lambda: float(L.Input((3,)))),
+        (TypeError, lambda: bool(L.Input((3,)))),
+        (NotImplementedError, lambda: list(L.Input((3,)))),
+        (ValueError, lambda: L.Bidirectional(L.Dense(2))),
+    ],
+)
+def test_kinds_of_errors_that_scripts_catch_are_keras_own(kind, call):
+    with pytest.raises(kind):
+        call()

@@ -15,6 +15,19 @@ from .tensor import Arithmetic, Spec
 _STANDINS = (83, 89)
 
 
+def _without_value(kind):
+    """A method of KerasTensor that raises an error of this kind, as Keras does where a value is wanted."""
+
+    def refuse(self, *_, **__):
+        raise kind(
+            f"a KerasTensor is symbolic and has no value: {self!r} was given to a function that wants numbers (NumPy, "
+            "a loop or an `if`). Use fastnn.ops in place of NumPy, or put the code into a Layer's call method or a "
+            "layers.Lambda"
+        )
+
+    return refuse
+
+
 class KerasTensor(Arithmetic):
     """A symbolic tensor: a shape (None: not known yet), a dtype, and the Node that made it (None: not made by one).
 
@@ -49,14 +62,9 @@ class KerasTensor(Arithmetic):
         self.index = index  # among the node's outputs
         self.record_history = record_history
 
-    def _no_value(self, *_):
-        raise TypeError(
-            f"a KerasTensor is symbolic and has no value: {self!r} was given to a function that wants numbers (NumPy, "
-            "or an `if`). Use fastnn.ops in place of NumPy, or put the code into a Layer's call method or a "
-            "layers.Lambda"
-        )
-
-    __array__ = __bool__ = __int__ = __float__ = __index__ = __iter__ = numpy = _no_value
+    __array__ = __int__ = __float__ = __index__ = numpy = _without_value(ValueError)
+    __bool__ = _without_value(TypeError)
+    __iter__ = _without_value(NotImplementedError)
 
     def __repr__(self):
         return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"

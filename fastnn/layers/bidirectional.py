@@ -29,8 +29,13 @@ class Bidirectional(Layer):
 
     def __init__(self, layer, merge_mode="concat", weights=None, backward_layer=None, **kwargs):
         for argument, value in (("layer", layer), ("backward_layer", backward_layer)):
-            if not isinstance(value, Layer) and not (value is None and argument == "backward_layer"):
-                raise ValueError(f"Bidirectional: `{argument}` must be a recurrent layer, received {value!r}")
+            if not (value is None and argument == "backward_layer") and not (
+                isinstance(value, Layer) and hasattr(value, "go_backwards")
+            ):
+                raise ValueError(
+                    f"Bidirectional: `{argument}` must be a recurrent layer, like LSTM, GRU or RNN(cell), "
+                    f"received {value!r}"
+                )
         if merge_mode not in _MERGES:
             raise ValueError(f"Bidirectional: `merge_mode` must be one of {_MERGES}, received {merge_mode!r}")
         super().__init__(**kwargs)

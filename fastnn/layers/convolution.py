@@ -60,7 +60,7 @@ class _Windowed(Spatial):
     def _finish(self, outputs):
         if self.use_bias:
             outputs = ops.add(outputs, bias_shaped(self.bias, self.data_format, self.rank))
-        return self.activation(outputs)
+        return outputs if self.activation is None else self.activation(outputs)
 
     def compute_output_shape(self, input_shape):
         spatial = window_extents(

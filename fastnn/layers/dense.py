@@ -72,7 +72,7 @@ class Dense(Adaptable, Layer):
         x = ops.matmul(self.inputs_to_use(inputs, -1), self.weight_to_use())
         if self.use_bias:
             x = ops.add(x, self.bias)
-        return self.activation(x)
+        return x if self.activation is None else self.activation(x)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)

@@ -135,7 +135,7 @@ class EinsumDense(Adaptable, Layer):
             x = ops.einsum(self.equation, inputs, kernel)
             if self.bias is not None:
                 x = ops.add(x, self.bias)
-        return self.activation(x)
+        return x if self.activation is None else self.activation(x)
 
     def compute_output_shape(self, input_shape):
         """The batch extent, the given ones, and the input's for what "..." stands for."""

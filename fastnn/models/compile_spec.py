@@ -185,7 +185,7 @@ class CompiledLoss(_FittedToOutputs):
         losses, weights = self._per_output(y_pred, names)
         wanted = {i for i, loss in enumerate(losses) if loss is not None}
         labels = match_labels(y_true, y_pred, names, wanted)
-        self.names, self.wanted, self.entries = names, wanted, []
+        self.names, self.wanted, entries = names, wanted, []
         for i in self._order(y_pred):
             some, weight = losses[i], weights[i]
             for one in some if isinstance(some, (list, tuple)) else [some]:
@@ -197,11 +197,11 @@ class CompiledLoss(_FittedToOutputs):
                         f"{one!r}; pass its labels, or give it no loss (None)"
                     )
                 loss = resolve_loss(one, labels[i], outputs[i])
-                self.entries.append((i, loss, weight, names[i] or loss.name))
-        if len(self.entries) > 1:
+                entries.append((i, loss, weight, names[i] or loss.name))
+        self.entries = entries
+        if len(entries) > 1:
             self.metrics = [
-                metrics_module.Mean(name=name)
-                for name in _unique([f"{name}_loss" for *_, name in self.entries])
+                metrics_module.Mean(name=name) for name in _unique([f"{name}_loss" for *_, name in entries])
             ]
         self.built = True
 
@@ -307,7 +307,7 @@ class CompiledMetrics(_FittedToOutputs, metrics_module.Metric):
                 chosen += [(i, one, weighted) for one in some]
         self.names, self.wanted = names, {i for i, _, _ in chosen}
         labels = match_labels(y_true, y_pred, names, self.wanted)
-        counts = {}
+        entries, counts = [], {}
         for i, identifier, weighted in chosen:
             if labels[i] is None:
                 raise ValueError(
@@ -319,7 +319,8 @@ class CompiledMetrics(_FittedToOutputs, metrics_module.Metric):
             if log in counts and weighted:
                 log = f"{prefix}weighted_{metric.name}"
             count = counts[log] = counts.get(log, -1) + 1
-            self.entries.append((i, metric, log if count == 0 else f"{log}_{count}", weighted))
+            entries.append((i, metric, log if count == 0 else f"{log}_{count}", weighted))
+        self.entries = entries
         self.built = True
 
     def update_state(self, y_true, y_pred, sample_weight=None):

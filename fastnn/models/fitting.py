@@ -24,7 +24,7 @@ from .plain_batch import plain_key
 from .programs import batch_specs
 from .running import ArrayRun, BatchRun, run_pass
 from .single_batches import SingleBatches
-from .trainer import Trainer, to_numpy
+from .trainer import to_numpy
 
 
 class Fitting(OlderMethods, SingleBatches):
@@ -318,18 +318,13 @@ class Fitting(OlderMethods, SingleBatches):
                 self._prepare(stage, data, batch_specs(self, data, rows))
                 self.check_inputs(x)
             return
-        if (
-            self._compile_loss is not None
-            and y is None
-            and type(self).compute_loss is Trainer.compute_loss
-            and (getattr(type(self), f"{stage}_step") is getattr(Trainer, f"{stage}_step"))
-        ):
-            self.check_targets(y)  # raises: no labels
+        if y is None:
+            self.check_targets_of(stage, y)  # raises where labels are needed
         self._prepare(stage, data, batch_specs(self, data, rows))
         if not built:
             self.check_inputs(x)  # now it knows its inputs
         if y is not None:
-            self.check_targets(y)
+            self.check_targets_of(stage, y)
 
     def check_inputs(self, x):
         """Raise ValueError where arrays cannot be this model's inputs; models that know their inputs override

@@ -188,7 +188,7 @@ class BatchRun:
             self._last = data
             x, y, weights = data
             if self._seen and self.kind != "predict":
-                self.model.check_next_targets(y)
+                self.model.check_next_targets(self.kind, y)
             self._seen += 1
             self.total += 1
             done += 1
@@ -238,6 +238,11 @@ class BatchRun:
     get_state, set_state = batch_run_state, set_batch_run_state
 
 
+_HOOKS = {
+    stage: (f"on_{stage}_batch_begin", f"on_{stage}_batch_end") for stage in ("train", "test", "predict")
+}
+
+
 def run_pass(model, stage, run, callbacks, limit, collect=None, done=0):
     """Run up to `limit` steps (None: all there are), calling the callbacks' hooks; the number of steps run.
 
@@ -246,8 +251,7 @@ def run_pass(model, stage, run, callbacks, limit, collect=None, done=0):
     stage: "train", "test" or "predict". collect(run, steps): told after each chunk, for predictions; every
     step then counts as a chunk.
     """
-    begin_hook = getattr(callbacks, f"on_{stage}_batch_begin")
-    end_hook = getattr(callbacks, f"on_{stage}_batch_end")
+    begin_hook, end_hook = (getattr(callbacks, name) for name in _HOOKS[stage])
     singles = callbacks.wants_batches(stage)
     checks = callbacks.chunk_checks()
     listens = callbacks.listens_to_chunks(stage)

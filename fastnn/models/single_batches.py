@@ -34,7 +34,7 @@ class SingleBatches(Trainer):
                 key = (kind, *parts)
                 program = self._quick.get(key)
                 if program is not None:
-                    self.check_next_targets(y)
+                    self.check_next_targets(kind.split()[0], y)
                     program.check_look_ups(arrays)
                     return self._run_once(program, arrays, return_dict)
         self._assert_compiled("train_on_batch" if kind.startswith("train") else "test_on_batch")
@@ -80,7 +80,7 @@ class SingleBatches(Trainer):
         specs = batch_specs(self, data)
         self._prepare(kind, data, specs)
         if form_of(y) is not None or self._compile_loss is not None:
-            self.check_targets(y)
+            self.check_targets_of(kind.split()[0], y)
 
     def predict_on_batch(self, x):
         """The outputs for one batch, NumPy arrays."""

@@ -27,6 +27,10 @@ def _are_metrics(given):
     )
 
 
+# Names that are there once: the interpreter's caches keep each new string that an attribute was looked up by.
+_STEPS = {stage: f"{stage}_step" for stage in ("train", "test", "predict")}
+
+
 class Trainer:
     """What a Model knows of training; see `fitting.Fitting` for the loops.
 
@@ -90,7 +94,7 @@ class Trainer:
         names = getattr(self, "output_names", None)
         compile_loss = None if loss is None else CompiledLoss(loss, loss_weights, names)
         compile_metrics = None
-        if metrics is not None or weighted_metrics is not None:
+        if metrics or weighted_metrics:
             compile_metrics = CompiledMetrics(metrics, weighted_metrics, names)
         set_untracked(
             self,
@@ -384,10 +388,7 @@ class Trainer:
         step = self.train_step if stage == "train" else self.test_step
         # Default steps leave their logs to the metrics' variables, which Python reads when it wants them; so
         # metrics with a costly result (AUC) cost nothing a step.
-        plain = (
-            getattr(type(self), f"{stage}_step") is getattr(Trainer, f"{stage}_step")
-            and type(self).compute_metrics is Trainer.compute_metrics
-        )
+        plain = self._has_plain_step(stage) and type(self).compute_metrics is Trainer.compute_metrics
         keeps_logs = bool(once) or not plain
 
         def body(batch):
@@ -414,15 +415,25 @@ class Trainer:
         fit_to_outputs = training and any(part is not None and not part.built for part in (loss, metrics))
         if unbuilt or fit_to_outputs:
             try:
-                self._build_by_calling(data, specs, training)
+                self._build_by_calling(data, specs, stage)
             except NotImplementedError:
                 # A model without call() whose own train_step uses its parts: these are built as that is traced.
-                if getattr(type(self), f"{stage}_step") is getattr(Trainer, f"{stage}_step"):
+                if self._has_plain_step(stage):
                     raise
         if stage == "train" and self.optimizer is not None and not self.optimizer.built:
             self.optimizer.build(self._weights_to_train())
 
-    def _build_by_calling(self, data, specs, training):
+    def _has_plain_step(self, stage):
+        """Whether the steps of "train", "test" or "predict" are the Trainer's own."""
+        name = _STEPS[stage]
+        return getattr(getattr(self, name), "__func__", None) is getattr(Trainer, name)
+
+    def _knows_labels(self, stage):
+        """Whether a stage's labels must be what compile()'s loss takes: a step or compute_loss() that a user wrote may
+        read anything else from them, and none at all."""
+        return self._has_plain_step(stage) and type(self).compute_loss is Trainer.compute_loss
+
+    def _build_by_calling(self, data, specs, stage):
         """Call the model once: on traced tensors, which computes nothing and changes no state; on the first rows where
         it reads strings, or looks at values, as it may if steps run as Python."""
         if not any(dtype == STRING for _, dtype in specs):
@@ -430,31 +441,44 @@ class Trainer:
             try:
                 with graph:
                     given = [graph.input(shape, dtype) for shape, dtype in specs]
-                    self._build_parts(fill(data, given), training)
+                    self._build_parts(fill(data, given), stage)
                 return
             except TraceError:
                 if not runs_as_python(self, specs):
                     raise
-        self._build_parts(fill(data, first_batch(leaves_of(data), specs)), training)
+        self._build_parts(fill(data, first_batch(leaves_of(data), specs)), stage)
 
-    def _build_parts(self, batch, training):
+    def _build_parts(self, batch, stage):
         """Build the model, and its losses and metrics, from a batch (x, y, sample_weight) of tensors."""
         x, y, _ = batch
         y_pred = self(x, training=False)
-        if training:
-            for part in (self._compile_metrics, self._compile_loss):
-                if part is not None and not part.built:
-                    if y is None:
-                        raise ValueError(
-                            "`y` is None, but compile() was given a loss or metrics: pass "
-                            "the labels, fit(x, y); a source of batches must yield (x, y)"
-                        )
+        for part in (self._compile_metrics, self._compile_loss) if stage != "predict" else ():
+            if part is None or part.built:
+                continue
+            known = self._knows_labels(stage)
+            if y is not None:
+                try:
                     part.build(y, y_pred)
+                except (TypeError, ValueError):
+                    if known:
+                        raise
+            elif known:
+                raise ValueError(
+                    "`y` is None, but compile() was given a loss or metrics: pass "
+                    "the labels, fit(x, y); a source of batches must yield (x, y)"
+                )
         set_untracked(
             self, _output_like=nest.map_leaves(lambda t: KerasTensor((None, *t.shape[1:]), t.dtype), y_pred)
         )
 
     # ---- checks of labels, once a fit
+
+    def check_targets_of(self, stage, y):
+        """`check_targets` where the stage's step makes of labels what compile() says."""
+        if self._knows_labels(stage):
+            self.check_targets(y)
+        else:
+            set_untracked(self, _class_limits=())
 
     def check_targets(self, y, what="y"):
         """Raise ValueError for labels that cannot be right: none, NaN, or no class of the outputs."""
@@ -490,15 +514,17 @@ class Trainer:
                 f"output {name!r}" if several else "the model's output",
             )
 
-    def check_next_targets(self, y):
-        """The check of a further batch's labels, after `check_targets` of the first: quick where they are right."""
+    def check_next_targets(self, stage, y):
+        """The check of a further batch's labels, after that of the first: quick where they are right."""
         limits = self._class_limits
         if not limits or y is None:
             return
         leaves = (y,) if type(y) is np.ndarray else leaves_of(y)
         for place, limit in limits:
             if place >= len(leaves) or not _are_classes(np.asarray(leaves[place]), limit):
-                self.check_targets(nest.map_leaves(np.asarray, y))  # raises, or finds labels of another form
+                self.check_targets_of(
+                    stage, nest.map_leaves(np.asarray, y)
+                )  # raises, or finds labels of another form
                 return
 
     def _outputs_like(self):

@@ -175,11 +175,13 @@ def load_weights(model, filepath, skip_mismatch=False, by_name=None, objects_to_
                 read_state(model, stored, skip_mismatch, objects_to_skip or ())
 
 
+class NoSuchFile(FileNotFoundError, ValueError):
+    """A file to be read is not there: a ValueError too, which Keras's load_model raises."""
+
+
 def _check_exists(caller, filepath):
     if not os.path.exists(filepath):
-        raise FileNotFoundError(
-            f"{caller}: there is no file {filepath!r} (working directory {os.getcwd()!r})"
-        )
+        raise NoSuchFile(f"{caller}: there is no file {filepath!r} (working directory {os.getcwd()!r})")
 
 
 def _check_overwrite(caller, filepath, overwrite):

@@ -325,6 +325,10 @@ def _make(cls, inner, config, custom_objects):
     return instance
 
 
+class UnknownObject(ValueError, TypeError):
+    """A class or function of a configuration is not known here: a TypeError too, which Keras raises."""
+
+
 def _find(name, config, custom_objects, module_objects):
     module, registered = config.get("module"), config.get("registered_name", name)
     if registered is not None:
@@ -335,7 +339,7 @@ def _find(name, config, custom_objects, module_objects):
     if found is None:
         found = registration.get_registered_object(name, custom_objects, module_objects)
     if found is None:
-        raise ValueError(
+        raise UnknownObject(
             f"{name!r} (module {module!r}, registered name {registered!r}) is neither part of fastnn nor "
             f"known here. If it is yours, import it first and pass custom_objects={{{name!r}: ...}}, or "
             "decorate it with @register_keras_serializable()"
