@@ -206,13 +206,7 @@ class Functional(Model):
                         f"{self._called or describe(self)}: the input(s) {missing} are missing; it takes "
                         f"{keys}, received a dict with the keys {sorted(x)}"
                     )
-                unknown = sorted(str(key) for key in x if key not in keys)
-                if unknown:
-                    raise ValueError(
-                        f"{self._called or describe(self)} has no input(s) {unknown}; it takes {keys}, received a dict "
-                        f"with the keys {sorted(x)}. Leave the others out: {{key: x[key] for key in {keys}}}"
-                    )
-                flat = [x[key] for key in keys]
+                flat = [x[key] for key in keys]  # further keys are left alone, as in Keras
         else:
             flat = nest.flatten(x)
         if len(flat) != len(self.inputs):
@@ -327,7 +321,7 @@ class Functional(Model):
             if leaf is not None:
                 self._check_strings(reference, leaf)
             ordered[id(leaf)] = reference.dtype
-        return [ordered[id(leaf)] for leaf in leaves_of(x)]
+        return [ordered.get(id(leaf)) for leaf in leaves_of(x)]  # None for a key that is no input
 
     def _outputs_like(self):
         return self._outputs_struct

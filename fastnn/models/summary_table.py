@@ -5,6 +5,7 @@ import re
 import shutil
 
 from ..engine.dtypes import NUMPY
+from ..layers import Layer
 
 _MOST_WIDE = {False: 88, True: 108}  # without and with the column of connections
 
@@ -130,13 +131,26 @@ def _output_shape(operation):
         shapes = [str(tuple(t.shape)) for t in nodes[-1].output_tensors]
         return shapes[0] if len(shapes) == 1 else f"[{', '.join(shapes)}]"
     shapes = getattr(operation, "_build_shapes", None)
-    if not shapes:
+    if not shapes or not _tells_shapes(operation):
         return "?"
     try:
         shape = operation.compute_output_shape(*shapes.values())
     except (NotImplementedError, TypeError, ValueError):
         return "?"
     return str(shape)
+
+
+def _tells_shapes(operation):
+    """Whether a layer that was called on tensors alone says what comes out: not a user's own without
+    compute_output_shape(), which may give anything for a next input."""
+    kind = type(operation)
+    known = next(
+        base for base in kind.__mro__ if base.__module__.partition(".")[0] == __name__.partition(".")[0]
+    )
+    return (
+        known.__name__ not in ("Layer", "Model")
+        or kind.compute_output_shape is not Layer.compute_output_shape
+    )
 
 
 def _parameters(operation):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fastnn import Input, Model, Sequential, layers, metrics, ops
+from fastnn import Input, Model, Sequential, layers, metrics, ops, utils
 
 FORMS = ("one", "list", "tuple", "dict", "nested")
 
@@ -84,9 +84,26 @@ def test_other_shapes_dtypes_and_structures_are_seen(rng):
             way({"a": x["a"], "b": x["b"][:, :2]})
         with pytest.raises(ValueError, match=r"\['b'\] are missing"):
             way({"a": x["a"]})
-        with pytest.raises(ValueError, match=r"has no input\(s\) \['c'\]; it takes \['a', 'b'\]"):
-            way({**x, "c": x["a"]})
+        for got, wanted in zip(way({"c": np.ones((6, 1), "int32"), **x}), whole):  # a key that is no input
+            np.testing.assert_allclose(got, wanted, rtol=0, atol=1e-6)
     np.testing.assert_array_equal(model.predict(x, verbose=0, batch_size=4)[0].shape, (6, 2))
+
+
+def test_keys_that_are_no_inputs_are_left_alone(rng):
+    x, y = rng.random((6, 3), "float32"), rng.random((6, 1), "float32")
+    wanted = []
+    for given in (x, {"id": np.arange(6), "a": x, "b": x.astype(str)}, {"b": np.ones((6, 9), bool), "a": x}):
+        utils.set_random_seed(1)
+        model = Sequential([Input((3,), name="a"), layers.Dense(1)])
+        model.compile("sgd", "mse")
+        losses = model.fit(given, y, batch_size=4, shuffle=False, verbose=0).history["loss"]
+        losses += [
+            model.evaluate(given, y, verbose=0),
+            model.train_on_batch(given, y),
+            *model.predict(given, verbose=0),
+        ]
+        wanted = wanted or losses
+        np.testing.assert_allclose(np.hstack(losses), np.hstack(wanted), rtol=1e-6)
 
 
 def test_integers_to_a_float_model(rng):
