@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from .. import ops
+
 
 def to_categorical(x, num_classes=None):
     """One-hot rows of integer labels.
@@ -10,13 +12,17 @@ def to_categorical(x, num_classes=None):
         x: labels 0..num_classes-1, any shape; a last axis of length 1 is dropped.
         num_classes: the width; max(x) + 1 by default.
     Returns:
-        A float64 array of shape (*x.shape, num_classes), as in Keras 3.
+        A float64 array of shape (*x.shape, num_classes), as in Keras 3; of a tensor, where `num_classes` is
+        given, a float32 tensor, so that it can be asked for inside a model.
     Raises:
         ValueError: labels that are no numbers, below 0 or not below `num_classes`.
     >>> to_categorical([0, 2])
     array([[1., 0., 0.],
            [0., 0., 1.]])
     """
+    if ops.is_tensor(x) and num_classes is not None:
+        dropped = len(x.shape) > 1 and x.shape[-1] == 1
+        return ops.one_hot(ops.squeeze(x, -1) if dropped else x, num_classes)
     labels = np.asarray(x)
     if labels.dtype.kind not in "biuf":
         raise ValueError(
@@ -38,11 +44,13 @@ def to_categorical(x, num_classes=None):
 
 
 def normalize(x, axis=-1, order=2):
-    """`x` divided by its norm of the given `order` along `axis`; zeros stay zeros.
+    """`x` divided by its norm of the given `order` along `axis`; zeros stay zeros. Of a tensor, a tensor.
 
     >>> normalize([[3.0, 4.0]])
     array([[0.6, 0.8]])
     """
+    if ops.is_tensor(x):
+        return ops.normalize(x, axis=axis, order=order)
     x = np.asarray(x)
     norm = np.atleast_1d(np.linalg.norm(x, order, axis))
     norm[norm == 0] = 1
