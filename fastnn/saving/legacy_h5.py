@@ -15,7 +15,7 @@ from ..engine.allowance import made_from_file
 from .atomic import atomic_file
 from .cudnn_weights import in_our_form
 from .lambda_code import allowing_code
-from .model_file import KERAS_FORMAT, model_of_entry, parse_json
+from .model_file import KERAS_FORMAT, failing_in_words, model_of_entry, parse_json
 from .object_registration import CustomObjectScope
 from .older_keras import current_model, current_training, is_older
 from .older_state import complete_state, match_state
@@ -188,7 +188,9 @@ def load_model(path, custom_objects=None, compile=True, safe_mode=True):
             allowing_code(not safe_mode),
             made_from_file(os.path.getsize(path)),
         ):
-            model = model_of_entry(current_model(config) if older else config, path)
+            with failing_in_words(path):
+                config = current_model(config) if older else config
+            model = model_of_entry(config, path)
             weights = get_group(file, "model_weights")
             if weights is None:
                 raise ValueError(f"{path!r} holds no weights: there is no group 'model_weights'")
@@ -321,16 +323,17 @@ def _compile(model, file, path, older):
     from .. import losses, metrics, optimizers
 
     config = parse_json(_attribute(file, "training_config"), path)
-    if older:
-        config = current_training(config)
-    optimizer = optimizers.deserialize(config["optimizer_config"])
-    model.compile(
-        optimizer=optimizer,
-        loss=_objects(config.get("loss"), losses.deserialize),
-        metrics=_objects(config.get("metrics"), metrics.deserialize),
-        weighted_metrics=_objects(config.get("weighted_metrics"), metrics.deserialize),
-        loss_weights=config.get("loss_weights"),
-    )
+    with failing_in_words(path):
+        if older:
+            config = current_training(config)
+        optimizer = optimizers.deserialize(config["optimizer_config"])
+        model.compile(
+            optimizer=optimizer,
+            loss=_objects(config.get("loss"), losses.deserialize),
+            metrics=_objects(config.get("metrics"), metrics.deserialize),
+            weighted_metrics=_objects(config.get("weighted_metrics"), metrics.deserialize),
+            loss_weights=config.get("loss_weights"),
+        )
     stored = get_group(file, "optimizer_weights")
     if stored is None or not model.built:
         return

@@ -1,6 +1,7 @@
 """Whole models as `.keras` files: a zip archive (or a directory) of metadata.json, config.json and
 model.weights.h5."""
 
+import contextlib
 import datetime
 import io
 import json
@@ -88,12 +89,29 @@ def load_keras(file, what, custom_objects=None, compile=True, safe_mode=True):
         with made_from_file(archive.size):
             model, older = _model_of_json(config, metadata, what, custom_objects, compile, safe_mode)
         _read_weights(model, archive, what, older=older, fresh=True)
-        load_assets(model, archive.names, lambda name: archive.read(name, _MOST_UNPACKED), what)
+        load_assets(model, archive.names, _bounded(archive, what), what)
         if compile and TRAINING in archive.names:
             most = 4 * archive.size + _ROOM_FOR_STATE
             state = read_backup(archive.open(TRAINING, 0), f"{TRAINING} in {what}", most)
             model.training_state = state if isinstance(state, dict) and "epoch" in state else None
     return model
+
+
+def _bounded(archive, what):
+    """A function (name) -> contents, of assets: many small members may unpack to much in all."""
+    left = 4 * archive.size + _ROOM_FOR_STATE
+
+    def read(name):
+        nonlocal left
+        data = archive.read(name, _MOST_UNPACKED)
+        left -= len(data)
+        if left < 0:
+            raise ValueError(
+                f"{what} is refused: its assets unpack to far more than the {archive.size} bytes it has"
+            )
+        return data
+
+    return read
 
 
 def _read_weights(model, archive, what, **kwargs):
@@ -127,6 +145,8 @@ def _names_in_directory(path):
 
 
 def _small_file(path):
+    if not os.path.isfile(path):  # a pipe would be waited for
+        raise ValueError(f"{path!r} is refused: it is no file")
     with open(path, "rb") as file:
         data = file.read(_LARGEST_CONFIG + 1)
     if len(data) > _LARGEST_CONFIG:
@@ -140,10 +160,26 @@ def _model_of_json(config, metadata, what, custom_objects, compile, safe_mode):
     older = is_older(parse_json(metadata, what).get("keras_version", KERAS_FORMAT))
     if not compile:
         entry["compile_config"] = None
-    elif older and isinstance(entry.get("compile_config"), dict):
-        entry["compile_config"] = current_compile(entry["compile_config"])
+    with failing_in_words(what):
+        if older and isinstance(entry.get("compile_config"), dict):
+            entry["compile_config"] = current_compile(entry["compile_config"])
+        entry = current_model(entry) if older else entry
     with sharing_objects(), allowing_code(not safe_mode), CustomObjectScope(custom_objects):
-        return model_of_entry(current_model(entry) if older else entry, what), older
+        return model_of_entry(entry, what), older
+
+
+@contextlib.contextmanager
+def failing_in_words(what):
+    """What is made inside of a file's configuration is given what that says, and may fail in every way there is: a
+    ValueError that names the file comes of it."""
+    try:
+        yield
+    except (ValueError, ImportError, Warning):
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"{what} holds no model that can be made: {type(error).__name__}: {error}"
+        ) from error
 
 
 def known_by_name():
@@ -167,14 +203,8 @@ def model_of_entry(entry, what):
             f"{what} holds no model: its configuration has the keys {sorted(map(str, entry))[:10]}"
         )
     known = None if "module" in entry else known_by_name()
-    try:
+    with failing_in_words(what):
         model = deserialize_keras_object(entry, module_objects=known)
-    except (ValueError, ImportError):
-        raise
-    except Exception as error:  # constructors are given what the file says, and fail in every way there is
-        raise ValueError(
-            f"{what} holds no model that can be made: {type(error).__name__}: {error}"
-        ) from error
     if not isinstance(model, models.Model) and not getattr(type(model), "saved_alone", False):
         raise ValueError(f"{what} holds no model but a {type(model).__name__}")
     return model

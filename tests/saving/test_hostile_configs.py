@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import zipfile
 
 import h5py
 import numpy as np
@@ -305,6 +306,53 @@ def test_versions_that_are_none(version, parts, tmp_path):  # noqa: F811
     path = archive(tmp_path / "m.keras", config, weights, metadata=json.dumps({"keras_version": version}))
     with harmless(path):
         fastnn.models.load_model(path)
+
+
+@pytest.mark.parametrize("version", ["3.15.1", "2.9.0"])
+@pytest.mark.parametrize(
+    "config", [{}, {"optimizer_config": 3}, {"optimizer_config": {"class_name": "Adam", "config": []}}]
+)
+def test_compile_settings_that_are_none(config, version, tmp_path):
+    path = tmp_path / "m.h5"
+    made = model()
+    made.compile("adam", "mse")
+    made.save(path)
+    with h5py.File(path, "r+") as file:
+        file.attrs["keras_version"] = version
+        file.attrs["training_config"] = json.dumps(config)
+    if version == "2.9.0" and len(config) and config["optimizer_config"] != 3:
+        with harmless(path):
+            fastnn.models.load_model(path)  # then its settings had no place in the configuration
+        return
+    refused(path, "holds no model that can be made")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"class_name": "Sequential", "config": {"layers": 3}},
+        {"class_name": "Sequential", "config": {"layers": [{"class_name": "Sequential", "config": None}]}},
+        {"class_name": "Functional", "config": {"layers": [{}], "name": "a"}},
+    ],
+)
+def test_older_configurations_of_nothing(config, tmp_path):
+    path = tmp_path / "m.h5"
+    model().save(path)
+    with h5py.File(path, "r+") as file:
+        file.attrs["keras_version"] = "2.9.0"
+        file.attrs["model_config"] = json.dumps(config)
+    refused(path, "holds no model")
+
+
+def test_many_assets_that_unpack_to_much(tmp_path):
+    """Each is small enough; all of them would take a hundred times what the archive has."""
+    inputs = fastnn.Input((1,), dtype="string")
+    made = fastnn.Model(inputs, layers.StringLookup(vocabulary=["a", "b"])(inputs))
+    made.save(tmp_path / "m.keras")
+    with zipfile.ZipFile(tmp_path / "m.keras", "a", zipfile.ZIP_DEFLATED) as file:
+        for i in range(12):
+            file.writestr(f"assets/layers/string_lookup/{i}", b"\0" * 2**22)
+    refused(tmp_path / "m.keras", "its assets unpack to far more")
 
 
 # ---- shards
