@@ -8,7 +8,7 @@ from ..engine.variable import convert
 from ..ops.optimizer_updates import adam_rate, adam_update
 from .optimizer import Optimizer
 
-_MOST_STEPS = 1000  # each is part of every step of training that is compiled; after ten little changes
+_MOST_STEPS = 100  # each is part of every step of training that is compiled; after ten little changes
 
 
 class Muon(Optimizer):
