@@ -51,6 +51,28 @@ def subclassed(k):
     return model
 
 
+def of_own_layers(k):
+    class Doubled(k.layers.Layer):
+        def __init__(self):
+            super().__init__(name="doubled")
+            self.inner = k.layers.Dense(3)
+
+        def call(self, x):
+            return 2.0 * self.inner(x)
+
+    class Model(k.Model):
+        def __init__(self):
+            super().__init__(name="own")
+            self.doubled, self.last = Doubled(), k.layers.Dense(2, name="last")
+
+        def call(self, x):
+            return self.last(self.doubled(x))
+
+    model = Model()
+    model(np.ones((2, 5), "float32"))
+    return model
+
+
 def unbuilt(k):
     return k.Sequential([k.layers.Dense(3, name="x"), k.layers.Dense(2, name="y")], name="unbuilt")
 
@@ -63,7 +85,7 @@ OPTIONS = [
 ]
 
 
-@pytest.mark.parametrize("make", [stack, graph, nested, subclassed, unbuilt])
+@pytest.mark.parametrize("make", [stack, graph, nested, subclassed, of_own_layers, unbuilt])
 def test_as_keras(make, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     texts = []
